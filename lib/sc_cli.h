@@ -1,0 +1,71 @@
+/*
+ * Command lines from tables. A tool is described by one constant sc_tool; from it come the parser,
+ * --help, --version, the OPTIONS of the man page (hidden --help-mdoc) and completion (hidden
+ * --help-complete).
+ */
+#ifndef SC_CLI_H
+#define SC_CLI_H
+
+#include "sc_err.h"
+#include "sc_param.h"
+
+/* Options that every tool has; the first member of every tool's options struct. */
+typedef struct sc_common {
+    int64_t n_threads; /* -@, --threads: 0 = all cores that this process may use; only in tools that
+                          say SC_TOOL_THREADS */
+    int64_t seed;      /* --seed, default 0; only with SC_TOOL_SEED */
+    const char *output; /* -o, --output; only with SC_TOOL_OUTPUT */
+    bool quiet, verbose, no_pg;
+    int n_operands;
+    const char **operands;
+    int argc; /* as given, for the provenance record */
+    char **argv;
+    void *owned; /* of the parse: see sc_cli_free */
+} sc_common;
+
+enum { SC_TOOL_THREADS = 1, SC_TOOL_SEED = 2, SC_TOOL_OUTPUT = 4, SC_TOOL_PG = 8 };
+
+typedef struct sc_tool {
+    const char *name;               /* "sc-norm" */
+    const char *brief;              /* one line */
+    const char *operands;           /* "[IN]", "MODEL [IN]", "IN..." */
+    int min_operands, max_operands; /* max < 0: any number */
+    unsigned flags;                 /* SC_TOOL_* */
+    const sc_param *params;
+    size_t opts_size;    /* the struct begins with an sc_common */
+    const char *example; /* one line for --help */
+} sc_tool;
+
+/*
+ * Fills opts (an options struct of opts_size bytes that begins with sc_common) with defaults and
+ * what argv says. SC_END: help or version was printed, and the tool should leave with 0. SC_EUSAGE:
+ * unknown option (near ones are named), value out of range, too many operands.
+ */
+sc_status sc_cli_parse(const sc_tool *t, void *opts, int argc, char **argv,
+                       sc_err *err) SC_MUST_CHECK;
+/*
+ * The same with a second table, of a plugin chosen on the command line: `pick` is called with the
+ * value of the option `pick_name` (or NULL if it was not given) before the rest is parsed, and sets
+ * the table and where its fields lie.
+ */
+typedef struct sc_cli_extra {
+    const char *title; /* of its section in --help */
+    const sc_param *params;
+    void *opts;
+} sc_cli_extra;
+typedef sc_status (*sc_cli_pick)(void *ctx, const char *value, sc_cli_extra *extra, sc_err *err);
+sc_status sc_cli_parse_with(const sc_tool *t, void *opts, const char *pick_name, sc_cli_pick pick,
+                            void *ctx, int argc, char **argv, sc_err *err) SC_MUST_CHECK;
+/* Fills a table's defaults only. */
+void sc_params_default(const sc_param *params, void *opts);
+/* Sets one field from text; SC_EUSAGE with the option's name and what it takes. */
+sc_status sc_params_set(const sc_param *params, void *opts, const char *name, const char *value,
+                        sc_err *err) SC_MUST_CHECK;
+void sc_cli_free(void *opts);
+/* Prints `sc-norm: sentence` on stderr if st is an error, frees nothing, gives the exit status.
+ * SC_END counts as done. */
+int sc_cli_exit(const sc_tool *t, sc_status st, const sc_err *err);
+/* `sc-norm: note` on stderr unless quiet. */
+void sc_cli_note(const sc_tool *t, const void *opts, const char *fmt, ...) SC_PRINTF(3, 4);
+
+#endif
