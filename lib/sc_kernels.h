@@ -1,0 +1,81 @@
+/*
+ * Float32 kernels, built once for each instruction set from lib/isa/ and chosen at run time. They
+ * know of arrays only, run on the calling thread, and allocate nothing.
+ *
+ * Two promises. A row of an output depends on that row of the inputs only: neither on its position,
+ * nor on how many rows come with it, nor on which vector lane it falls into (the sum over k runs in
+ * the same order with the same fused operations for all). And an element-wise function gives the
+ * same bits for the same value wherever it stands in the array: tails go through the same vector
+ * code.
+ */
+#ifndef SC_KERNELS_H
+#define SC_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct sc_adam_args {
+    float lr, beta1, beta2, eps,
+        weight_decay;         /* torch's Adam: coupled decay, eps after the bias correction */
+    float correct1, correct2; /* 1 - beta1^t, sqrt(1 - beta2^t) */
+} sc_adam_args;
+
+typedef struct sc_kernels {
+    const char *isa; /* "avx512", "avx2", "base" */
+    int width;       /* floats in a vector */
+
+    /* C (m x n) = A B, or C += A B if add. All row-major with leading dimensions. */
+    void (*gemm_nn)(int m, int n, int k, const float *a, int lda, const float *b, int ldb, float *c,
+                    int ldc, bool add);
+    /* C (m x n) = A B^T: B is n x k. Row-independent too. */
+    void (*gemm_nt)(int m, int n, int k, const float *a, int lda, const float *b, int ldb, float *c,
+                    int ldc, bool add);
+    /* C (m x n) = A^T B: A is k x m, B is k x n; for weight gradients, k counts the cells. */
+    void (*gemm_tn)(int m, int n, int k, const float *a, int lda, const float *b, int ldb, float *c,
+                    int ldc, bool add);
+
+    /* y (n) += sum over the nnz entries of a sparse row, in their order, of value * w[index * ldw
+     * .. + n) */
+    void (*sparse_row)(int64_t nnz, const int32_t *index, const float *value, const float *w,
+                       int64_t ldw, float *y, int n);
+    void (*axpy)(int64_t n, float a, const float *x, float *y); /* y += a x */
+    void (*dot_rows)(int m, int n, const float *a, int lda, const float *b, int ldb,
+                     float *out); /* out_i = a_i . b_i */
+
+    /* Element-wise, n elements; y may be x. Within 2 ulp of the correctly rounded value for normal
+     * results. */
+    void (*exp)(int64_t n, const float *x, float *y);
+    void (*log)(int64_t n, const float *x, float *y);
+    void (*log1p)(int64_t n, const float *x, float *y);
+    void (*sigmoid)(int64_t n, const float *x, float *y);
+    void (*softplus)(int64_t n, const float *x, float *y);
+    void (*lgamma_diff)(int64_t n, const float *x, const float *theta, float *y, float *dy); /* lgamma(x+theta)
+        - lgamma(theta), x >= 0, theta > 0, and its derivative by theta, psi(x+theta) - psi(theta);
+        accurate where theta is large; dy may be NULL */
+
+    /* y = softmax(x) over n; y may be x. Fixed order of summation. */
+    void (*softmax)(int64_t n, const float *x, float *y);
+    /* dx = y * (dy - sum(y dy)), added to dx */
+    void (*softmax_grad)(int64_t n, const float *y, const float *dy, float *dx);
+
+    /*
+     * One cell's log-likelihood under NB / ZINB (spec: eps 1e-8), x sparse (index rises), mu,
+     * theta, logit dense over n genes; lgamma_x1 (nnz): lgamma(x + 1). Returns the sum in double.
+     * Gradients of the log-likelihood times `scale` are ADDED to d_mu, d_theta, d_logit where those
+     * are not NULL. logit NULL: NB.
+     */
+    double (*zinb_row)(int64_t n, int64_t nnz, const int32_t *index, const float *value,
+                       const float *lgamma_x1, const float *mu, const float *theta,
+                       const float *logit, float scale, float *d_mu, float *d_theta,
+                       float *d_logit);
+
+    /* p, m, v (n) updated in place with gradient g. */
+    void (*adam)(int64_t n, float *p, float *m, float *v, const float *g, const sc_adam_args *a);
+} sc_kernels;
+
+/* Best that this CPU has (cpuid), or the one named "avx512", "avx2", "base"; NULL if the CPU lacks
+ * it or there is no such. */
+const sc_kernels *sc_kernels_get(const char *isa);
+
+#endif
