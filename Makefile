@@ -33,8 +33,9 @@ $B/bin/%: $B/tools/%.o $B/libsluice.a
 	@mkdir -p $(@D); $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(call pc,libs,$(PKGS_$*))
 $B/plugins/%.so: $B/plugins/%.o
 	@mkdir -p $(@D); $(CC) $(CFLAGS) $(LDFLAGS) -shared $(NOUNDEF) -o $@ $^ -lm
-$B/formats/%.so: $B/formats/%.o
-	@mkdir -p $(@D); $(CC) $(CFLAGS) $(LDFLAGS) -shared $(NOUNDEF) -o $@ $^ $(call pc,libs,$(PKGS_$*)) $(LIBS_$*) -lm
+$B/formats/%.so: $B/formats/%.o $B/libsluice.a
+	@mkdir -p $(@D); $(CC) $(CFLAGS) $(LDFLAGS) -shared $(NOUNDEF) -Wl,--as-needed -o $@ $(filter %.o,$^) $B/libsluice.a \
+		$(call pc,libs,$(PKGS_$*)) $(LIBS_$*) $(LIBS)
 $B/tests/%: $B/tests/%.o $B/libsluice.a
 	@mkdir -p $(@D); $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS) $(call pc,libs,$(PKGS_$*))
 define isa_rule

@@ -1,0 +1,45 @@
+/*
+ * Finding and loading plugins of any kind (sc_plugin.h).
+ *
+ * A name is looked for as NAME.so, first in the folders of $SLUICE_PLUGIN_PATH (colon-separated),
+ * then in the build tree beside the running tool (../plugins and ../formats of its folder), then in
+ * SC_PREFIX/lib/sluice/plugins and .../formats. A name with a slash in it is a path.
+ */
+#ifndef SC_PLUGIN_HOST_H
+#define SC_PLUGIN_HOST_H
+
+#include "sc_plugin.h"
+
+/* A loaded plugin. plugin is lent until the close; models and formats must be closed before it. */
+typedef struct sc_plugin_handle {
+    const sc_plugin *plugin;
+    char *path;
+    void *dl;
+} sc_plugin_handle;
+
+/*
+ * Loads the plugin of this kind and name. SC_EPLUGIN with the reason if it is there and can't be
+ * loaded (wrong ABI number, too small a struct, not a plugin, undefined symbols) or is of another
+ * kind; SC_EUSAGE with near names if it is nowhere.
+ */
+sc_status sc_plugin_find(const char *kind, const char *name, sc_plugin_handle *out,
+                         sc_err *err) SC_MUST_CHECK;
+void sc_plugin_close(sc_plugin_handle *h);
+
+/* All plugins that are found, of one kind; the first folder that has a name wins. What could not be
+ * loaded is listed too (of any kind, since that is not known): plugin is NULL and why says so. */
+typedef struct sc_plugin_item {
+    sc_plugin_handle h;
+    char *name; /* the file's name without .so */
+    char *why;  /* a sentence, or NULL */
+} sc_plugin_item;
+
+typedef struct sc_plugin_list {
+    int n;
+    sc_plugin_item *items; /* sorted by name */
+} sc_plugin_list;
+
+sc_status sc_plugin_list_load(const char *kind, sc_plugin_list *out, sc_err *err) SC_MUST_CHECK;
+void sc_plugin_list_free(sc_plugin_list *list);
+
+#endif
