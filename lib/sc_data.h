@@ -23,6 +23,7 @@ static inline const char *sc_strs_at(const sc_strs *s, int64_t i)
 {
     return s->bytes + s->off[i];
 }
+/* SC_EFORMAT if the bytes are not UTF-8 or hold a NUL. */
 sc_status sc_strs_push(sc_strs *s, const char *str, size_t len, sc_err *err) SC_MUST_CHECK;
 sc_status sc_strs_copy(sc_strs *to, const sc_strs *from,
                        sc_err *err) SC_MUST_CHECK; /* to is freed first */
