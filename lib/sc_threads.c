@@ -1,0 +1,234 @@
+#include "sc_threads.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+    SPINS = 64,  /* pauses: about 3 us where a pause is 140 cycles, 1 us on older CPUs */
+    YIELDS = 32, /* then let others run before the kernel is asked to put us to sleep */
+    LINE = 128   /* two cache lines: the prefetcher fetches them in pairs */
+};
+
+/* A counter that only grows, to wait on. */
+typedef struct event {
+    _Atomic uint32_t gen;
+    _Atomic uint32_t sleepers;
+    char pad[LINE - 2 * sizeof(uint32_t)];
+} event;
+
+typedef struct worker {
+    struct sc_pool *pool;
+    pthread_t thread;
+    int tid;
+} worker;
+
+struct sc_pool {
+    event start, done;
+    _Atomic int64_t next_tile; /* zero again after each barrier */
+    char pad0[LINE - sizeof(int64_t)];
+    _Atomic int arrived;
+    char pad1[LINE - sizeof(int)];
+    void (*fn)(void *ctx, int tid, int n);
+    void *ctx;
+    int n, spins;
+    bool is_closing;
+    worker *workers; /* n - 1 */
+};
+
+static inline void pause_cpu(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
+static void futex(_Atomic uint32_t *word, int op, uint32_t value)
+{
+    /* EINTR, EAGAIN: the caller looks at the word again in any case */
+    (void)syscall(SYS_futex, (uint32_t *)word, op | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+}
+
+static void event_wait(event *e, uint32_t seen, int spins)
+{
+    for (int i = 0; i < spins; i++) {
+        if (atomic_load_explicit(&e->gen, memory_order_acquire) != seen)
+            return;
+        pause_cpu();
+    }
+    for (int i = 0; i < YIELDS; i++) {
+        if (atomic_load_explicit(&e->gen, memory_order_acquire) != seen)
+            return;
+        sched_yield();
+    }
+    /* Sequentially consistent on both sides: either we see the new count, or the signaller sees a
+     * sleeper and wakes it. */
+    atomic_fetch_add(&e->sleepers, 1);
+    while (atomic_load(&e->gen) == seen)
+        futex(&e->gen, FUTEX_WAIT, seen);
+    atomic_fetch_sub(&e->sleepers, 1);
+}
+
+static void event_signal(event *e)
+{
+    atomic_fetch_add(&e->gen, 1);
+    if (atomic_load(&e->sleepers) != 0)
+        futex(&e->gen, FUTEX_WAKE, INT32_MAX);
+}
+
+void sc_pool_barrier(sc_pool *pool, int tid)
+{
+    (void)tid;
+    if (pool->n == 1) {
+        atomic_store_explicit(&pool->next_tile, 0, memory_order_relaxed);
+        return;
+    }
+    const uint32_t seen = atomic_load_explicit(&pool->done.gen, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&pool->arrived, 1, memory_order_acq_rel) == pool->n - 1) {
+        atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
+        atomic_store_explicit(&pool->next_tile, 0, memory_order_relaxed);
+        event_signal(&pool->done);
+    } else {
+        event_wait(&pool->done, seen, pool->spins);
+    }
+}
+
+void sc_pool_tiles(sc_pool *pool, int tid, int64_t n_tiles,
+                   void (*fn)(void *ctx, int64_t tile, int tid), void *ctx)
+{
+    for (;;) {
+        const int64_t tile = atomic_fetch_add_explicit(&pool->next_tile, 1, memory_order_relaxed);
+        if (tile >= n_tiles)
+            break;
+        fn(ctx, tile, tid);
+    }
+    sc_pool_barrier(pool, tid);
+}
+
+static void *work(void *arg)
+{
+    const worker *w = arg;
+    sc_pool *pool = w->pool;
+    uint32_t seen = 0;
+
+    for (;;) {
+        event_wait(&pool->start, seen++, pool->spins);
+        if (pool->is_closing)
+            return NULL;
+        pool->fn(pool->ctx, w->tid, pool->n);
+        sc_pool_barrier(pool, w->tid);
+    }
+}
+
+void sc_pool_run(sc_pool *pool, void (*fn)(void *ctx, int tid, int n), void *ctx)
+{
+    if (pool->n > 1) {
+        pool->fn = fn;
+        pool->ctx = ctx;
+        event_signal(&pool->start);
+    }
+    fn(ctx, 0, pool->n);
+    sc_pool_barrier(pool, 0);
+}
+
+typedef struct tiles_job {
+    sc_pool *pool;
+    int64_t n_tiles;
+    void (*fn)(void *ctx, int64_t tile, int tid);
+    void *ctx;
+} tiles_job;
+
+static void run_tiles(void *arg, int tid, int n)
+{
+    const tiles_job *job = arg;
+    (void)n;
+    for (;;) { /* the run ends with a barrier of its own */
+        const int64_t tile =
+            atomic_fetch_add_explicit(&job->pool->next_tile, 1, memory_order_relaxed);
+        if (tile >= job->n_tiles)
+            return;
+        job->fn(job->ctx, tile, tid);
+    }
+}
+
+void sc_pool_for(sc_pool *pool, int64_t n_tiles, void (*fn)(void *ctx, int64_t tile, int tid),
+                 void *ctx)
+{
+    tiles_job job = {pool, n_tiles, fn, ctx};
+    sc_pool_run(pool, run_tiles, &job);
+}
+
+int sc_threads_default(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        return CPU_COUNT(&set);
+    const long n = sysconf(_SC_NPROCESSORS_ONLN); /* more CPUs than a cpu_set_t has room for */
+    return n < 1 ? 1 : n > SC_THREADS_MAX ? SC_THREADS_MAX : (int)n;
+}
+
+int sc_pool_size(const sc_pool *pool)
+{
+    return pool->n;
+}
+
+static void stop(sc_pool *pool, int n_started)
+{
+    pool->is_closing = true;
+    event_signal(&pool->start);
+    for (int i = 0; i < n_started; i++)
+        pthread_join(pool->workers[i].thread, NULL);
+    free(pool->workers);
+    free(pool);
+}
+
+void sc_pool_free(sc_pool *pool)
+{
+    if (pool)
+        stop(pool, pool->n - 1);
+}
+
+sc_status sc_pool_new(sc_pool **out, int n_threads, sc_err *err)
+{
+    const int n_cpus = sc_threads_default();
+    sc_pool *pool = NULL;
+    sigset_t all, old;
+    int rc = 0, started = 0;
+
+    *out = NULL;
+    if (n_threads < 0 || n_threads > SC_THREADS_MAX)
+        return sc_fail(err, SC_EUSAGE, "%d threads are asked for, the range is 1 to %d", n_threads,
+                       SC_THREADS_MAX);
+    SC_TRY(sc_alloc(&pool, 1, sizeof *pool, err));
+    pool->n = n_threads > 0 ? n_threads : n_cpus;
+    pool->spins = pool->n <= n_cpus ? SPINS : 0; /* spinning against ourselves gains nothing */
+    const sc_status st = sc_alloc(&pool->workers, (size_t)pool->n, sizeof *pool->workers, err);
+    if (st != SC_OK) {
+        free(pool);
+        return st;
+    }
+    sigfillset(&all); /* signals are the caller's business */
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    for (; started < pool->n - 1; started++) {
+        worker *w = &pool->workers[started];
+        *w = (worker){.pool = pool, .tid = started + 1};
+        if ((rc = pthread_create(&w->thread, NULL, work, w)) != 0)
+            break;
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (rc != 0) {
+        const int n = pool->n;
+        stop(pool, started);
+        errno = rc;
+        return sc_fail_errno(err, "can't start thread %d of %d", started + 2, n);
+    }
+    *out = pool;
+    return SC_OK;
+}
