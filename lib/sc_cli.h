@@ -39,7 +39,9 @@ typedef struct sc_tool {
 /*
  * Fills opts (an options struct of opts_size bytes that begins with sc_common) with defaults and
  * what argv says. SC_END: help or version was printed, and the tool should leave with 0. SC_EUSAGE:
- * unknown option (near ones are named), value out of range, too many operands.
+ * unknown option (near ones are named), value out of range, too many operands. From then on SIGPIPE
+ * is ignored: a pipe closed by its reader is a write that fails with EPIPE, which sc_fail_errno
+ * turns into SC_EPIPE. sc_cli_free is due whatever was returned.
  */
 sc_status sc_cli_parse(const sc_tool *t, void *opts, int argc, char **argv,
                        sc_err *err) SC_MUST_CHECK;
@@ -58,9 +60,12 @@ sc_status sc_cli_parse_with(const sc_tool *t, void *opts, const char *pick_name,
                             void *ctx, int argc, char **argv, sc_err *err) SC_MUST_CHECK;
 /* Fills a table's defaults only. */
 void sc_params_default(const sc_param *params, void *opts);
-/* Sets one field from text; SC_EUSAGE with the option's name and what it takes. */
+/* Sets one field from text; SC_EUSAGE with the option's name and what it takes. A list's array of
+ * items belongs to the caller then, who frees it. */
 sc_status sc_params_set(const sc_param *params, void *opts, const char *name, const char *value,
                         sc_err *err) SC_MUST_CHECK;
+/* Gives back the operands and the items of list options (a plugin's too, whose options struct need
+ * not be there any more). */
 void sc_cli_free(void *opts);
 /* Prints `sc-norm: sentence` on stderr if st is an error, frees nothing, gives the exit status.
  * SC_END counts as done. */
