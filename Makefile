@@ -14,6 +14,7 @@ PKGS_10x-h5 = hdf5
 PKGS_loom = hdf5
 PKGS_mtx = libarchive
 PKGS_csv = libarchive
+PKGS_sc-read = libarchive
 PKGS_scvi-pt = libarchive
 PKGS_sc-plot = cairo
 LIBS_h5ad = -llzf
