@@ -1,0 +1,243 @@
+#include "op.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SC_OP_ENTRY(id, name) [id] = &SC_R(sc_op_##name),
+static const sc_op *const ops[SC_OP_COUNT] = {SC_OP_LIST(SC_OP_ENTRY)};
+
+static int64_t value_size(const ex *e, const sc_gnode *n)
+{
+    if (n->op == SC_OP_WEIGHT || n->form != SC_DENSE)
+        return 0;
+    const int64_t rows = n->reps ? n->reps * e->max_rows : n->n_rows;
+    return (rows * n->n_cols + 15) / 16 * 16;
+}
+
+static sc_status lay_out(ex *e, sc_err *err)
+{
+    const sc_built *g = e->g;
+    int64_t total = 0, n_aux = 0;
+    for (int i = 1; i < g->n_nodes; i++) {
+        total += value_size(e, &g->nodes[i]);
+        const sc_op *op = ops[g->nodes[i].op];
+        if (op->aux)
+            n_aux += (op->aux(e, i, g->nodes[i].reps ? g->nodes[i].reps * e->max_rows : g->nodes[i].n_rows) + 15) / 16 * 16;
+    }
+    SC_TRY(sc_alloc(&e->slab_val, (size_t)(total + n_aux), sizeof(real), err));
+    if (e->with_backward)
+        SC_TRY(sc_alloc(&e->slab_grad, (size_t)total, sizeof(real), err));
+    int64_t at = 0, aux = total;
+    for (int i = 1; i < g->n_nodes; i++) {
+        const sc_gnode *n = &g->nodes[i];
+        const sc_op *op = ops[n->op];
+        e->cap[i] = value_size(e, n);
+        if (n->op == SC_OP_WEIGHT) {
+            e->val[i] = e->w + g->weights[n->weight].offset;
+            e->grad[i] = e->with_backward ? e->gw + g->weights[n->weight].offset : NULL;
+        } else if (n->form == SC_DENSE) {
+            e->val[i] = e->slab_val + at;
+            e->grad[i] = e->with_backward ? e->slab_grad + at : NULL;
+            at += e->cap[i];
+        }
+        if (op->aux) {
+            e->aux[i] = e->slab_val + aux;
+            aux += (op->aux(e, i, n->reps ? n->reps * e->max_rows : n->n_rows) + 15) / 16 * 16;
+        }
+    }
+    return SC_OK;
+}
+
+sc_status SC_R(sc_exec_new)(ex **out, const sc_built *g, int64_t max_rows, bool with_backward, sc_pool *pool,
+                            const sc_kernels *k, sc_err *err)
+{
+    *out = NULL;
+    ex *e = NULL;
+    const size_t n = (size_t)g->n_nodes;
+    SC_TRY(sc_alloc(&e, 1, sizeof *e, err));
+    e->g = g;
+    e->k = k;
+    e->pool = pool;
+    e->max_rows = max_rows;
+    e->with_backward = with_backward;
+    sc_status st;
+    SC_GOTO(st, sc_alloc(&e->w, (size_t)g->n_params, sizeof(real), err), fail);
+    if (with_backward)
+        SC_GOTO(st, sc_alloc(&e->gw, (size_t)g->n_params, sizeof(real), err), fail);
+    SC_GOTO(st, sc_alloc(&e->val, n, sizeof *e->val, err), fail);
+    SC_GOTO(st, sc_alloc(&e->grad, n, sizeof *e->grad, err), fail);
+    SC_GOTO(st, sc_alloc(&e->aux, n, sizeof *e->aux, err), fail);
+    SC_GOTO(st, sc_alloc(&e->sparse, n, sizeof *e->sparse, err), fail);
+    SC_GOTO(st, sc_alloc(&e->cap, n, sizeof *e->cap, err), fail);
+    SC_GOTO(st, lay_out(e, err), fail);
+    *out = e;
+    return SC_OK;
+fail:
+    SC_R(sc_exec_free)(e);
+    return st;
+}
+
+void SC_R(sc_exec_free)(ex *e)
+{
+    if (!e)
+        return;
+    for (int i = 0; e->sparse && i < e->g->n_nodes; i++)
+        free(e->sparse[i]);
+    free(e->w);
+    free(e->gw);
+    free(e->val);
+    free(e->grad);
+    free(e->aux);
+    free(e->sparse);
+    free(e->cap);
+    free(e->slab_val);
+    free(e->slab_grad);
+    free(e);
+}
+
+real *SC_R(sc_exec_weights)(ex *e) { return e->w; }
+real *SC_R(sc_exec_gradients)(ex *e) { return e->gw; }
+const real *SC_R(sc_exec_value)(const ex *e, int32_t node) { return e->val[node]; }
+int64_t SC_R(sc_exec_rows)(const ex *e, int32_t node) { return rows_of(e, node); }
+
+/* Sparse nodes hold as many values as the largest minibatch has had. */
+static sc_status reserve(ex *e, sc_err *err)
+{
+    int64_t nnz = 0;
+    for (int s = 0; s < SC_N_STREAMS; s++) {
+        const sc_mini *m = e->run->mini[s];
+        if (m && m->n > e->max_rows)
+            return sc_fail(err, SC_EFORMAT, "a minibatch of %lld rows where %lld are expected at most", (long long)m->n,
+                           (long long)e->max_rows);
+        if (m && m->indptr && m->indptr[m->n] - m->indptr[0] > nnz)
+            nnz = m->indptr[m->n] - m->indptr[0];
+    }
+    if (nnz <= e->max_nnz)
+        return SC_OK;
+    nnz += nnz / 4;
+    for (int i = 1; i < e->g->n_nodes; i++)
+        if (e->g->nodes[i].form == SC_SPARSE)
+            SC_TRY(sc_resize(&e->sparse[i], (size_t)nnz, sizeof(real), err));
+    e->max_nnz = nnz;
+    return SC_OK;
+}
+
+typedef struct job {
+    ex *e;
+    const int32_t *list;
+    int n, phase;
+    bool backward;
+    int32_t id;
+} job;
+
+static void one_tile(void *ctx, int64_t tile, int tid)
+{
+    (void)tid;
+    const job *j = ctx;
+    const sc_op *op = ops[nd(j->e, j->id)->op];
+    (j->backward ? op->bwd : op->fwd)(j->e, j->id, j->phase, tile);
+}
+
+static void sweep(void *ctx, int tid, int n_threads)
+{
+    (void)n_threads;
+    job j = *(const job *)ctx;
+    for (int i = 0; i < j.n; i++) {
+        j.id = j.list[i];
+        const sc_op *op = ops[nd(j.e, j.id)->op];
+        const int phases = j.backward ? op->bwd_phases : op->fwd_phases;
+        for (j.phase = 0; j.phase < phases; j.phase++) {
+            const int64_t tiles = op->tiles(j.e, j.id, j.phase, j.backward);
+            if (tiles)
+                sc_pool_tiles(j.e->pool, tid, tiles, one_tile, &j);
+        }
+    }
+}
+
+sc_status SC_R(sc_exec_forward)(ex *e, const sc_plan *p, const sc_run *run, sc_err *err)
+{
+    e->run = run;
+    SC_TRY(reserve(e, err));
+    job j = {.e = e, .list = p->fwd, .n = p->n_fwd};
+    sc_pool_run(e->pool, sweep, &j);
+    return SC_OK;
+}
+
+static double coefficient(const sc_gterm *t, const sc_run *run, int64_t rows)
+{
+    const double w = t->spec.weight == SC_WEIGHT_KL             ? run->kl_weight
+                     : t->spec.weight == SC_WEIGHT_ONE_MINUS_KL ? 1 - run->kl_weight
+                                                                : 1;
+    return w * t->spec.factor / (t->spec.is_sum ? 1.0 : (double)rows);
+}
+
+double SC_R(sc_exec_loss)(const ex *e, const sc_plan *p, const sc_run *run, int group)
+{
+    double loss = 0;
+    for (int t = 0; t < e->g->n_terms; t++) {
+        const sc_gterm *term = &e->g->terms[t];
+        if (!p->term_on[t] || term->spec.group != group)
+            continue;
+        const int64_t rows = rows_of(e, term->node);
+        double sum = 0;
+        for (int64_t i = 0; i < rows; i++)
+            sum += (double)e->val[term->node][i];
+        loss += coefficient(term, run, rows) * sum;
+    }
+    return loss;
+}
+
+static void clear(void *ctx, int64_t tile, int tid)
+{
+    (void)tid;
+    const job *j = ctx;
+    const int32_t id = j->list[tile];
+    const sc_gnode *n = nd(j->e, id);
+    if (n->op != SC_OP_WEIGHT && n->form == SC_DENSE)
+        memset(j->e->grad[id], 0, (size_t)(rows_of(j->e, id) * n->n_cols) * sizeof(real));
+}
+
+static void clear_weights(void *ctx, int64_t tile, int tid)
+{
+    (void)tid;
+    ex *e = ctx;
+    const int64_t from = tile * 65536;
+    memset(e->gw + from, 0, (size_t)min64(65536, e->g->n_params - from) * sizeof(real));
+}
+
+void SC_R(sc_exec_backward)(ex *e, const sc_plan *p, const sc_run *run, int group)
+{
+    e->run = run;
+    job j = {.e = e, .list = p->bwd[group], .n = p->n_bwd[group], .backward = true};
+    sc_pool_for(e->pool, j.n, clear, &j);
+    sc_pool_for(e->pool, ceil_div(e->g->n_params, 65536), clear_weights, e);
+    for (int t = 0; t < e->g->n_terms; t++) {
+        const sc_gterm *term = &e->g->terms[t];
+        if (!p->term_on[t] || term->spec.group != group || !wants_grad(e, term->node))
+            continue;
+        const int64_t rows = rows_of(e, term->node);
+        const real c = (real)coefficient(term, run, rows);
+        for (int64_t i = 0; i < rows; i++)
+            e->grad[term->node][i] += c;
+    }
+    sc_pool_run(e->pool, sweep, &j);
+}
+
+void SC_R(sc_exec_import)(ex *e, int weight, const float *from)
+{
+    const sc_gweight *w = &e->g->weights[weight];
+    real *to = e->w + w->offset;
+    for (int64_t r = 0; r < w->rows; r++)
+        for (int64_t c = 0; c < w->cols; c++)
+            to[w->kind == SC_W_LINEAR ? c * w->rows + r : r * w->cols + c] = (real)from[r * w->cols + c];
+}
+
+void SC_R(sc_exec_export)(const real *flat, const sc_built *g, int weight, float *to)
+{
+    const sc_gweight *w = &g->weights[weight];
+    const real *from = flat + w->offset;
+    for (int64_t r = 0; r < w->rows; r++)
+        for (int64_t c = 0; c < w->cols; c++)
+            to[r * w->cols + c] = (float)from[w->kind == SC_W_LINEAR ? c * w->rows + r : r * w->cols + c];
+}

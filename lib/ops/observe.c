@@ -1,0 +1,157 @@
+#include "dist.h"
+#include "op.h"
+
+#include <string.h>
+
+/*
+ * Log-likelihood of counts or proteins, summed over the columns. Forward also takes the gradients, since they share their
+ * logarithms with the value: aux holds them for each parameter, rows x columns; backward scales and adds. A parameter that
+ * is one broadcast row (gene-wise dispersion) is summed over the rows in a second phase, column by column.
+ */
+static int64_t width(const ex *e, const sc_gnode *n) { return cols_of(e, (int32_t)n->first); }
+
+static int64_t aux(const ex *e, int32_t id, int64_t rows)
+{
+    return e->with_backward ? 4 * rows * width(e, nd(e, id)) : 0;
+}
+
+static sc_node param_of(const sc_gnode *n, int p) { return p == 0 ? n->q.a : p == 1 ? n->q.b : p == 2 ? n->q.c : n->q.d; }
+
+static real *aux_of(const ex *e, int32_t id, int p)
+{
+    const sc_node q = param_of(nd(e, id), p);
+    return q.id && e->with_backward && wants_grad(e, q.id) ? e->aux[id] + p * rows_of(e, id) * width(e, nd(e, id)) : NULL;
+}
+
+static bool is_broadcast(const ex *e, sc_node p) { return nd(e, p.id)->reps == 0; }
+
+static int64_t tiles(const ex *e, int32_t id, int phase, bool backward)
+{
+    return backward && phase == 1 ? ceil_div(width(e, nd(e, id)), COL_TILE) : ceil_div(rows_of(e, id), ROW_TILE);
+}
+
+static double param(const ex *e, sc_node p, int64_t i, int64_t j)
+{
+    return p.id ? (double)at_row(e, e->val, p.id, i)[cols_of(e, p.id) == 1 ? 0 : j] : 0;
+}
+
+/* Any likelihood, any input, element by element in double. */
+static double point_row(ex *e, int32_t id, int64_t i, real *const *d)
+{
+    const sc_gnode *n = nd(e, id);
+    const int32_t x = (int32_t)n->first;
+    const int64_t cols = width(e, n);
+    const sc_mini *m = mini_of(e, x);
+    const bool sparse = nd(e, x)->form == SC_SPARSE;
+    const real *mask = n->bias ? at_row(e, e->val, n->bias, i) : NULL;
+    int64_t k = sparse ? m->indptr[i] : 0;
+    double s = 0;
+    for (int64_t j = 0; j < cols; j++) {
+        double v = 0;
+        if (!sparse)
+            v = (double)e->val[x][i * cols + j];
+        else if (k < m->indptr[i + 1] && m->indices[k] == j)
+            v = (double)e->sparse[x][k++ - m->indptr[0]];
+        const bool on = !mask || mask[j] != 0;
+        const sc_point p = on ? sc_dist_point(&n->q, v, param(e, n->q.a, i, j), param(e, n->q.b, i, j),
+                                              param(e, n->q.c, i, j), param(e, n->q.d, i, j))
+                              : (sc_point){0};
+        s += p.logp;
+        const double g[4] = {p.da, p.db, p.dc, p.dd};
+        for (int t = 0; t < 4; t++)
+            if (d[t])
+                d[t][j] = (real)g[t];
+    }
+    return s;
+}
+
+#ifndef SC_F64
+static bool has_kernel(const ex *e, const sc_gnode *n)
+{
+    return (n->q.kind == SC_NB || n->q.kind == SC_ZINB) && n->q.eps == 1e-8 && n->q.eps_total == 1e-8 && !n->bias &&
+           nd(e, (int32_t)n->first)->op == SC_OP_INPUT && nd(e, (int32_t)n->first)->form == SC_SPARSE &&
+           cols_of(e, n->q.a.id) == width(e, n) && cols_of(e, n->q.b.id) == width(e, n);
+}
+
+static double kernel_row(ex *e, int32_t id, int64_t i, real *const *d)
+{
+    const sc_gnode *n = nd(e, id);
+    const sc_mini *m = mini_of(e, id);
+    const int64_t k0 = m->indptr[i], cols = width(e, n);
+    for (int t = 0; t < 3; t++)
+        if (d[t])
+            memset(d[t], 0, (size_t)cols * sizeof(real));
+    return e->k->zinb_row(cols, m->indptr[i + 1] - k0, m->indices + k0, m->values + k0, m->lgamma_x1 + k0,
+                          at_row(e, e->val, n->q.a.id, i), at_row(e, e->val, n->q.b.id, i),
+                          n->q.kind == SC_ZINB ? at_row(e, e->val, n->q.c.id, i) : NULL, 1, d[0], d[1], d[2]);
+}
+#else
+static bool has_kernel(const ex *e, const sc_gnode *n)
+{
+    (void)e, (void)n;
+    return false;
+}
+#define kernel_row point_row
+#endif
+
+static void fwd(ex *e, int32_t id, int phase, int64_t tile)
+{
+    (void)phase;
+    const sc_gnode *n = nd(e, id);
+    const int64_t cols = width(e, n), i1 = min64(rows_of(e, id), (tile + 1) * ROW_TILE);
+    const bool fast = has_kernel(e, n);
+    for (int64_t i = tile * ROW_TILE; i < i1; i++) {
+        real *d[4];
+        for (int p = 0; p < 4; p++) {
+            real *base = aux_of(e, id, p);
+            d[p] = base ? base + i * cols : NULL;
+        }
+        e->val[id][i] = (real)(fast ? kernel_row(e, id, i, d) : point_row(e, id, i, d));
+    }
+}
+
+static void bwd_rows(ex *e, int32_t id, int64_t tile)
+{
+    const sc_gnode *n = nd(e, id);
+    const int64_t cols = width(e, n), i1 = min64(rows_of(e, id), (tile + 1) * ROW_TILE);
+    for (int p = 0; p < 4; p++) {
+        const sc_node q = param_of(n, p);
+        const real *d = aux_of(e, id, p);
+        if (!d || is_broadcast(e, q))
+            continue;
+        for (int64_t i = tile * ROW_TILE; i < i1; i++) {
+            real *to = at_row(e, e->grad, q.id, i);
+            const real dy = e->grad[id][i];
+            for (int64_t j = 0; j < cols; j++)
+                to[cols_of(e, q.id) == 1 ? 0 : j] += dy * d[i * cols + j];
+        }
+    }
+}
+
+static void bwd_broadcast(ex *e, int32_t id, int64_t tile)
+{
+    const sc_gnode *n = nd(e, id);
+    const int64_t cols = width(e, n), rows = rows_of(e, id), j0 = tile * COL_TILE, j1 = min64(cols, j0 + COL_TILE);
+    for (int p = 0; p < 4; p++) {
+        const sc_node q = param_of(n, p);
+        const real *d = aux_of(e, id, p);
+        if (!d || !is_broadcast(e, q))
+            continue;
+        double s[COL_TILE] = {0};
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = j0; j < j1; j++)
+                s[j - j0] += (double)e->grad[id][i] * (double)d[i * cols + j];
+        for (int64_t j = j0; j < j1; j++)
+            e->grad[q.id][j] += (real)s[j - j0];
+    }
+}
+
+static void bwd(ex *e, int32_t id, int phase, int64_t tile)
+{
+    if (phase == 0)
+        bwd_rows(e, id, tile);
+    else
+        bwd_broadcast(e, id, tile);
+}
+
+const sc_op SC_R(sc_op_observe) = {1, 2, tiles, fwd, bwd, aux};

@@ -1,0 +1,84 @@
+#include "sc_exec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void need_parents(const sc_built *g, bool *need)
+{
+    for (int i = g->n_nodes - 1; i > 0; i--)
+        for (int k = 0; need[i] && k < g->nodes[i].n_in; k++)
+            need[g->nodes[i].in[k]] = true;
+}
+
+static bool is_on(const sc_built *g, int32_t node, unsigned streams)
+{
+    return (streams >> g->nodes[node].stream & 1U) != 0;
+}
+
+/* Nodes through which a group's terms send gradient, last first, and the weights they reach. */
+static void plan_backward(sc_plan *p, const sc_built *g, int group, bool *reach)
+{
+    memset(reach, 0, (size_t)g->n_nodes * sizeof *reach);
+    for (int t = 0; t < g->n_terms; t++)
+        if (p->term_on[t] && g->terms[t].spec.group == group)
+            reach[g->terms[t].node] = g->nodes[g->terms[t].node].needs_grad;
+    for (int i = g->n_nodes - 1; i > 0; i--) {
+        const sc_gnode *n = &g->nodes[i];
+        if (!reach[i])
+            continue;
+        p->bwd[group][p->n_bwd[group]++] = i;
+        for (int k = 0; k < n->n_in && n->op != SC_OP_STOP_GRADIENT; k++)
+            if (g->nodes[n->in[k]].needs_grad)
+                reach[n->in[k]] = true;
+        if (n->op == SC_OP_WEIGHT || n->op == SC_OP_LINEAR)
+            p->moves[group][n->weight] = g->weights[n->weight].is_trained;
+        if (n->op == SC_OP_LINEAR && n->bias >= 0)
+            p->moves[group][n->bias] = true;
+        if (n->op == SC_OP_BATCH_NORM)
+            p->moves[group][n->weight] = p->moves[group][n->weight + 1] = true;
+    }
+    for (int w = 0; w < g->n_weights; w++)
+        p->moves[group][w] = p->moves[group][w] && g->weights[w].group == group;
+}
+
+sc_status sc_plan_make(sc_plan *p, const sc_built *g, unsigned streams, unsigned what, const int32_t *roots, int n_roots,
+                       sc_err *err)
+{
+    memset(p, 0, sizeof *p);
+    bool *need = NULL;
+    sc_status st;
+    SC_GOTO(st, sc_alloc(&need, (size_t)g->n_nodes, sizeof *need, err), out);
+    SC_GOTO(st, sc_alloc(&p->fwd, (size_t)g->n_nodes, sizeof *p->fwd, err), out);
+    for (int t = 0; t < g->n_terms && what & SC_PLAN_TERMS; t++) {
+        p->term_on[t] = is_on(g, g->terms[t].node, streams);
+        need[g->terms[t].node] |= p->term_on[t];
+    }
+    for (int i = 0; i < g->n_keeps && what & SC_PLAN_KEEPS; i++)
+        need[g->keeps[i]] |= is_on(g, g->keeps[i], streams);
+    for (int i = 0; i < n_roots; i++)
+        need[roots[i]] = true;
+    need_parents(g, need);
+    for (int i = 1; i < g->n_nodes; i++)
+        if (need[i])
+            p->fwd[p->n_fwd++] = i;
+    for (int k = 0; k < g->n_groups && what & SC_PLAN_BACKWARD; k++) {
+        SC_GOTO(st, sc_alloc(&p->bwd[k], (size_t)g->n_nodes, sizeof **p->bwd, err), out);
+        SC_GOTO(st, sc_alloc(&p->moves[k], (size_t)g->n_weights, sizeof **p->moves, err), out);
+        plan_backward(p, g, k, need);
+    }
+out:
+    free(need);
+    if (st != SC_OK)
+        sc_plan_free(p);
+    return st;
+}
+
+void sc_plan_free(sc_plan *p)
+{
+    free(p->fwd);
+    for (int k = 0; k < SC_GROUPS_MAX; k++) {
+        free(p->bwd[k]);
+        free(p->moves[k]);
+    }
+    memset(p, 0, sizeof *p);
+}
