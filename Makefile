@@ -33,7 +33,8 @@ ISA_avx2 = -mavx2 -mfma -DSC_ISA_WIDTH=8
 ISA_base = -DSC_ISA_WIDTH=4
 SRC = $(sort $(wildcard lib/*.c lib/ops/*.c))
 ISASRC = $(sort $(wildcard lib/isa/*.c))
-OBJ = $(SRC:%.c=$B/%.o) $(foreach i,$(ISAS),$(ISASRC:%.c=$B/%.$i.o))
+OPSRC = $(sort $(wildcard lib/ops/*.c))
+OBJ = $(SRC:%.c=$B/%.o) $(OPSRC:%.c=$B/%.f64.o) $(foreach i,$(ISAS),$(ISASRC:%.c=$B/%.$i.o))
 TOOLS = $(patsubst tools/%.c,$B/bin/%,$(sort $(wildcard tools/sc-*.c)))
 PLUGINS = $(patsubst plugins/%.c,$B/plugins/%.so,$(sort $(wildcard plugins/*.c)))
 FORMATS = $(patsubst formats/%.c,$B/formats/%.so,$(sort $(wildcard formats/*.c)))
@@ -59,6 +60,8 @@ $B/%.$1.o: %.c $B/flags
 	@mkdir -p $$(@D); $$(CC_ALL) -O3 -ffp-contract=fast $$(ISA_$1) -DSC_ISA=$1 -c -o $$@ $$<
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$i)))
+$B/%.f64.o: %.c
+	@mkdir -p $(@D); $(CC_ALL) -DSC_F64 -c -o $@ $<
 $B/%.o: %.c $B/flags
 	@mkdir -p $(@D); $(CC_ALL) $(PKG_CFLAGS) -c -o $@ $<
 $B/flags: FORCE # other flags than last time: compile anew
