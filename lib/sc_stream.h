@@ -41,7 +41,8 @@ int sc_header_find(const sc_header *h, const char *path); /* index into mats, or
 sc_status sc_header_add(sc_header *h, const char *path, sc_matkind kind, bool is_sparse,
                         int64_t n_cols, sc_mat **out, sc_err *err) SC_MUST_CHECK;
 void sc_header_drop(sc_header *h, const char *path);
-/* Appends the provenance record of this run. */
+/* Appends the provenance record of this run: argv without argv[0] and without what never changes
+ * the result (-@, -o, -q, -v). */
 sc_status sc_header_record(sc_header *h, const char *tool, int argc, char *const *argv,
                            sc_err *err) SC_MUST_CHECK;
 /*
@@ -88,6 +89,10 @@ typedef struct sc_reader sc_reader;
 sc_status sc_reader_open(sc_reader **out, int fd, const char *name, sc_err *err) SC_MUST_CHECK;
 sc_status sc_reader_open_path(sc_reader **out, const char *path,
                               sc_err *err) SC_MUST_CHECK; /* NULL or "-": stdin */
+/* As these two, but a model is taken as well (see sc_model_file_from); the two above refuse it with
+ * SC_EFORMAT. The header of a model is empty. */
+sc_status sc_reader_open_any(sc_reader **out, int fd, const char *name, sc_err *err) SC_MUST_CHECK;
+sc_status sc_reader_open_any_path(sc_reader **out, const char *path, sc_err *err) SC_MUST_CHECK;
 const sc_header *sc_reader_header(const sc_reader *in);
 const char *sc_reader_name(const sc_reader *in);
 /* SC_OK with a block; SC_END after the end mark was read and agreed; an error where the stream is
@@ -105,8 +110,10 @@ bool sc_reader_is_model(const sc_reader *in);
 typedef struct sc_writer sc_writer;
 sc_status sc_writer_open(sc_writer **out, int fd, const char *name, const sc_header *h,
                          sc_err *err) SC_MUST_CHECK;
-/* Any number of rows: the writer cuts and joins nothing, a block put is a block written; 0 rows are
- * skipped. */
+/* Matrices must have the size, obs columns the type that the header gives (SC_EDATA names them).
+ * Categories of a column are matched by name with the header's; without any, codes are the
+ * header's. Any number of rows: the writer cuts and joins nothing, a block put is a block written;
+ * 0 rows are skipped. */
 sc_status sc_writer_put(sc_writer *out, sc_block *b, sc_err *err) SC_MUST_CHECK;
 sc_status sc_writer_finish(sc_writer *out, sc_err *err) SC_MUST_CHECK; /* end mark, index, totals */
 void sc_writer_close(
@@ -136,6 +143,8 @@ typedef struct sc_model_file {
 
 sc_status sc_model_file_read(sc_model_file *out, int fd, const char *name,
                              sc_err *err) SC_MUST_CHECK;
+/* The same from a reader of sc_reader_open_any, once; SC_EFORMAT if cells are what it reads. */
+sc_status sc_model_file_from(sc_model_file *out, sc_reader *in, sc_err *err) SC_MUST_CHECK;
 sc_status sc_model_file_write(const sc_model_file *m, int fd, const char *name,
                               sc_err *err) SC_MUST_CHECK;
 void sc_model_file_free(sc_model_file *m);

@@ -1,0 +1,221 @@
+/*
+ * Matrices as bytes. Integers of more than one byte, and floats, are cut into planes: all lowest
+ * bytes first, then the next. zstd then meets like with like, and the loops below vectorize.
+ */
+#include "sc_stream_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ENC_FLOAT = 0x80 }; /* else the encoding is the number of bytes of an unsigned integer */
+
+static void split(uint8_t *p, const uint32_t *v, size_t n, unsigned width)
+{
+    for (unsigned k = 0; k < width; k++, p += n)
+        for (size_t i = 0; i < n; i++)
+            p[i] = (uint8_t)(v[i] >> 8 * k);
+}
+
+static void merge(uint32_t *restrict v, const uint8_t *restrict p, size_t n, unsigned width)
+{
+    if (width == 1) {
+        for (size_t i = 0; i < n; i++)
+            v[i] = p[i];
+    } else if (width == 2) {
+        for (size_t i = 0; i < n; i++)
+            v[i] = (uint32_t)p[i] | (uint32_t)p[n + i] << 8;
+    } else {
+        for (size_t i = 0; i < n; i++)
+            v[i] = (uint32_t)p[i] | (uint32_t)p[n + i] << 8 | (uint32_t)p[2 * n + i] << 16 |
+                   (uint32_t)p[3 * n + i] << 24;
+    }
+}
+
+static unsigned width_of(uint32_t max)
+{
+    return max <= UINT8_MAX ? 1 : max <= UINT16_MAX ? 2 : 4;
+}
+
+/* The bytes an unsigned integer needs for all of v, or ENC_FLOAT: -0, NaN and what has a fraction
+ * must come back bit for bit. */
+static unsigned encoding(const float *v, size_t n)
+{
+    float max = 0;
+    for (size_t i = 0; i < n; i++) {
+        const float x = v[i];
+        if (!(x >= 0 && x <= 16777216.0F) || (float)(int32_t)x != x)
+            return ENC_FLOAT;
+        max = x > max ? x : max;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &v[i], sizeof bits);
+        if (bits == 0x80000000U)
+            return ENC_FLOAT;
+    }
+    return width_of((uint32_t)max);
+}
+
+sc_status sc_put_values(sc_buf *b, const float *v, size_t n, sc_err *err)
+{
+    const unsigned enc = encoding(v, n), width = enc == ENC_FLOAT ? 4 : enc;
+    uint32_t *u;
+    uint8_t *p;
+    SC_TRY(sc_put_u8(b, enc, err));
+    SC_TRY(sc_put_u64(b, n, err));
+    SC_TRY(sc_buf_room(b, n * width, &p, err));
+    SC_TRY(sc_alloc(&u, n, sizeof *u, err));
+    if (enc == ENC_FLOAT && n)
+        memcpy(u, v, n * sizeof *v);
+    else
+        for (size_t i = 0; i < n; i++)
+            u[i] = (uint32_t)v[i];
+    split(p, u, n, width);
+    free(u);
+    return SC_OK;
+}
+
+sc_status sc_get_values(sc_cur *c, float **out, size_t n, sc_err *err)
+{
+    unsigned enc;
+    uint64_t count;
+    const uint8_t *p;
+    SC_TRY(sc_get_u8(c, ENC_FLOAT, &enc, err));
+    SC_TRY(sc_get_u64(c, &count, err));
+    if (count != n)
+        return sc_fail(err, SC_EFORMAT, "has %llu values, and %zu are needed",
+                       (unsigned long long)count, n);
+    if (enc != 1 && enc != 2 && enc != 4 && enc != ENC_FLOAT)
+        return sc_fail(err, SC_EFORMAT, "has values of the unknown kind %u", enc);
+    const unsigned width = enc == ENC_FLOAT ? 4 : enc;
+    if (n > c->left / width)
+        return sc_fail(err, SC_EFORMAT, "a record is shorter than it says");
+    SC_TRY(sc_get_bytes(c, n * width, &p, err));
+    uint32_t *u;
+    float *v;
+    SC_TRY(sc_alloc(&u, n, sizeof *u, err));
+    const sc_status st = sc_alloc(&v, n, sizeof *v, err);
+    if (st != SC_OK) {
+        free(u);
+        return st;
+    }
+    merge(u, p, n, width);
+    if (enc == ENC_FLOAT && n)
+        memcpy(v, u, n * sizeof *v);
+    else
+        for (size_t i = 0; i < n; i++)
+            v[i] = (float)u[i];
+    free(u);
+    *out = v;
+    return SC_OK;
+}
+
+/* Gaps between columns, from -1 on: column 0 has gap 0, its right neighbour gap 0 again. */
+static sc_status gaps(const sc_csr *m, uint32_t *gap, uint32_t *max, sc_err *err)
+{
+    uint32_t most = 0;
+    if (m->indptr[0] != 0)
+        return sc_fail(err, SC_EDATA, "its rows do not begin at 0");
+    for (int64_t i = 0; i < m->n_rows; i++) {
+        int64_t last = -1;
+        if (m->indptr[i + 1] < m->indptr[i])
+            return sc_fail(err, SC_EDATA, "row %lld ends before it begins", (long long)i);
+        for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++) {
+            const int64_t j = m->indices[k];
+            if (j <= last || (m->n_cols >= 0 && j >= m->n_cols))
+                return sc_fail(err, SC_EDATA,
+                               "row %lld has column %lld after %lld, of %lld columns", (long long)i,
+                               (long long)j, (long long)last, (long long)m->n_cols);
+            gap[k] = (uint32_t)(j - last - 1);
+            most = gap[k] > most ? gap[k] : most;
+            last = j;
+        }
+    }
+    *max = most;
+    return SC_OK;
+}
+
+sc_status sc_put_pattern(sc_buf *b, const sc_csr *m, sc_err *err)
+{
+    const int64_t nnz = m->indptr[m->n_rows];
+    uint32_t *gap, max;
+    uint8_t *p;
+    if (nnz < 0)
+        return sc_fail(err, SC_EDATA, "it has %lld entries", (long long)nnz);
+    for (int64_t i = 0; i < m->n_rows; i++)
+        if (m->indptr[i + 1] > nnz) /* before gaps() writes to that place */
+            return sc_fail(err, SC_EDATA, "row %lld ends behind the last", (long long)i);
+    SC_TRY(sc_alloc(&gap, (size_t)nnz, sizeof *gap, err));
+    sc_status st = gaps(m, gap, &max, err);
+    const unsigned width = st == SC_OK ? width_of(max) : 0;
+    if (st == SC_OK)
+        st = sc_put_u8(b, width, err);
+    if (st == SC_OK)
+        st = sc_put_u64(b, (uint64_t)nnz, err);
+    for (int64_t i = 0; i < m->n_rows && st == SC_OK; i++)
+        st = sc_put_u32(b, (uint32_t)(m->indptr[i + 1] - m->indptr[i]), err);
+    if (st == SC_OK)
+        st = sc_buf_room(b, (size_t)nnz * width, &p, err);
+    if (st == SC_OK)
+        split(p, gap, (size_t)nnz, width);
+    free(gap);
+    return st;
+}
+
+static sc_status fill_rows(sc_csr *m, const uint8_t *lens, uint64_t nnz, sc_err *err)
+{
+    for (int64_t i = 0; i < m->n_rows; i++)
+        m->indptr[i + 1] = m->indptr[i] + sc_load32(lens + 4 * i);
+    if ((uint64_t)m->indptr[m->n_rows] != nnz)
+        return sc_fail(err, SC_EFORMAT, "its rows have %lld entries together, and %llu are stored",
+                       (long long)m->indptr[m->n_rows], (unsigned long long)nnz);
+    return SC_OK;
+}
+
+/* The sum of gaps only rises, so the last column of a row tells for all of them. */
+static sc_status fill_columns(sc_csr *m, const uint32_t *gap, sc_err *err)
+{
+    const int64_t limit = m->n_cols >= 0 && m->n_cols < INT32_MAX ? m->n_cols : INT32_MAX;
+    for (int64_t i = 0; i < m->n_rows; i++) {
+        int64_t j = -1;
+        for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++) {
+            j += (int64_t)gap[k] + 1;
+            m->indices[k] = (int32_t)(j & INT32_MAX);
+        }
+        if (j >= limit)
+            return sc_fail(err, SC_EFORMAT, "row %lld has a column beyond %lld", (long long)i,
+                           (long long)limit);
+    }
+    return SC_OK;
+}
+
+static sc_status pattern_fill(sc_cur *c, sc_csr *m, sc_err *err)
+{
+    unsigned width;
+    uint64_t nnz;
+    const uint8_t *lens, *p;
+    uint32_t *gap;
+    SC_TRY(sc_get_u8(c, 4, &width, err));
+    SC_TRY(sc_get_u64(c, &nnz, err));
+    SC_TRY(sc_get_bytes(c, 4 * (size_t)m->n_rows, &lens, err));
+    if (width == 0 || width == 3 || nnz > c->left / width)
+        return sc_fail(err, SC_EFORMAT, "a record is shorter than it says");
+    SC_TRY(sc_get_bytes(c, (size_t)nnz * width, &p, err));
+    SC_TRY(sc_alloc(&m->indptr, (size_t)m->n_rows + 1, sizeof *m->indptr, err));
+    SC_TRY(fill_rows(m, lens, nnz, err));
+    SC_TRY(sc_alloc(&m->indices, (size_t)nnz, sizeof *m->indices, err));
+    SC_TRY(sc_alloc(&gap, (size_t)nnz, sizeof *gap, err));
+    merge(gap, p, (size_t)nnz, width);
+    const sc_status st = fill_columns(m, gap, err);
+    free(gap);
+    return st;
+}
+
+sc_status sc_get_pattern(sc_cur *c, sc_csr *m, int64_t n_rows, int64_t n_cols, sc_err *err)
+{
+    *m = (sc_csr){.n_rows = n_rows, .n_cols = n_cols};
+    const sc_status st = pattern_fill(c, m, err);
+    if (st != SC_OK)
+        sc_csr_free(m);
+    return st;
+}
