@@ -43,7 +43,7 @@ sc_status sc_buf_room(sc_buf *b, size_t n, uint8_t **at, sc_err *err)
 
 sc_status sc_put_u8(sc_buf *b, unsigned v, sc_err *err)
 {
-    uint8_t *p;
+    uint8_t *p = NULL;
     SC_TRY(sc_buf_room(b, 1, &p, err));
     *p = (uint8_t)v;
     return SC_OK;
@@ -51,7 +51,7 @@ sc_status sc_put_u8(sc_buf *b, unsigned v, sc_err *err)
 
 sc_status sc_put_u32(sc_buf *b, uint32_t v, sc_err *err)
 {
-    uint8_t *p;
+    uint8_t *p = NULL;
     SC_TRY(sc_buf_room(b, 4, &p, err));
     sc_store32(p, v);
     return SC_OK;
@@ -59,7 +59,7 @@ sc_status sc_put_u32(sc_buf *b, uint32_t v, sc_err *err)
 
 sc_status sc_put_u64(sc_buf *b, uint64_t v, sc_err *err)
 {
-    uint8_t *p;
+    uint8_t *p = NULL;
     SC_TRY(sc_buf_room(b, 8, &p, err));
     sc_store64(p, v);
     return SC_OK;
@@ -68,7 +68,7 @@ sc_status sc_put_u64(sc_buf *b, uint64_t v, sc_err *err)
 sc_status sc_put_text(sc_buf *b, const char *s, sc_err *err)
 {
     const size_t n = strlen(s);
-    uint8_t *p;
+    uint8_t *p = NULL;
     if (!sc_is_text(s, n))
         return sc_fail(err, SC_EFORMAT, "a text of %zu bytes is not UTF-8", n);
     SC_TRY(sc_put_u64(b, n, err));
@@ -80,7 +80,7 @@ sc_status sc_put_text(sc_buf *b, const char *s, sc_err *err)
 sc_status sc_put_strs(sc_buf *b, const sc_strs *s, sc_err *err)
 {
     const uint64_t n_bytes = s->n ? s->off[s->n] : 0;
-    uint8_t *p;
+    uint8_t *p = NULL;
     SC_TRY(sc_put_u64(b, (uint64_t)s->n, err));
     SC_TRY(sc_put_u64(b, n_bytes, err));
     SC_TRY(sc_buf_room(b, n_bytes, &p, err));
@@ -101,7 +101,7 @@ sc_status sc_get_bytes(sc_cur *c, size_t n, const uint8_t **at, sc_err *err)
 
 sc_status sc_get_u8(sc_cur *c, unsigned max, unsigned *v, sc_err *err)
 {
-    const uint8_t *p;
+    const uint8_t *p = NULL;
     SC_TRY(sc_get_bytes(c, 1, &p, err));
     *v = *p;
     if (*v > max)
@@ -111,7 +111,7 @@ sc_status sc_get_u8(sc_cur *c, unsigned max, unsigned *v, sc_err *err)
 
 sc_status sc_get_u32(sc_cur *c, uint32_t *v, sc_err *err)
 {
-    const uint8_t *p;
+    const uint8_t *p = NULL;
     SC_TRY(sc_get_bytes(c, 4, &p, err));
     *v = sc_load32(p);
     return SC_OK;
@@ -119,7 +119,7 @@ sc_status sc_get_u32(sc_cur *c, uint32_t *v, sc_err *err)
 
 sc_status sc_get_u64(sc_cur *c, uint64_t *v, sc_err *err)
 {
-    const uint8_t *p;
+    const uint8_t *p = NULL;
     SC_TRY(sc_get_bytes(c, 8, &p, err));
     *v = sc_load64(p);
     return SC_OK;
@@ -128,7 +128,7 @@ sc_status sc_get_u64(sc_cur *c, uint64_t *v, sc_err *err)
 sc_status sc_get_text(sc_cur *c, size_t max, char **out, sc_err *err)
 {
     uint64_t n;
-    const uint8_t *p;
+    const uint8_t *p = NULL;
     SC_TRY(sc_get_u64(c, &n, err));
     SC_TRY(sc_get_bytes(c, n, &p, err));
     if (n > max)
@@ -171,7 +171,7 @@ static sc_status strs_fill(sc_strs *s, const uint8_t *p, size_t n_bytes, uint64_
 sc_status sc_get_strs(sc_cur *c, sc_strs *out, sc_err *err)
 {
     uint64_t n, n_bytes;
-    const uint8_t *p;
+    const uint8_t *p = NULL;
     SC_TRY(sc_get_u64(c, &n, err));
     SC_TRY(sc_get_u64(c, &n_bytes, err));
     SC_TRY(sc_get_bytes(c, n_bytes, &p, err));

@@ -67,7 +67,7 @@ sc_status sc_frame_pack(ZSTD_CCtx *z, const sc_buf *raw, sc_frame **out, sc_err 
 /* raw_size is no more than SC_MAX_RATIO times the bytes that are there: sc_in_body saw to it. */
 sc_status sc_frame_unpack(ZSTD_DCtx *z, const sc_frame *f, uint8_t **out, sc_err *err)
 {
-    uint8_t *p;
+    uint8_t *p = NULL;
     SC_TRY(sc_alloc(&p, f->raw_size, 1, err));
     const size_t n = ZSTD_decompressDCtx(z, p, f->raw_size, f->bytes, f->stored);
     if (ZSTD_isError(n) || n != f->raw_size) {

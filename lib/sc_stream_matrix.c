@@ -60,7 +60,7 @@ sc_status sc_put_values(sc_buf *b, const float *v, size_t n, sc_err *err)
 {
     const unsigned enc = encoding(v, n), width = enc == ENC_FLOAT ? 4 : enc;
     uint32_t *u;
-    uint8_t *p;
+    uint8_t *p = NULL;
     SC_TRY(sc_put_u8(b, enc, err));
     SC_TRY(sc_put_u64(b, n, err));
     SC_TRY(sc_buf_room(b, n * width, &p, err));
@@ -79,7 +79,7 @@ sc_status sc_get_values(sc_cur *c, float **out, size_t n, sc_err *err)
 {
     unsigned enc;
     uint64_t count;
-    const uint8_t *p;
+    const uint8_t *p = NULL;
     SC_TRY(sc_get_u8(c, ENC_FLOAT, &enc, err));
     SC_TRY(sc_get_u64(c, &count, err));
     if (count != n)
@@ -138,8 +138,8 @@ static sc_status gaps(const sc_csr *m, uint32_t *gap, uint32_t *max, sc_err *err
 sc_status sc_put_pattern(sc_buf *b, const sc_csr *m, sc_err *err)
 {
     const int64_t nnz = m->indptr[m->n_rows];
-    uint32_t *gap, max;
-    uint8_t *p;
+    uint32_t *gap, max = 0;
+    uint8_t *p = NULL;
     if (nnz < 0)
         return sc_fail(err, SC_EDATA, "it has %lld entries", (long long)nnz);
     for (int64_t i = 0; i < m->n_rows; i++)

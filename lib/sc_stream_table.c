@@ -20,7 +20,7 @@ static sc_status put_ints(sc_buf *b, const int64_t *v, int64_t n, sc_err *err)
                            : span <= UINT16_MAX ? 2
                            : span <= UINT32_MAX ? 4
                                                 : ALL_BYTES;
-    uint8_t *p;
+    uint8_t *p = NULL;
     SC_TRY(sc_put_u64(b, (uint64_t)lo, err));
     SC_TRY(sc_put_u8(b, width, err));
     SC_TRY(sc_buf_room(b, (size_t)n * width, &p, err));
@@ -36,7 +36,7 @@ static sc_status get_ints(sc_cur *c, int64_t *v, int64_t n, sc_err *err)
 {
     uint64_t base;
     unsigned width;
-    const uint8_t *p;
+    const uint8_t *p = NULL;
     SC_TRY(sc_get_u64(c, &base, err));
     SC_TRY(sc_get_u8(c, ALL_BYTES, &width, err));
     SC_TRY(sc_get_bytes(c, (size_t)n * width, &p, err));
@@ -84,7 +84,7 @@ static sc_status get_codes(sc_cur *c, sc_col *col, int64_t n, sc_err *err)
 
 static sc_status put_reals(sc_buf *b, const double *v, int64_t n, sc_err *err)
 {
-    uint8_t *p;
+    uint8_t *p = NULL;
     SC_TRY(sc_buf_room(b, (size_t)n * sizeof *v, &p, err));
     for (int64_t i = 0; i < n; i++, p += sizeof *v) {
         uint64_t bits;
@@ -96,7 +96,7 @@ static sc_status put_reals(sc_buf *b, const double *v, int64_t n, sc_err *err)
 
 static sc_status get_reals(sc_cur *c, double *v, int64_t n, sc_err *err)
 {
-    const uint8_t *p;
+    const uint8_t *p = NULL;
     SC_TRY(sc_get_bytes(c, (size_t)n * sizeof *v, &p, err));
     for (int64_t i = 0; i < n; i++, p += sizeof *v) {
         const uint64_t bits = sc_load64(p);
@@ -108,7 +108,7 @@ static sc_status get_reals(sc_cur *c, double *v, int64_t n, sc_err *err)
 /* Flags are packed to bits: they are many and say little. */
 static sc_status put_flags(sc_buf *b, const uint8_t *v, int64_t n, sc_err *err)
 {
-    uint8_t *p;
+    uint8_t *p = NULL;
     SC_TRY(sc_buf_room(b, (size_t)(n + 7) / 8, &p, err));
     memset(p, 0, (size_t)(n + 7) / 8);
     for (int64_t i = 0; i < n; i++)
@@ -119,7 +119,7 @@ static sc_status put_flags(sc_buf *b, const uint8_t *v, int64_t n, sc_err *err)
 
 static sc_status get_flags(sc_cur *c, uint8_t *v, int64_t n, sc_err *err)
 {
-    const uint8_t *p;
+    const uint8_t *p = NULL;
     SC_TRY(sc_get_bytes(c, (size_t)(n + 7) / 8, &p, err));
     for (int64_t i = 0; i < n; i++)
         v[i] = p[i / 8] >> i % 8 & 1;

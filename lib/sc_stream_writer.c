@@ -225,7 +225,7 @@ static sc_status write_elems(sc_writer *w, int64_t n_rows, const elems *e, const
                              sc_err *err)
 {
     sc_buf raw = {0};
-    uint8_t *p;
+    uint8_t *p = NULL;
     sc_status st;
     SC_GOTO(st, sc_put_u64(&w->index, w->out.pos, err), out);
     SC_GOTO(st, sc_put_u32(&w->index, (uint32_t)n_rows, err), out);
@@ -268,7 +268,7 @@ sc_status sc_writer_put(sc_writer *w, sc_block *b, sc_err *err)
     e.kinds[0] = ELEM_OBS;
     e.n = 1;
     for (int k = 0; k < h->n_mats; k++) {
-        uint32_t ids[2];
+        uint32_t ids[2] = {no_elem, no_elem};
         if (!sc_mat_flows(&h->mats[k]))
             continue;
         SC_GOTO(st, mat_elems(w, b, &h->mats[k], &e, ids, err), out);
@@ -287,7 +287,7 @@ out:
 sc_status sc_writer_finish(sc_writer *w, sc_err *err)
 {
     sc_buf raw = {0};
-    uint8_t *p;
+    uint8_t *p = NULL;
     sc_status st;
     const uint64_t at = w->out.pos;
     if (w->header.n_obs >= 0 && w->header.n_obs != w->n_rows)
