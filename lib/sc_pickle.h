@@ -17,7 +17,8 @@ typedef struct sc_pt_arena {
 
 typedef enum sc_pt_role {
     SC_PT_ROLE_OPAQUE = 0, /* known, and of no interest */
-    SC_PT_ROLE_DICT,       /* OrderedDict, defaultdict, dict */
+    SC_PT_ROLE_DICT,       /* defaultdict, dict */
+    SC_PT_ROLE_ORDERED,    /* OrderedDict, and the dicts that it makes */
     SC_PT_ROLE_BYTES,
     SC_PT_ROLE_ENCODE,
     SC_PT_ROLE_TENSOR,

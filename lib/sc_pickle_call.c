@@ -11,7 +11,7 @@ typedef struct known {
 } known;
 
 static const known names[] = {
-    {"collections", "OrderedDict", SC_PT_ROLE_DICT, 0},
+    {"collections", "OrderedDict", SC_PT_ROLE_ORDERED, 0},
     {"collections", "defaultdict", SC_PT_ROLE_DICT, 0},
     {"__builtin__", "dict", SC_PT_ROLE_DICT, 0},
     {"builtins", "dict", SC_PT_ROLE_DICT, 0},
@@ -186,7 +186,10 @@ sc_status sc_pickle_call(sc_pickle *p, const sc_pt_value *callee, sc_pt_value *a
         return sc_fail(err, SC_EFORMAT, "pickle calls something that is no name");
     switch ((sc_pt_role)callee->role) {
     case SC_PT_ROLE_DICT:
-        return call_dict(p, args, out, err);
+    case SC_PT_ROLE_ORDERED:
+        SC_TRY(call_dict(p, args, out, err));
+        (*out)->role = callee->role;
+        return SC_OK;
     case SC_PT_ROLE_BYTES:
         if (args->seq.n)
             return sc_fail(err, SC_EFORMAT, "pickle makes bytes of something else");

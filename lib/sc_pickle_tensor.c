@@ -201,8 +201,7 @@ static bool read_dtype(const sc_pt_value *v, sc_pt_ndarray *a)
     a->kind = code[0];
     a->item_size = a->kind == 'U' ? size * 4 : size;
     const bool is_number = strchr("fiub", a->kind);
-    return is_number ? size == 1 || size == 2 || size == 4 || size == 8
-                     : size > 0;
+    return is_number ? size == 1 || size == 2 || size == 4 || size == 8 : size > 0;
 }
 
 sc_status sc_pickle_ndarray(sc_pickle *p, sc_pt_value *array, const sc_pt_value *state, sc_err *err)
