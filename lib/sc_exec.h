@@ -26,7 +26,7 @@ typedef struct sc_mini {
 typedef enum sc_draw { SC_DRAW_MEAN, SC_DRAW_SAMPLE, SC_DRAW_NOISE, SC_DRAW_STORED } sc_draw;
 
 typedef struct sc_run {
-    const sc_mini *mini[SC_N_STREAMS]; /* by sc_rows; NULL: this stream has no part in this run */
+    const sc_mini *mini[SC_N_STREAMS]; /* by sc_rowset; NULL: this stream has no part in this run */
     bool train;      /* batch norm takes the minibatch's statistics and moves its own, dropout drops */
     bool no_dropout; /* in training */
     sc_draw draw;
@@ -48,7 +48,7 @@ typedef struct sc_plan {
 } sc_plan;
 
 enum { SC_PLAN_TERMS = 1, SC_PLAN_KEEPS = 2, SC_PLAN_BACKWARD = 4 };
-/* streams: bits 1 << sc_rows of those that take part. roots: further nodes. */
+/* streams: bits 1 << sc_rowset of those that take part. roots: further nodes. */
 sc_status sc_plan_make(sc_plan *p, const sc_built *g, unsigned streams, unsigned what, const int32_t *roots, int n_roots,
                        sc_err *err) SC_MUST_CHECK;
 void sc_plan_free(sc_plan *p);

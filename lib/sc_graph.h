@@ -26,7 +26,7 @@ typedef enum sc_node_form { SC_DENSE, SC_SPARSE, SC_CODES } sc_node_form;
 typedef struct sc_gnode {
     sc_op_id op;
     sc_node_form form;
-    sc_rows stream;
+    sc_rowset stream;
     int64_t reps;   /* rows = reps x the stream's minibatch; 0: a single row (or, a weight, its own rows) */
     int64_t n_cols; /* codes: the number of categories */
     int64_t n_rows; /* reps 0: rows of a weight, else 1 */

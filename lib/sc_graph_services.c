@@ -38,7 +38,7 @@ static int64_t s_dim(sc_graph *gr, sc_dim d)
     }
 }
 
-static sc_node s_input(sc_graph *gr, sc_rows rows, sc_input in, sc_side side)
+static sc_node s_input(sc_graph *gr, sc_rowset rows, sc_input in, sc_side side)
 {
     sc_built *g = built(gr);
     sc_gnode n = {.op = SC_OP_INPUT, .form = SC_DENSE, .stream = rows, .reps = 1, .input = (int)in, .side = (int)side,

@@ -20,7 +20,7 @@ typedef struct sc_node {
 #define SC_NONE ((sc_node){0})
 
 /* Which cells a step's minibatch is drawn from. */
-typedef enum sc_rows { SC_ROWS_ALL, SC_ROWS_LABELLED, SC_ROWS_UNLABELLED } sc_rows;
+typedef enum sc_rowset { SC_ROWS_ALL, SC_ROWS_LABELLED, SC_ROWS_UNLABELLED } sc_rowset;
 
 /* Sizes the data bring. */
 typedef enum sc_dim {
@@ -122,7 +122,7 @@ typedef struct sc_graph sc_graph;
 typedef struct sc_services {
     uint32_t size; /* append-only */
     int64_t (*dim)(sc_graph *, sc_dim);
-    sc_node (*input)(sc_graph *, sc_rows, sc_input, sc_side);
+    sc_node (*input)(sc_graph *, sc_rowset, sc_input, sc_side);
     void (*part)(sc_graph *, sc_part);
     /* rows x cols; col_grows: the category that its columns (or rows: row_grows) count, SC_IN_COUNTS for none */
     sc_node (*weight)(sc_graph *, const char *name, int64_t rows, int64_t cols, sc_input col_grows, sc_init, double arg,
@@ -185,8 +185,8 @@ typedef struct sc_model {
 
 /* The services by their usual names. */
 static inline int64_t sc_dim_of(sc_graph *g, sc_dim d) { return g->sv->dim(g, d); }
-static inline sc_node sc_counts(sc_graph *g, sc_rows r) { return g->sv->input(g, r, SC_IN_COUNTS, SC_ENCODER_SIDE); }
-static inline sc_node sc_in(sc_graph *g, sc_rows r, sc_input i, sc_side s) { return g->sv->input(g, r, i, s); }
+static inline sc_node sc_counts(sc_graph *g, sc_rowset r) { return g->sv->input(g, r, SC_IN_COUNTS, SC_ENCODER_SIDE); }
+static inline sc_node sc_in(sc_graph *g, sc_rowset r, sc_input i, sc_side s) { return g->sv->input(g, r, i, s); }
 static inline void sc_begin(sc_graph *g, sc_part p) { g->sv->part(g, p); }
 static inline sc_node sc_weight(sc_graph *g, const char *name, int64_t rows, int64_t cols, sc_input grows, sc_init init,
                                 double arg, unsigned flags)
@@ -231,7 +231,7 @@ static inline sc_node sc_observe(sc_graph *g, const char *site, sc_dist d, sc_no
 {
     return g->sv->observe(g, site, d, x, SC_NONE);
 }
-static inline void sc_output(sc_graph *g, const char *name, sc_output_kind k, sc_node x, const char *doc)
+static inline void sc_result(sc_graph *g, const char *name, sc_output_kind k, sc_node x, const char *doc)
 {
     g->sv->output(g, name, k, x, doc);
 }

@@ -141,6 +141,7 @@ static void build(sc_graph *g, const void *opts)
     const sc_dist qz = sc_encoder(g, "z_encoder", parts, n_parts, cats, n_cats, &fc, o->n_latent, var_act);
     const sc_node u = sc_latent(g, "z", qz, sc_standard_normal());
     const sc_node z = o->latent_distribution ? sc_softmax(g, u) : u;
+    sc_result(g, "latent", SC_OUT_LATENT, z, "latent representation");
     sc_begin(g, SC_PART_LIBRARY);
     fc.n_layers = 1;
     const sc_dist ql = sc_encoder(g, "l_encoder", parts, n_parts, cats, n_cats, &fc, 1, var_act);
@@ -168,12 +169,12 @@ static void build(sc_graph *g, const void *opts)
     sc_minimize(g, "reconstruction", SC_TERM_RECONSTRUCTION, SC_WEIGHT_ONE, sc_neg(g, loglik));
     sc_minimize(g, "kl_z", SC_TERM_KL_Z, SC_WEIGHT_KL, sc_kl(g, qz, sc_standard_normal()));
 
-    sc_output(g, "px_scale", SC_OUT_VARS, px_scale, "expected share of each gene in the cell's expression");
-    sc_output(g, "px_rate", SC_OUT_VARS, px_rate, "expected counts");
+    sc_result(g, "px_scale", SC_OUT_VARS, px_scale, "expected share of each gene in the cell's expression");
+    sc_result(g, "px_rate", SC_OUT_VARS, px_rate, "expected counts");
     if (o->gene_likelihood != LIK_POISSON)
-        sc_output(g, "px_r", SC_OUT_VARS, px_r, "inverse dispersion (normal: standard deviation)");
-    sc_output(g, "px_dropout", SC_OUT_VARS, px_dropout, "logits of an extra zero");
-    sc_output(g, "library", SC_OUT_CELL, lib, "library size, counts");
+        sc_result(g, "px_r", SC_OUT_VARS, px_r, "inverse dispersion (normal: standard deviation)");
+    sc_result(g, "px_dropout", SC_OUT_VARS, px_dropout, "logits of an extra zero");
+    sc_result(g, "library", SC_OUT_CELL, lib, "library size, counts");
 }
 
 static const sc_model model = {sizeof model, build, {128, 1e-3, 0.01, 1e-6, 400, 0}, "SCVI"};

@@ -1,0 +1,393 @@
+#include "sc_cells.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct loader {
+    sc_cells *c;
+    const sc_keys *keys;
+    const sc_header *h;
+    const char *path;
+    bool is_sparse;
+    int n_coders;
+    int slot[SC_IN_MAX];
+    sc_coder coders[SC_IN_MAX];
+} loader;
+
+static sc_status room(sc_cells *c, int64_t n_obs, int64_t nnz, sc_err *err)
+{
+    if (c->n_obs + n_obs + 1 > c->cap_obs) {
+        c->cap_obs = (c->n_obs + n_obs + 1) * 3 / 2;
+        SC_TRY(sc_resize(&c->indptr, (size_t)c->cap_obs, sizeof *c->indptr, err));
+        if (c->n_cont_covs)
+            SC_TRY(sc_resize(&c->cont_covs, (size_t)(c->cap_obs * c->n_cont_covs), sizeof(float), err));
+        if (c->dims.has_size_factor)
+            SC_TRY(sc_resize(&c->size_factor, (size_t)c->cap_obs, sizeof(float), err));
+    }
+    if (c->nnz + nnz > c->cap_nnz) {
+        c->cap_nnz = (c->nnz + nnz) * 5 / 4;
+        SC_TRY(sc_resize(&c->index, (size_t)c->cap_nnz, (size_t)c->index_bytes, err));
+        SC_TRY(sc_resize(&c->value, (size_t)c->cap_nnz, (size_t)c->value_bytes, err));
+    }
+    return SC_OK;
+}
+
+static float value_at(const sc_cells *c, int64_t k)
+{
+    if (c->value_bytes == 1)
+        return (float)c->value[k];
+    uint16_t v;
+    float f;
+    if (c->value_bytes == 2) {
+        memcpy(&v, c->value + 2 * k, sizeof v);
+        return (float)v;
+    }
+    memcpy(&f, c->value + 4 * k, sizeof f);
+    return f;
+}
+
+static void put_value(sc_cells *c, int64_t k, float x)
+{
+    const uint16_t v = c->value_bytes < 4 ? (uint16_t)x : 0;
+    if (c->value_bytes == 1)
+        c->value[k] = (unsigned char)v;
+    else if (c->value_bytes == 2)
+        memcpy(c->value + 2 * k, &v, sizeof v);
+    else
+        memcpy(c->value + 4 * k, &x, sizeof x);
+}
+
+/* Repacks what there is when a value comes that does not fit. */
+static sc_status widen(sc_cells *c, int bytes, sc_err *err)
+{
+    sc_cells old = *c;
+    c->value = NULL;
+    c->value_bytes = bytes;
+    const sc_status st = sc_alloc(&c->value, (size_t)c->cap_nnz, (size_t)bytes, err);
+    for (int64_t k = 0; st == SC_OK && k < c->nnz; k++)
+        put_value(c, k, value_at(&old, k));
+    free(old.value);
+    return st;
+}
+
+static sc_status add_value(loader *l, sc_block *b, int64_t i, int64_t j, float x, sc_err *err)
+{
+    sc_cells *c = l->c;
+    if (!(x >= 0) || isinf(x)) {
+        sc_table *obs = NULL;
+        SC_TRY(sc_block_obs(b, &obs, err));
+        return sc_fail(err, SC_EDATA, "cell '%s', gene '%s': %g is not a count", sc_strs_at(&obs->names, i),
+                       sc_strs_at(&c->var.names, j), (double)x);
+    }
+    if (x == 0)
+        return SC_OK;
+    const int bytes = x != floorf(x) || x > 65535 ? 4 : x > 255 ? 2 : 1;
+    if (bytes > c->value_bytes)
+        SC_TRY(widen(c, bytes, err));
+    if (c->index_bytes == 2)
+        memcpy(c->index + 2 * c->nnz, &(uint16_t){(uint16_t)j}, 2);
+    else
+        memcpy(c->index + 4 * c->nnz, &(int32_t){(int32_t)j}, 4);
+    put_value(c, c->nnz++, x);
+    return SC_OK;
+}
+
+static sc_status add_counts(loader *l, sc_block *b, sc_err *err)
+{
+    sc_cells *c = l->c;
+    const int64_t n = sc_block_n_rows(b);
+    if (l->is_sparse) {
+        sc_csr *m = NULL;
+        SC_TRY(sc_block_sparse(b, l->path, &m, err));
+        SC_TRY(room(c, n, m->indptr[n], err));
+        for (int64_t i = 0; i < n; i++) {
+            for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++)
+                SC_TRY(add_value(l, b, i, m->indices[k], m->values[k], err));
+            c->indptr[c->n_obs + i + 1] = c->nnz;
+        }
+        return SC_OK;
+    }
+    sc_dense *m = NULL;
+    SC_TRY(sc_block_dense(b, l->path, &m, err));
+    SC_TRY(room(c, n, n * m->n_cols, err));
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = 0; j < m->n_cols; j++)
+            SC_TRY(add_value(l, b, i, j, m->values[i * m->n_cols + j], err));
+        c->indptr[c->n_obs + i + 1] = c->nnz;
+    }
+    return SC_OK;
+}
+
+static sc_status add_block(loader *l, sc_block *b, sc_err *err)
+{
+    sc_cells *c = l->c;
+    sc_table *obs = NULL;
+    SC_TRY(add_counts(l, b, err));
+    SC_TRY(sc_block_obs(b, &obs, err));
+    for (int64_t i = 0; i < obs->n_rows; i++) {
+        const char *name = sc_strs_at(&obs->names, i);
+        SC_TRY(sc_strs_push(&c->names, name, strlen(name), err));
+    }
+    for (int k = 0; k < l->n_coders; k++)
+        SC_TRY(sc_coder_block(&l->coders[k], b, err));
+    for (int k = 0; k < c->n_cont_covs; k++)
+        SC_TRY(sc_numbers_block(b, l->keys->cont_covs[k], c->n_cont_covs, c->cont_covs + c->n_obs * c->n_cont_covs + k, err));
+    if (c->dims.has_size_factor)
+        SC_TRY(sc_numbers_block(b, l->keys->size_factor, 1, c->size_factor + c->n_obs, err));
+    c->n_obs += obs->n_rows;
+    return SC_OK;
+}
+
+static sc_status open_keys(loader *l, sc_err *err)
+{
+    const sc_keys *k = l->keys;
+    sc_cells *c = l->c;
+    const char *key[SC_IN_MAX] = {0};
+    key[SC_IN_BATCH - SC_IN_BATCH] = k->batch;
+    key[SC_IN_LABELS - SC_IN_BATCH] = k->labels;
+    for (int i = 0; i < k->n_cat_covs; i++) {
+        if (SC_IN_CAT_COV_0 - SC_IN_BATCH + i >= SC_IN_MAX)
+            return sc_fail(err, SC_EUSAGE, "more than %d categorical covariates", SC_IN_MAX - SC_IN_CAT_COV_0 + SC_IN_BATCH);
+        key[SC_IN_CAT_COV_0 - SC_IN_BATCH + i] = k->cat_covs[i];
+    }
+    for (int s = 0; s < SC_IN_MAX; s++) {
+        if (!key[s])
+            continue;
+        SC_TRY(sc_coder_open(&l->coders[l->n_coders], l->h, key[s], NULL, err));
+        l->slot[l->n_coders++] = s;
+    }
+    for (int i = 0; i < k->n_cont_covs; i++)
+        SC_TRY(sc_require_obs(l->h, k->cont_covs[i], err));
+    if (k->size_factor)
+        SC_TRY(sc_require_obs(l->h, k->size_factor, err));
+    c->n_cont_covs = k->n_cont_covs;
+    c->dims.has_size_factor = k->size_factor != NULL;
+    return SC_OK;
+}
+
+static sc_status close_keys(loader *l, sc_err *err)
+{
+    sc_cells *c = l->c;
+    for (int k = 0; k < l->n_coders; k++) {
+        const int s = l->slot[k];
+        SC_TRY(sc_coder_finish(&l->coders[k], &c->cats[s], err));
+        c->codes[s] = l->coders[k].codes;
+        l->coders[k].codes = NULL;
+        const int64_t n = c->cats[s].levels.n;
+        if (s == 0)
+            c->dims.n_batch = n;
+        else if (s == SC_IN_LABELS - SC_IN_BATCH)
+            c->dims.n_labels = n;
+        else
+            c->dims.n_cats[s + SC_IN_BATCH - SC_IN_CAT_COV_0] = n;
+    }
+    if (!c->codes[0])
+        SC_TRY(sc_alloc(&c->codes[0], (size_t)c->n_obs, sizeof **c->codes, err)); /* one batch */
+    return SC_OK;
+}
+
+sc_status sc_cells_load(sc_cells *c, sc_reader *in, const sc_keys *keys, sc_err *err)
+{
+    memset(c, 0, sizeof *c);
+    loader *l = NULL;
+    SC_TRY(sc_alloc(&l, 1, sizeof *l, err));
+    l->c = c;
+    l->keys = keys;
+    l->h = sc_reader_header(in);
+    c->dims = (sc_dims){.n_batch = 1, .n_cat_covs = keys->n_cat_covs, .n_cont_covs = keys->n_cont_covs};
+    int mat = -1;
+    sc_block *b = NULL;
+    sc_status st;
+    SC_GOTO(st, sc_header_counts(l->h, keys->layer, &mat, c->note, sizeof c->note, err), out);
+    l->path = l->h->mats[mat].path;
+    l->is_sparse = l->h->mats[mat].is_sparse;
+    SC_GOTO(st, sc_table_copy(&c->var, &l->h->var, err), out);
+    SC_GOTO(st, sc_strs_copy(&c->records, &l->h->records, err), out);
+    c->dims.n_vars = c->n_vars = c->var.n_rows;
+    c->index_bytes = c->n_vars <= 65536 ? 2 : 4;
+    c->value_bytes = 1;
+    SC_GOTO(st, open_keys(l, err), out);
+    SC_GOTO(st, room(c, 0, 0, err), out);
+    c->indptr[0] = 0;
+    while ((st = sc_reader_next(in, &b, err)) == SC_OK)
+        SC_GOTO(st, add_block(l, b, err), out);
+    if (st == SC_END)
+        st = c->n_obs ? close_keys(l, err) : sc_fail(err, SC_EDATA, "%s has no cells", sc_reader_name(in));
+    c->dims.n_panels = c->dims.n_batch;
+out:
+    for (int k = 0; k < l->n_coders; k++)
+        sc_coder_close(&l->coders[k]);
+    free(l);
+    if (st != SC_OK)
+        sc_cells_free(c);
+    return st;
+}
+
+void sc_cells_free(sc_cells *c)
+{
+    sc_table_free(&c->var);
+    sc_strs_free(&c->names);
+    sc_strs_free(&c->records);
+    free(c->indptr);
+    free(c->index);
+    free(c->value);
+    free(c->cont_covs);
+    free(c->size_factor);
+    for (int i = 0; i < SC_IN_MAX; i++) {
+        sc_category_free(&c->cats[i]);
+        free(c->codes[i]);
+    }
+    memset(c, 0, sizeof *c);
+}
+
+void sc_cells_library(const sc_cells *c, float *log_mean, float *log_var, int64_t *n_empty)
+{
+    const int64_t n_batch = c->dims.n_batch;
+    *n_empty = 0;
+    for (int64_t b = 0; b < n_batch; b++) {
+        double sum = 0, square = 0;
+        int64_t n = 0;
+        for (int pass = 0; pass < 2; pass++) {
+            const double mean = n ? sum / (double)n : 0;
+            for (int64_t i = 0; i < c->n_obs; i++) {
+                if (c->codes[0][i] != b)
+                    continue;
+                double total = 0;
+                for (int64_t k = c->indptr[i]; k < c->indptr[i + 1]; k++)
+                    total += (double)value_at(c, k);
+                const double t = total > 0 ? log(total) : 0;
+                if (pass == 0) {
+                    sum += t;
+                    n++;
+                    *n_empty += total > 0 ? 0 : 1;
+                } else {
+                    square += (t - mean) * (t - mean);
+                }
+            }
+        }
+        log_mean[b] = n ? (float)(sum / (double)n) : 0;
+        log_var[b] = n ? (float)(square / (double)n) : 1;
+    }
+}
+
+sc_status sc_minibuf_new(sc_minibuf **out, int64_t n_rows, sc_err *err)
+{
+    sc_minibuf *g = NULL;
+    sc_status st;
+    *out = NULL;
+    SC_TRY(sc_alloc(&g, 1, sizeof *g, err));
+    g->n_rows = n_rows;
+    SC_GOTO(st, sc_alloc(&g->keys, (size_t)n_rows, sizeof *g->keys, err), fail);
+    SC_GOTO(st, sc_alloc(&g->indptr, (size_t)n_rows + 1, sizeof *g->indptr, err), fail);
+    SC_GOTO(st, sc_alloc(&g->size_factor, (size_t)n_rows, sizeof(float), err), fail);
+    for (int x = 0; x < 1024; x++) {
+        int sign;
+        g->lgamma_small[x] = (float)lgamma_r(x + 1, &sign);
+    }
+    *out = g;
+    return SC_OK;
+fail:
+    sc_minibuf_free(g);
+    return st;
+}
+
+void sc_minibuf_lgamma(const sc_minibuf *g, int64_t n, const float *x, float *out)
+{
+    for (int64_t k = 0; k < n; k++) {
+        int sign;
+        const bool small = x[k] < 1024 && x[k] == (float)(int)x[k];
+        out[k] = small ? g->lgamma_small[(int)x[k]] : (float)lgamma_r((double)x[k] + 1, &sign);
+    }
+}
+
+sc_status sc_minibuf_room(sc_minibuf *g, int64_t nnz, sc_err *err)
+{
+    if (nnz <= g->cap_nnz)
+        return SC_OK;
+    g->cap_nnz = nnz + nnz / 4;
+    SC_TRY(sc_resize(&g->indices, (size_t)g->cap_nnz, sizeof *g->indices, err));
+    SC_TRY(sc_resize(&g->values, (size_t)g->cap_nnz, sizeof *g->values, err));
+    return sc_resize(&g->lgamma_x1, (size_t)g->cap_nnz, sizeof *g->lgamma_x1, err);
+}
+
+typedef struct unpack {
+    sc_minibuf *g;
+    const sc_cells *c;
+    const int64_t *rows;
+    int64_t n;
+} unpack;
+
+static void unpack_tile(void *ctx, int64_t tile, int tid)
+{
+    (void)tid;
+    const unpack *u = ctx;
+    const sc_cells *c = u->c;
+    sc_minibuf *g = u->g;
+    for (int64_t r = tile * 16; r < u->n && r < tile * 16 + 16; r++) {
+        const int64_t k0 = c->indptr[u->rows[r]], nnz = c->indptr[u->rows[r] + 1] - k0;
+        int32_t *index = g->indices + g->indptr[r];
+        float *value = g->values + g->indptr[r];
+        for (int64_t k = 0; k < nnz; k++) {
+            uint16_t j;
+            if (c->index_bytes == 2) {
+                memcpy(&j, c->index + 2 * (k0 + k), 2);
+                index[k] = j;
+            } else {
+                memcpy(&index[k], c->index + 4 * (k0 + k), 4);
+            }
+            value[k] = value_at(c, k0 + k);
+        }
+        sc_minibuf_lgamma(g, nnz, value, g->lgamma_x1 + g->indptr[r]);
+    }
+}
+
+sc_status sc_minibuf_rows(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int64_t n, sc_pool *pool, sc_err *err)
+{
+    g->indptr[0] = 0;
+    for (int64_t r = 0; r < n; r++) {
+        g->keys[r] = (uint64_t)rows[r];
+        g->indptr[r + 1] = g->indptr[r] + c->indptr[rows[r] + 1] - c->indptr[rows[r]];
+    }
+    SC_TRY(sc_minibuf_room(g, g->indptr[n], err));
+    if (c->n_cont_covs && !g->cont_covs)
+        SC_TRY(sc_alloc(&g->cont_covs, (size_t)(g->n_rows * c->n_cont_covs), sizeof(float), err));
+    unpack u = {g, c, rows, n};
+    sc_pool_for(pool, (n + 15) / 16, unpack_tile, &u);
+    g->mini = (sc_mini){.n = n, .keys = g->keys, .indptr = g->indptr, .indices = g->indices, .values = g->values,
+                        .lgamma_x1 = g->lgamma_x1, .cont_covs = g->cont_covs, .size_factor = g->size_factor};
+    for (int s = 0; s < SC_IN_MAX; s++) {
+        if (!c->codes[s])
+            continue;
+        if (!g->codes[s])
+            SC_TRY(sc_alloc(&g->codes[s], (size_t)g->n_rows, sizeof *g->codes[s], err));
+        for (int64_t r = 0; r < n; r++)
+            g->codes[s][r] = c->codes[s][rows[r]];
+        g->mini.codes[s][SC_ENCODER_SIDE] = g->mini.codes[s][SC_DECODER_SIDE] = g->codes[s];
+    }
+    for (int64_t r = 0; r < n; r++) {
+        if (c->size_factor)
+            g->size_factor[r] = c->size_factor[rows[r]];
+        if (c->n_cont_covs)
+            memcpy(g->cont_covs + r * c->n_cont_covs, c->cont_covs + rows[r] * c->n_cont_covs,
+                   (size_t)c->n_cont_covs * sizeof(float));
+    }
+    return SC_OK;
+}
+
+void sc_minibuf_free(sc_minibuf *g)
+{
+    if (!g)
+        return;
+    free(g->keys);
+    free(g->indptr);
+    free(g->indices);
+    free(g->values);
+    free(g->lgamma_x1);
+    free(g->cont_covs);
+    free(g->size_factor);
+    for (int s = 0; s < SC_IN_MAX; s++)
+        free(g->codes[s]);
+    free(g);
+}

@@ -1,0 +1,59 @@
+/*
+ * A training set in memory, packed: 16-bit gene indices and 8- or 16-bit counts where they fit.
+ */
+#ifndef SC_CELLS_H
+#define SC_CELLS_H
+
+#include "sc_category.h"
+#include "sc_exec.h"
+
+typedef struct sc_keys { /* what the user named; NULL or empty: none */
+    const char *layer, *batch, *labels, *unlabeled, *size_factor;
+    int n_cat_covs, n_cont_covs;
+    const char *const *cat_covs, *const *cont_covs;
+} sc_keys;
+
+typedef struct sc_cells {
+    int64_t n_obs, n_vars, nnz;
+    sc_table var;  /* names and columns */
+    sc_strs names; /* of the cells */
+    int64_t *indptr;
+    int index_bytes, value_bytes; /* 2 or 4; 1, 2 or 4 (float) */
+    unsigned char *index, *value;
+    int64_t cap_nnz, cap_obs;
+    sc_category cats[SC_IN_MAX]; /* by input - SC_IN_BATCH */
+    int32_t *codes[SC_IN_MAX];
+    int n_cont_covs;
+    float *cont_covs, *size_factor;
+    sc_dims dims;
+    sc_strs records; /* provenance of the stream */
+    char note[SC_ERR_MAX]; /* which matrix was taken, if that is worth saying */
+} sc_cells;
+
+/* Reads all of a stream. SC_EDATA: no counts, a negative or non-finite value (cell and gene named), missing keys. */
+sc_status sc_cells_load(sc_cells *c, sc_reader *in, const sc_keys *keys, sc_err *err) SC_MUST_CHECK;
+void sc_cells_free(sc_cells *c);
+
+/* Mean and population variance of log total counts for each batch; a cell without counts has log total 0. n_batch each. */
+void sc_cells_library(const sc_cells *c, float *log_mean, float *log_var, int64_t *n_empty);
+
+/* Room for minibatches of up to n_rows rows. */
+typedef struct sc_minibuf {
+    sc_mini mini;
+    int64_t n_rows, cap_nnz;
+    uint64_t *keys;
+    int64_t *indptr;
+    int32_t *indices, *codes[SC_IN_MAX];
+    float *values, *lgamma_x1, *cont_covs, *size_factor;
+    float lgamma_small[1024]; /* lgamma(x + 1) of small counts */
+} sc_minibuf;
+
+sc_status sc_minibuf_new(sc_minibuf **out, int64_t n_rows, sc_err *err) SC_MUST_CHECK;
+/* Unpacks the rows into g->mini, on the pool's threads. */
+sc_status sc_minibuf_rows(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int64_t n, sc_pool *pool, sc_err *err) SC_MUST_CHECK;
+/* lgamma(x + 1) of n values. */
+void sc_minibuf_lgamma(const sc_minibuf *g, int64_t n, const float *x, float *out);
+sc_status sc_minibuf_room(sc_minibuf *g, int64_t nnz, sc_err *err) SC_MUST_CHECK;
+void sc_minibuf_free(sc_minibuf *g);
+
+#endif
