@@ -1,0 +1,207 @@
+/*
+ * sc-norm: library size normalization and log1p. The counts stay, as layer "counts".
+ */
+#include "sc_cli.h"
+#include "sc_norm.h"
+#include "sc_uns.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct norm_opts {
+    sc_common common;
+    double target_sum, max_fraction;
+    bool is_log, is_excluding;
+    const char *layer;
+} norm_opts;
+
+static const sc_param params[] = {
+    SC_REAL(norm_opts, target_sum, "target-sum", 0, 0, 1e12,
+            "library size after scaling, counts; 0: the median of the cells that have any"),
+    SC_BOOL(norm_opts, is_log, "log1p", 0, "take log(1 + x) afterwards"),
+    SC_BOOL(norm_opts, is_excluding, "exclude-highly-expressed", 0,
+            "leave genes that dominate some cell out of the library sizes"),
+    SC_REAL(norm_opts, max_fraction, "max-fraction", 0.05, 0, 1,
+            "share of a cell's counts above which a gene dominates it"),
+    SC_STRING(norm_opts, layer, "layer", "NAME", "counts to normalize, \"X\" or a layer"),
+    SC_PARAM_END};
+
+static const sc_tool tool = {
+    .name = "sc-norm",
+    .brief = "scale cells to one library size, and take logs",
+    .operands = "[IN]",
+    .max_operands = 1,
+    .flags = SC_TOOL_OUTPUT | SC_TOOL_PG,
+    .params = params,
+    .opts_size = sizeof(norm_opts),
+    .example = "sc-norm --target-sum 1e4 --log1p counts.scz > norm.scz",
+};
+
+typedef struct job {
+    norm_opts o;
+    sc_reader *in;
+    sc_header out; /* what is written */
+    sc_mat src;    /* of the input's header, lent */
+    double target;
+    uint8_t *is_high; /* n_vars; NULL: no gene is left out */
+    double *totals;   /* of the rows of a block, or of all cells */
+    int64_t n_room;
+} job;
+
+static sc_status choose_counts(job *j, sc_err *err)
+{
+    const sc_header *h = sc_reader_header(j->in);
+    char note[256] = "";
+    int m;
+
+    if (!j->o.is_excluding && j->o.max_fraction != 0.05)
+        return sc_fail(err, SC_EUSAGE, "--max-fraction needs --exclude-highly-expressed");
+    SC_TRY(sc_header_counts(h, j->o.layer, &m, note, sizeof note, err));
+    if (*note)
+        sc_cli_note(&tool, &j->o, "%s", note);
+    j->src = h->mats[m];
+    if (strcmp(j->src.path, "X") == 0 && sc_header_find(h, "layers/counts") >= 0)
+        return sc_fail(err, SC_EDATA,
+                       "layer 'counts' exists, where X would go; --layer counts normalizes it");
+    return SC_OK;
+}
+
+static sc_status describe_output(job *j, sc_err *err)
+{
+    const sc_matkind kind = j->o.is_log ? SC_LOGNORM : SC_COUNTS_FRACTIONAL;
+    sc_mat *m;
+
+    SC_TRY(sc_header_copy(&j->out, sc_reader_header(j->in), err));
+    if (strcmp(j->src.path, "X") == 0)
+        SC_TRY(sc_header_add(&j->out, "layers/counts", j->src.kind, j->src.is_sparse, -1, &m, err));
+    SC_TRY(sc_header_add(&j->out, "X", kind, j->src.is_sparse, -1, &m, err));
+    if (j->o.is_log)
+        SC_TRY(sc_uns_set(&j->out, "log1p", "{}", err));
+    if (!j->o.common.no_pg)
+        SC_TRY(sc_header_record(&j->out, tool.name, j->o.common.argc, j->o.common.argv, err));
+    return SC_OK;
+}
+
+static sc_status make_room(job *j, int64_t n, sc_err *err)
+{
+    if (n <= j->n_room)
+        return SC_OK;
+    n += n / 2;
+    SC_TRY(sc_resize(&j->totals, (size_t)n, sizeof *j->totals, err));
+    j->n_room = n;
+    return SC_OK;
+}
+
+/* The counts of a block, known to be counts; path: of the matrix that holds them now. */
+static sc_status counts_of(job *j, sc_block *b, char *path, sc_rows *x, sc_err *err)
+{
+    sc_mat m = j->src;
+    m.path = path;
+    SC_TRY(sc_rows_of(b, &m, x, err));
+    return sc_rows_check(x, b, &j->src, &j->out.var, "counts", err);
+}
+
+static sc_status find_high(job *j, sc_err *err)
+{
+    sc_status st;
+    sc_block *b;
+    sc_rows x;
+
+    SC_TRY(sc_alloc(&j->is_high, (size_t)j->out.var.n_rows, 1, err));
+    while ((st = sc_reader_next(j->in, &b, err)) == SC_OK) {
+        SC_TRY(counts_of(j, b, j->src.path, &x, err));
+        SC_TRY(make_room(j, x.n_rows, err));
+        sc_norm_totals(&x, NULL, j->totals);
+        sc_norm_mark_high(&x, j->totals, j->o.max_fraction, j->is_high);
+    }
+    return st == SC_END ? sc_reader_rewind(j->in, err) : st;
+}
+
+static sc_status find_median(job *j, sc_err *err)
+{
+    sc_status st;
+    sc_block *b;
+    sc_rows x;
+    int64_t n = 0;
+
+    while ((st = sc_reader_next(j->in, &b, err)) == SC_OK) {
+        SC_TRY(counts_of(j, b, j->src.path, &x, err));
+        SC_TRY(make_room(j, n + x.n_rows, err));
+        sc_norm_totals(&x, j->is_high, j->totals + n);
+        n += x.n_rows;
+    }
+    if (st != SC_END)
+        return st;
+    j->target = sc_norm_median(n, j->totals);
+    sc_cli_note(&tool, &j->o, "the median library size is %.9g", j->target);
+    return sc_reader_rewind(j->in, err);
+}
+
+static sc_status write_all(job *j, sc_writer *out, sc_err *err)
+{
+    char x_path[] = "X";
+    const bool is_x = strcmp(j->src.path, "X") == 0;
+    sc_status st;
+    sc_block *b;
+    sc_rows x;
+
+    while ((st = sc_reader_next(j->in, &b, err)) == SC_OK) {
+        if (is_x)
+            SC_TRY(sc_block_alias(b, "layers/counts", "X", err));
+        else
+            SC_TRY(sc_block_alias(b, "X", j->src.path, err));
+        SC_TRY(counts_of(j, b, x_path, &x, err));
+        SC_TRY(make_room(j, x.n_rows, err));
+        sc_norm_totals(&x, j->is_high, j->totals);
+        sc_norm_scale(&x, j->totals, j->target);
+        if (j->o.is_log)
+            sc_norm_log1p(sc_rows_begin(&x, x.n_rows), x.values);
+        sc_block_touch(b, "X");
+        SC_TRY(sc_writer_put(out, b, err));
+    }
+    return st == SC_END ? sc_writer_finish(out, err) : st;
+}
+
+static sc_status run(job *j, sc_err *err)
+{
+    sc_output file = {0};
+    sc_writer *out = NULL;
+    sc_status st;
+
+    SC_TRY(
+        sc_reader_open_path(&j->in, j->o.common.n_operands ? j->o.common.operands[0] : NULL, err));
+    SC_TRY(choose_counts(j, err));
+    SC_TRY(describe_output(j, err));
+    SC_TRY(sc_output_open(&file, j->o.common.output, true, err));
+    j->target = j->o.target_sum;
+    st = j->o.is_excluding || !(j->target > 0) ? sc_reader_keep(j->in, err) : SC_OK;
+    if (st == SC_OK && j->o.is_excluding)
+        st = find_high(j, err);
+    if (st == SC_OK && !(j->target > 0))
+        st = find_median(j, err);
+    if (st == SC_OK)
+        st = sc_writer_open(&out, file.fd, file.name, &j->out, err);
+    if (st == SC_OK)
+        st = write_all(j, out, err);
+    sc_writer_close(out);
+    if (st == SC_OK)
+        st = sc_output_commit(&file, err);
+    sc_output_abandon(&file);
+    return st;
+}
+
+int main(int argc, char **argv)
+{
+    job j = {0};
+    sc_err err = {0};
+    sc_status st = sc_cli_parse(&tool, &j.o, argc, argv, &err);
+    if (st == SC_OK)
+        st = run(&j, &err);
+    const int status = sc_cli_exit(&tool, st, &err);
+    sc_header_free(&j.out);
+    sc_reader_close(j.in);
+    free(j.is_high);
+    free(j.totals);
+    sc_cli_free(&j.o);
+    return status;
+}
