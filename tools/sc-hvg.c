@@ -240,6 +240,7 @@ static sc_status keep_raw(sc_header *h, sc_err *err)
         return sc_fail(err, SC_EDATA, "there is no X to keep as raw");
     if (h->has_raw)
         return sc_fail(err, SC_EDATA, "there is a raw already, which --keep-raw would replace");
+    sc_table_free(&h->raw_var);
     SC_TRY(sc_table_copy(&h->raw_var, &h->var, err));
     h->has_raw = true;
     return sc_header_add(h, "raw/X", h->mats[x].kind, h->mats[x].is_sparse, h->var.n_rows, &m, err);
