@@ -1,6 +1,7 @@
 #include "sc_loess.h"
 
 #include <float.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -182,8 +183,8 @@ static sc_status fit_vertex(const point *p, int64_t n, int64_t q, double (*rows)
     const double left = p[first].x - at->x, right = p[first + q - 1].x - at->x;
     const double h2 = fmax(left * left, right * right);
     if (!(h2 > 0))
-        return sc_fail(err, SC_EDATA, "%lld points of a local regression lie at the same x, %g",
-                       (long long)q, at->x);
+        return sc_fail(err, SC_EDATA,
+                       "%" PRId64 " points of a local regression lie at the same x, %g", q, at->x);
     const double h = sqrt(h2);
     for (int64_t i = 0; i < q; i++) {
         const double d = p[first + i].x - at->x, u = fabs(d) / h, c = 1 - u * u * u;
@@ -221,9 +222,10 @@ sc_status sc_loess(int64_t n, const double *x, const double *y, double span, dou
 
     if (q < 3)
         return sc_fail(err, SC_EDATA,
-                       "a span of %g leaves %lld of %lld points for a local regression, which "
+                       "a span of %g leaves %" PRId64 " of %" PRId64
+                       " points for a local regression, which "
                        "takes at least 3",
-                       span, (long long)q, (long long)n);
+                       span, q, n);
     SC_GOTO(st, sc_alloc(&p, (size_t)n, sizeof *p, err), out);
     SC_GOTO(st, sc_alloc(&stack, (size_t)n + 2, sizeof *stack, err), out);
     SC_GOTO(st, sc_alloc(&v, (size_t)n + 2, sizeof *v, err), out);

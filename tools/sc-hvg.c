@@ -7,6 +7,7 @@
 #include "sc_subset.h"
 #include "sc_uns.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,8 +182,8 @@ static sc_status find(job *j, sc_err *err)
     }
     SC_TRY(sc_hvg_select(&j->stats, &j->found, err));
     if (j->o.common.verbose)
-        sc_cli_note(&tool, &j->o, "%lld of %lld genes are highly variable",
-                    (long long)j->found.n_selected, (long long)j->found.n_vars);
+        sc_cli_note(&tool, &j->o, "%" PRId64 " of %" PRId64 " genes are highly variable",
+                    j->found.n_selected, j->found.n_vars);
     return SC_OK;
 }
 
