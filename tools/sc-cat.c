@@ -1,0 +1,203 @@
+/* Rows of many inputs as one: one pass for the cells' names, one for the rows. */
+#include "sc_cli.h"
+#include "sc_concat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct cat_opts {
+    sc_common common;
+    int join; /* sc_join */
+    const char *batch_key, *batch_names;
+} cat_opts;
+
+static const sc_param params[] = {
+    SC_CHOICE(cat_opts, join, "join", SC_JOIN_INNER, "inner|outer",
+              "genes that all inputs have, or all genes"),
+    SC_STRING(cat_opts, batch_key, "batch-key", "NAME",
+              "obs column that tells the inputs apart; '' for none; without this: batch"),
+    SC_STRING(cat_opts, batch_names, "batch-names", "A,B",
+              "what it says of each input; without this the file names"),
+    SC_PARAM_END};
+
+static const sc_tool tool = {"sc-cat",
+                             "Joins the cells of many inputs, matching genes by name.",
+                             "IN...",
+                             1,
+                             -1,
+                             SC_TOOL_OUTPUT | SC_TOOL_PG,
+                             params,
+                             sizeof(cat_opts),
+                             "sc-cat --batch-key tech v2.scz v3.scz > both.scz"};
+
+typedef struct inputs {
+    int n;
+    sc_reader **readers;
+    const sc_header **headers;
+    const char **names;
+    sc_strs batches;
+} inputs;
+
+static sc_status open_inputs(inputs *in, const cat_opts *o, sc_err *err)
+{
+    const size_t n = (size_t)o->common.n_operands;
+    in->n = o->common.n_operands;
+    SC_TRY(sc_alloc(&in->readers, n, sizeof *in->readers, err));
+    SC_TRY(sc_alloc(&in->headers, n, sizeof *in->headers, err));
+    SC_TRY(sc_alloc(&in->names, n, sizeof *in->names, err));
+    for (int i = 0; i < in->n; i++) {
+        SC_TRY(sc_reader_open_path(&in->readers[i], o->common.operands[i], err));
+        SC_TRY(sc_reader_keep(in->readers[i], err));
+        in->headers[i] = sc_reader_header(in->readers[i]);
+        in->names[i] = sc_reader_name(in->readers[i]);
+    }
+    return SC_OK;
+}
+
+static void close_inputs(inputs *in)
+{
+    for (int i = 0; in->readers && i < in->n; i++)
+        sc_reader_close(in->readers[i]);
+    free(in->readers);
+    free(in->headers);
+    free(in->names);
+    sc_strs_free(&in->batches);
+}
+
+/* dir/v2.scz is called v2. */
+static sc_status name_after_files(inputs *in, sc_err *err)
+{
+    for (int i = 0; i < in->n; i++) {
+        const char *slash = strrchr(in->names[i], '/');
+        const char *base = slash ? slash + 1 : in->names[i];
+        const size_t len = strlen(base);
+        const bool is_scz = len > 4 && strcmp(base + len - 4, ".scz") == 0;
+        SC_TRY(sc_strs_push(&in->batches, base, is_scz ? len - 4 : len, err));
+        for (int k = 0; k < i; k++)
+            if (strcmp(sc_strs_at(&in->batches, k), sc_strs_at(&in->batches, i)) == 0)
+                return sc_fail(err, SC_EUSAGE,
+                               "'%s' and '%s' would be the same batch '%s'; --batch-names gives "
+                               "them names",
+                               in->names[k], in->names[i], sc_strs_at(&in->batches, i));
+    }
+    return SC_OK;
+}
+
+static sc_status name_batches(inputs *in, const cat_opts *o, sc_err *err)
+{
+    if (!o->batch_names)
+        return name_after_files(in, err);
+    for (const char *s = o->batch_names;;) {
+        const size_t len = strcspn(s, ",");
+        if (len == 0)
+            return sc_fail(err, SC_EUSAGE, "--batch-names '%s' has an empty name", o->batch_names);
+        SC_TRY(sc_strs_push(&in->batches, s, len, err));
+        if (!s[len])
+            break;
+        s += len + 1;
+    }
+    if (in->batches.n != in->n)
+        return sc_fail(err, SC_EUSAGE, "--batch-names has %d names for %d inputs",
+                       (int)in->batches.n, in->n);
+    return SC_OK;
+}
+
+/* All cells' names, and how many cells there are; every input is rewound. */
+static sc_status read_names(const inputs *in, sc_strs *cells, sc_err *err)
+{
+    for (int i = 0; i < in->n; i++) {
+        sc_block *b = NULL;
+        sc_status st;
+        while ((st = sc_reader_next(in->readers[i], &b, err)) == SC_OK) {
+            sc_table *obs = NULL;
+            SC_TRY(sc_block_obs(b, &obs, err));
+            for (int64_t row = 0; row < obs->n_rows; row++) {
+                const char *name = sc_strs_at(&obs->names, row);
+                SC_TRY(sc_strs_push(cells, name, strlen(name), err));
+            }
+        }
+        if (st != SC_END)
+            return st;
+        SC_TRY(sc_reader_rewind(in->readers[i], err));
+    }
+    return SC_OK;
+}
+
+static sc_status find_clash(const inputs *in, sc_concat *plan, const cat_opts *o, sc_err *err)
+{
+    sc_strs cells = {0};
+    sc_names *by_name = NULL;
+    sc_status st = read_names(in, &cells, err);
+    if (st == SC_OK)
+        st = sc_names_new(&by_name, &cells, err);
+    for (int64_t i = 0; i < cells.n && st == SC_OK && !plan->with_suffix; i++)
+        if (sc_names_find(by_name, sc_strs_at(&cells, i)) != i) {
+            plan->with_suffix = true;
+            sc_cli_note(&tool, o, "cell '%s' is there more than once: -<batch> is put to all names",
+                        sc_strs_at(&cells, i));
+        }
+    plan->out.n_obs = cells.n;
+    sc_names_free(by_name);
+    sc_strs_free(&cells);
+    return st;
+}
+
+static sc_status copy_rows(const inputs *in, const sc_concat *plan, sc_writer *out, sc_err *err)
+{
+    for (int i = 0; i < in->n; i++) {
+        sc_block *b = NULL;
+        sc_status st;
+        while ((st = sc_reader_next(in->readers[i], &b, err)) == SC_OK) {
+            SC_TRY(sc_concat_block(plan, i, b, err));
+            SC_TRY(sc_writer_put(out, b, err));
+        }
+        if (st != SC_END)
+            return st;
+    }
+    return sc_writer_finish(out, err);
+}
+
+static sc_status run(const cat_opts *o, const inputs *in, sc_concat *plan, sc_err *err)
+{
+    sc_output file = {0};
+    sc_writer *out = NULL;
+    SC_TRY(find_clash(in, plan, o, err));
+    if (!o->common.no_pg)
+        SC_TRY(sc_header_record(&plan->out, tool.name, o->common.argc, o->common.argv, err));
+    for (int64_t i = 0; i < plan->notes.n; i++)
+        sc_cli_note(&tool, o, "%s", sc_strs_at(&plan->notes, i));
+    SC_TRY(sc_output_open(&file, o->common.output, true, err));
+    sc_status st = sc_writer_open(&out, file.fd, file.name, &plan->out, err);
+    if (st == SC_OK)
+        st = copy_rows(in, plan, out, err);
+    sc_writer_close(out);
+    if (st == SC_OK)
+        st = sc_output_commit(&file, err);
+    sc_output_abandon(&file);
+    return st;
+}
+
+int main(int argc, char **argv)
+{
+    cat_opts o;
+    inputs in = {0};
+    sc_concat plan = {0};
+    sc_err err = {0};
+
+    sc_status st = sc_cli_parse(&tool, &o, argc, argv, &err);
+    const char *key = o.batch_key ? o.batch_key : "batch";
+    if (st == SC_OK)
+        st = open_inputs(&in, &o, &err);
+    if (st == SC_OK)
+        st = name_batches(&in, &o, &err);
+    if (st == SC_OK)
+        st = sc_concat_plan(&plan, in.headers, in.names, &in.batches, in.n, (sc_join)o.join,
+                            *key ? key : NULL, &err);
+    if (st == SC_OK)
+        st = run(&o, &in, &plan, &err);
+
+    sc_concat_free(&plan);
+    close_inputs(&in);
+    sc_cli_free(&o);
+    return sc_cli_exit(&tool, st, &err);
+}
