@@ -9,7 +9,7 @@ VERSION := $(shell cat VERSION)
 DEBS = gcc libc6-dev pkgconf libzstd-dev libarchive-dev libjansson-dev libcairo2-dev libhdf5-dev libxxhash-dev \
 	liblzf-dev libcmocka-dev bats mandoc
 PKGS = libzstd libarchive jansson cairo hdf5 libxxhash
-PKGS_h5ad = hdf5
+PKGS_h5ad = hdf5 jansson
 PKGS_10x-h5 = hdf5
 PKGS_loom = hdf5
 PKGS_mtx = libarchive
@@ -18,6 +18,8 @@ PKGS_sc-read = libarchive
 PKGS_scvi-pt = libarchive
 PKGS_sc-plot = cairo
 LIBS_h5ad = -llzf
+LIBS_10x-h5 = -llzf
+LIBS_loom = -llzf
 
 pc = $(shell pkg-config --$(1) $(2) 2>/dev/null)
 PKG_CFLAGS := $(call pc,cflags,$(PKGS))
@@ -44,13 +46,14 @@ MAN = $(patsubst man/%,$B/man/%,$(sort $(wildcard man/*.[1-9])))
 all: $(TOOLS) $(PLUGINS) $(FORMATS) $(MAN)
 
 .SECONDEXPANSION: # x.c may have more sources in a folder of its name: formats/h5ad/*.c go into formats/h5ad.so
-more = $$(patsubst %.c,$B/%.o,$$(sort $$(wildcard $(1)/$$*/*.c)))
+more = $$(addprefix $B/,$$(addsuffix .o,$$(basename $$(sort $$(wildcard $(1)/$$*/*.c)))))
 $B/libsluice.a: $(OBJ)
 	@rm -f $@; ar Drcs $@ $^
 $B/bin/%: $B/tools/%.o $(call more,tools) $B/libsluice.a
 	$(LINK) $^ $(LIBS) $(call pc,libs,$(PKGS_$*))
 $B/plugins/%.so: $B/plugins/%.o
 	$(LINK) -shared $(NOUNDEF) $^ -lm
+$(foreach f,h5ad 10x-h5 loom,$B/formats/$f.so): $(patsubst %.c,$B/%.o,$(sort $(wildcard formats/common/h5*.c)))
 $B/formats/%.so: $B/formats/%.o $(call more,formats) $B/libsluice.a
 	$(LINK) -shared $(NOUNDEF) -Wl,--as-needed $^ $(call pc,libs,$(PKGS_$*)) $(LIBS_$*) $(LIBS)
 $B/tests/%: $B/tests/%.o $B/libsluice.a

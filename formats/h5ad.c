@@ -53,8 +53,9 @@ const sc_plugin sc_plugin_entry = {
     .kind = SC_KIND_FORMAT,
     .name = "h5ad",
     .brief = "AnnData's HDF5 files",
-    .doc = "Reads what anndata 0.5 and later wrote: X, layers and raw (dense, CSR or CSC), obs, var, "
-           "obsm, varm, obsp and uns. Writes as anndata 0.8 and later do.",
+    .doc =
+        "Reads what anndata 0.5 and later wrote: X, layers and raw (dense, CSR or CSC), obs, var, "
+        "obsm, varm, obsp and uns. Writes as anndata 0.8 and later do.",
     .source = "anndata's on-disk format, 0.1.0 to 0.12",
     .params = params,
     .opts_size = sizeof(h5ad_opts),

@@ -192,8 +192,7 @@ const char *h5_list(const sc_strs *names, char *buf, size_t buf_len)
     for (int64_t i = 0; i < names->n; i++) {
         const char *name = sc_strs_at(names, i);
         if (used + strlen(name) + 32 > buf_len) {
-            (void)snprintf(buf + used, buf_len - used, " and %lld more",
-                           (long long)(names->n - i));
+            (void)snprintf(buf + used, buf_len - used, " and %lld more", (long long)(names->n - i));
             break;
         }
         used += (size_t)snprintf(buf + used, buf_len - used, "%s%s", i ? ", " : "", name);

@@ -1,7 +1,7 @@
 /*
- * What the formats kept in HDF5 need of that library: typed reads by name and by rows, text of either
- * kind, attributes. HDF5's own error printing is off; every failure is one sentence with the path
- * inside the file.
+ * What the formats kept in HDF5 need of that library: typed reads by name and by rows, text of
+ * either kind, attributes. HDF5's own error printing is off; every failure is one sentence with the
+ * path inside the file.
  *
  * Identifiers are HDF5's; the caller gives them back with h5_close. 0 stands for "none", which HDF5
  * never hands out.
@@ -60,7 +60,8 @@ typedef struct h5_info {
 
 /* What a dataset is. Fails with SC_EFORMAT where its size isn't backed by what the file stores. */
 sc_status h5_describe(hid_t ds, h5_info *out, sc_err *err) SC_MUST_CHECK;
-/* The kind of an HDF5 type; *n_sub gets the values in it (a sub-array of a compound has several). */
+/* The kind of an HDF5 type; *n_sub gets the values in it (a sub-array of a compound has several).
+ */
 h5_kind h5_type_kind(hid_t type, int64_t *n_sub);
 
 /* A column: a 1-D dataset, or a field of a 1-D compound one. */

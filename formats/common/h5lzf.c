@@ -14,8 +14,8 @@ enum { LZF_ID = 32000, LZF_MAX = 1 << 30, LZF_CHUNK_SIZE = 2 };
 static size_t unpack(const unsigned *cd_values, size_t n_cd, size_t n_bytes, size_t *buf_size,
                      void **buf)
 {
-    size_t room = n_cd > LZF_CHUNK_SIZE && cd_values[LZF_CHUNK_SIZE] ? cd_values[LZF_CHUNK_SIZE]
-                                                                      : *buf_size;
+    size_t room =
+        n_cd > LZF_CHUNK_SIZE && cd_values[LZF_CHUNK_SIZE] ? cd_values[LZF_CHUNK_SIZE] : *buf_size;
     /* a literal costs 33/32 and a match packs 264 bytes into 3 */
     if (room > LZF_MAX || n_bytes > LZF_MAX || room / 128 > n_bytes)
         return 0;

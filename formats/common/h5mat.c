@@ -42,7 +42,8 @@ static sc_status check_shape(const h5mat *m, hid_t obj, sc_err *err)
     char at[H5_PATH_MAX];
     if (m->n_rows >= 0 && m->n_cols >= 0 && m->n_cols < INT32_MAX && m->n_rows < INT64_MAX / 16)
         return SC_OK;
-    return sc_fail(err, SC_EFORMAT, "'%s' says that it is %" PRId64 " x %" PRId64 ", which can't be",
+    return sc_fail(err, SC_EFORMAT,
+                   "'%s' says that it is %" PRId64 " x %" PRId64 ", which can't be",
                    h5_path(obj, at, sizeof at), m->n_rows, m->n_cols);
 }
 

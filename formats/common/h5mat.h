@@ -18,10 +18,10 @@ typedef enum h5mat_layout {
 typedef struct h5mat {
     h5mat_layout layout;
     int64_t n_rows, n_cols;
-    int64_t nnz;                /* stored entries; of dense layouts: the values that aren't 0 */
+    int64_t nnz;                 /* stored entries; of dense layouts: the values that aren't 0 */
     hid_t data, indices, indptr; /* dense: data only */
-    sc_matkind kind;            /* the four below by h5mat_scan */
-    bool is_sparse;             /* how it should flow */
+    sc_matkind kind;             /* the four below by h5mat_scan */
+    bool is_sparse;              /* how it should flow */
     float max;
     /* CSC: entries in each row, column starts, and the band of rows at hand */
     int32_t *row_nnz;
@@ -32,8 +32,8 @@ typedef struct h5mat {
 
 /*
  * Opens the dataset or sparse group `name` of loc: with AnnData's attributes of every version, or
- * 10x's. Fails with SC_EFORMAT if it isn't a matrix, or if its parts don't agree. On failure nothing
- * is left open.
+ * 10x's. Fails with SC_EFORMAT if it isn't a matrix, or if its parts don't agree. On failure
+ * nothing is left open.
  */
 sc_status h5mat_open(h5mat *m, hid_t loc, const char *name, sc_err *err) SC_MUST_CHECK;
 /* The same for a dense matrix that lies var x obs. */

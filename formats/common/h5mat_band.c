@@ -93,7 +93,8 @@ sc_status h5mat_csc_prepare(h5mat *m, sc_err *err)
         st = h5_read_vec(&v, H5T_NATIVE_INT32, k, n, buf, err);
         for (int64_t e = 0; e < n && st == SC_OK; e++) {
             if (buf[e] < 0 || buf[e] >= m->n_rows || m->row_nnz[buf[e]] == INT32_MAX)
-                st = sc_fail(err, SC_EFORMAT, "'%s': entry %" PRId64 " is in row %" PRId32 " of %" PRId64,
+                st = sc_fail(err, SC_EFORMAT,
+                             "'%s': entry %" PRId64 " is in row %" PRId32 " of %" PRId64,
                              h5_path(m->indices, at, sizeof at), k + e, buf[e], m->n_rows);
             else
                 m->row_nnz[buf[e]]++;
@@ -145,7 +146,8 @@ out:
 static sc_status make_band(h5mat *m, int64_t row0, int64_t n, sc_err *err)
 {
     int64_t rows = 0, entries = 0;
-    while (row0 + rows < m->n_rows && (rows < n || entries + m->row_nnz[row0 + rows] <= BAND_ENTRIES))
+    while (row0 + rows < m->n_rows &&
+           (rows < n || entries + m->row_nnz[row0 + rows] <= BAND_ENTRIES))
         entries += m->row_nnz[row0 + rows++];
     sc_csr_free(&m->band);
     m->band = (sc_csr){.n_rows = rows, .n_cols = m->n_cols};
@@ -168,8 +170,8 @@ sc_status h5mat_csc_rows(h5mat *m, int64_t row0, int64_t n, sc_csr *out, sc_err 
 {
     if (!m->row_nnz)
         SC_TRY(h5mat_csc_prepare(m, err));
-    const bool is_at_hand = m->band.indptr && row0 >= m->band_row0 &&
-                            row0 + n <= m->band_row0 + m->band.n_rows;
+    const bool is_at_hand =
+        m->band.indptr && row0 >= m->band_row0 && row0 + n <= m->band_row0 + m->band.n_rows;
     if (!is_at_hand)
         SC_TRY(make_band(m, row0, n, err));
     const sc_csr *b = &m->band;

@@ -77,7 +77,8 @@ sc_status h5mat_scan(h5mat *m, sc_err *err)
     m->kind = SC_COUNTS;
     if (m->layout == H5MAT_DENSE || m->layout == H5MAT_DENSE_T) {
         SC_TRY(scan_dense(m, err));
-        m->is_sparse = m->kind != SC_REAL || (double)m->nnz < 0.5 * (double)m->n_rows * (double)m->n_cols;
+        m->is_sparse =
+            m->kind != SC_REAL || (double)m->nnz < 0.5 * (double)m->n_rows * (double)m->n_cols;
         return SC_OK;
     }
     float *buf;
@@ -96,10 +97,12 @@ static sc_status csr_starts(const h5mat *m, int64_t row0, int64_t n, int64_t *st
     for (int64_t i = 0; i < n; i++) {
         const int64_t len = starts[i + 1] - starts[i];
         if (starts[i] < 0 || starts[i + 1] > m->nnz || starts[i + 1] < starts[i])
-            return sc_fail(err, SC_EFORMAT, "'%s': row %" PRId64 " ends before it begins or after the values",
+            return sc_fail(err, SC_EFORMAT,
+                           "'%s': row %" PRId64 " ends before it begins or after the values",
                            h5_path(m->indptr, at, sizeof at), row0 + i);
         if (len > 2 * m->n_cols)
-            return sc_fail(err, SC_EFORMAT, "'%s': row %" PRId64 " has %" PRId64 " entries for %" PRId64 " columns",
+            return sc_fail(err, SC_EFORMAT,
+                           "'%s': row %" PRId64 " has %" PRId64 " entries for %" PRId64 " columns",
                            h5_path(m->indptr, at, sizeof at), row0 + i, len, m->n_cols);
     }
     return SC_OK;
@@ -121,9 +124,9 @@ static sc_status csr_rows(const h5mat *m, int64_t row0, int64_t n, sc_csr *out, 
     for (int64_t i = 0; i < n; i++)
         for (int64_t k = out->indptr[i]; k < out->indptr[i + 1]; k++)
             if (out->indices[k] < 0 || out->indices[k] >= m->n_cols)
-                return sc_fail(err, SC_EFORMAT, "'%s': row %" PRId64 " has column %" PRId32 " of %" PRId64,
-                               h5_path(m->indices, at, sizeof at), row0 + i, out->indices[k],
-                               m->n_cols);
+                return sc_fail(
+                    err, SC_EFORMAT, "'%s': row %" PRId64 " has column %" PRId32 " of %" PRId64,
+                    h5_path(m->indices, at, sizeof at), row0 + i, out->indices[k], m->n_cols);
     return h5mat_tidy(out, err);
 }
 

@@ -140,7 +140,8 @@ static sc_status open_encoded(h5col *c, hid_t group, int64_t n_rows, bool *is_kn
         SC_TRY(take_values(c, part, n_rows, is_known, err));
         *is_known = *is_known && c->type == SC_COL_INT;
         SC_TRY(h5_get(&part, group, "categories", err));
-        sc_status st = H5Iget_type(part) == H5I_DATASET ? h5col_set_categories(c, part, err) : SC_OK;
+        sc_status st =
+            H5Iget_type(part) == H5I_DATASET ? h5col_set_categories(c, part, err) : SC_OK;
         *is_known = *is_known && H5Iget_type(part) == H5I_DATASET;
         h5_close(&part);
         c->is_ordered = h5_attr_bool(group, "ordered");

@@ -44,7 +44,8 @@ static sc_status check_size(const h5mat *m, const char *where, int64_t n_rows, i
                    m->n_rows, m->n_cols, n_rows, n_cols < 0 ? m->n_cols : n_cols);
 }
 
-/* A matrix of obs x var: X, a layer, raw/X. `where` is its place in the file, path in the header. */
+/* A matrix of obs x var: X, a layer, raw/X. `where` is its place in the file, path in the header.
+ */
 static sc_status add_expression(h5ad_reader *s, const char *where, const char *path, int64_t n_vars,
                                 sc_err *err)
 {
@@ -56,8 +57,7 @@ static sc_status add_expression(h5ad_reader *s, const char *where, const char *p
     if (st == SC_OK) {
         /* fractional counts look the same; scanpy leaves a mark where it took the logarithm, and no
          * log of a library of normal size reaches 20 */
-        const bool is_log =
-            s->has_log1p && e.mat.kind == SC_COUNTS_FRACTIONAL && e.mat.max < 20;
+        const bool is_log = s->has_log1p && e.mat.kind == SC_COUNTS_FRACTIONAL && e.mat.max < 20;
         st = add_elem(s, &e, path, is_log ? SC_LOGNORM : e.mat.kind, e.mat.is_sparse, n_vars, NULL,
                       err);
     }
@@ -190,17 +190,42 @@ static sc_status add_obsm(h5ad_reader *s, const char *path, sc_err *err)
     return st;
 }
 
-static sc_status add_obsp(h5ad_reader *s, const char *path, sc_err *err)
+static sc_status add_graph(h5ad_reader *s, const char *where, const char *path, sc_err *err)
 {
     h5elem e = {.source = H5ELEM_MATRIX};
-    if (!h5mat_is_one(s->file, path))
-        return skip(s, path, err);
-    SC_TRY(h5mat_open(&e.mat, s->file, path, err));
-    sc_status st = check_size(&e.mat, path, s->n_obs, s->n_obs, err);
+    SC_TRY(h5mat_open(&e.mat, s->file, where, err));
+    sc_status st = check_size(&e.mat, where, s->n_obs, s->n_obs, err);
     if (st == SC_OK)
         st = add_elem(s, &e, path, SC_REAL, true, s->n_obs, NULL, err);
     h5elem_close(&e);
     return st;
+}
+
+static sc_status add_obsp(h5ad_reader *s, const char *path, sc_err *err)
+{
+    return h5mat_is_one(s->file, path) ? add_graph(s, path, path, err) : skip(s, path, err);
+}
+
+static const char *const old_graphs[][2] = {
+    {"uns/neighbors/connectivities", "obsp/connectivities"},
+    {"uns/neighbors/distances", "obsp/distances"},
+};
+enum { N_OLD_GRAPHS = sizeof old_graphs / sizeof *old_graphs };
+
+sc_status h5ad_old_neighbors(h5ad_reader *s, sc_err *err)
+{
+    for (int k = 0; k < N_OLD_GRAPHS; k++)
+        if (h5mat_is_one(s->file, old_graphs[k][0]) && !h5_has(s->file, old_graphs[k][1]))
+            SC_TRY(sc_strs_push(&s->uns_used, old_graphs[k][0], strlen(old_graphs[k][0]), err));
+    return SC_OK;
+}
+
+static sc_status add_old_graphs(h5ad_reader *s, sc_err *err)
+{
+    for (int k = 0; k < N_OLD_GRAPHS; k++)
+        if (h5mat_is_one(s->file, old_graphs[k][0]) && !h5_has(s->file, old_graphs[k][1]))
+            SC_TRY(add_graph(s, old_graphs[k][0], old_graphs[k][1], err));
+    return SC_OK;
 }
 
 static sc_status add_varm(h5ad_reader *s, const char *path, sc_err *err)
@@ -334,6 +359,7 @@ sc_status h5ad_find_elements(h5ad_reader *s, sc_err *err)
     SC_TRY(add_raw(s, err));
     SC_TRY(each(s, "obsm", s->n_obs, add_obsm, err));
     SC_TRY(each(s, "obsp", s->n_obs, add_obsp, err));
+    SC_TRY(add_old_graphs(s, err));
     SC_TRY(each(s, "varm", s->n_vars, add_varm, err));
     SC_TRY(each(s, "varp", s->n_vars, NULL, err));
     return each(s, "raw/varm", s->n_vars, NULL, err);

@@ -32,7 +32,8 @@ typedef struct h5ad_reader {
     bool is_old;                /* obs is a compound dataset: anndata 0.6 and before */
     bool is_raw_used, has_log1p;
     h5table obs;
-    sc_header *h; /* the host's; schema of obs for the rows to come */
+    sc_header *h;  /* the host's, while it is being filled */
+    sc_header own; /* a copy, which the host can't change */
     int n_elems;
     h5elem *elems; /* as the header's mats */
     sc_strs skipped, uns_used;
@@ -45,6 +46,8 @@ void h5ad_close(void *state);
 
 /* Of elements.c: X, layers, raw, obsm, obsp, varm as elements, and as matrices of the header. */
 sc_status h5ad_find_elements(h5ad_reader *s, sc_err *err) SC_MUST_CHECK;
+/* Notes in uns_used the graphs of scanpy before 1.5, in uns/neighbors: they become obsp. */
+sc_status h5ad_old_neighbors(h5ad_reader *s, sc_err *err) SC_MUST_CHECK;
 void h5elem_close(h5elem *e);
 /* A table's numeric columns, as rows of floats; text and categories are left out. */
 int64_t h5table_n_numeric(const h5table *t);

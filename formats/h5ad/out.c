@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_BYTES = 1 << 19, GZIP_LEVEL = 4, TEXT_BATCH = 8192 };
+enum { CHUNK_BYTES = 1 << 19, MIN_CHUNK_ROWS = 256, GZIP_LEVEL = 4, TEXT_BATCH = 8192 };
 
 sc_status h5out_fail(const h5out *o, const char *where, sc_err *err)
 {
@@ -106,8 +106,7 @@ sc_status h5out_attr_shape(const h5out *o, hid_t obj, int64_t n_rows, int64_t n_
     const int64_t shape[2] = {n_rows, n_cols};
     const hsize_t dim = 2;
     hid_t space = H5Screate_simple(1, &dim, NULL);
-    sc_status st =
-        put_attr(o, obj, "shape", H5T_STD_I64LE, H5T_NATIVE_INT64, space, shape, err);
+    sc_status st = put_attr(o, obj, "shape", H5T_STD_I64LE, H5T_NATIVE_INT64, space, shape, err);
     h5_close(&space);
     return st;
 }
@@ -173,7 +172,9 @@ static sc_status grow_create(const h5out *o, h5grow *g, hid_t loc, const char *n
     const hsize_t most[2] = {H5S_UNLIMITED, none[1]};
     const int64_t room = CHUNK_BYTES / (int64_t)H5Tget_size(type);
     const int64_t cols = width < 1 ? 1 : width < room ? width : room;
-    const int64_t rows = room / cols < n ? room / cols : n;
+    /* the first rows tell the size of what comes; but the first of many may be few */
+    const int64_t wanted = n > MIN_CHUNK_ROWS ? n : MIN_CHUNK_ROWS;
+    const int64_t rows = room / cols < wanted ? room / cols : wanted;
     const hsize_t chunk[2] = {rows > 0 ? (hsize_t)rows : 1, (hsize_t)cols};
     hid_t space = H5Screate_simple(rank, none, most);
     g->ds = create(o, loc, name, type, space, rank, chunk);

@@ -25,7 +25,8 @@ sc_status h5table_numbers(const h5table *t, int64_t row0, int64_t n, sc_dense *o
     sc_table rows = {.n_rows = n};
     out->n_rows = n;
     out->n_cols = h5table_n_numeric(t);
-    sc_status st = sc_alloc(&out->values, (size_t)n * (size_t)out->n_cols, sizeof *out->values, err);
+    sc_status st =
+        sc_alloc(&out->values, (size_t)n * (size_t)out->n_cols, sizeof *out->values, err);
     if (st == SC_OK)
         st = h5table_schema(t, &rows, err);
     if (st == SC_OK)
@@ -67,9 +68,8 @@ static sc_status fail_unless_anndata(hid_t file, sc_err *err)
 static sc_status old_categories(h5ad_reader *s, h5table *t, sc_err *err)
 {
     for (int k = 0; k < t->n_cols && s->is_old; k++) {
-        char name[H5_PATH_MAX], path[H5_PATH_MAX + 8];
-        (void)snprintf(name, sizeof name, "%s_categories", t->cols[k].name);
-        (void)snprintf(path, sizeof path, "uns/%s", name);
+        char path[H5_PATH_MAX];
+        (void)snprintf(path, sizeof path, "uns/%s_categories", t->cols[k].name);
         if (t->cols[k].type != SC_COL_INT || !h5_has(s->file, path))
             continue;
         hid_t names = 0;
@@ -77,7 +77,7 @@ static sc_status old_categories(h5ad_reader *s, h5table *t, sc_err *err)
         sc_status st = h5col_set_categories(&t->cols[k], names, err);
         h5_close(&names);
         if (st == SC_OK)
-            st = sc_strs_push(&s->uns_used, name, strlen(name), err);
+            st = sc_strs_push(&s->uns_used, path, strlen(path), err);
         if (st != SC_OK)
             return st;
     }
@@ -120,6 +120,7 @@ static sc_status open_parts(h5ad_reader *s, sc_err *err)
     s->is_old = !h5_is_group(s->file, "obs");
     s->is_raw_used = s->opts.use && strcmp(s->opts.use, "raw") == 0;
     SC_TRY(read_tables(s, err));
+    SC_TRY(h5ad_old_neighbors(s, err));
     SC_TRY(read_uns(s, err));
     SC_TRY(h5ad_find_elements(s, err));
     if (s->skipped.n) {
@@ -144,6 +145,8 @@ sc_status h5ad_open(void **state, sc_source *src, const void *opts, const sc_hos
     sc_status st = h5_open(&s->file, src->path, err);
     if (st == SC_OK)
         st = open_parts(s, err);
+    if (st == SC_OK)
+        st = sc_header_copy(&s->own, h, err);
     if (st != SC_OK) {
         h5ad_close(s);
         return st;
@@ -173,11 +176,11 @@ sc_status h5ad_next(void *state, sc_rows *r, sc_err *err)
     const int64_t left = s->n_obs - s->row, n = left < SC_BLOCK_ROWS ? left : SC_BLOCK_ROWS;
     if (n == 0)
         return SC_END;
-    SC_TRY(sc_rows_init(r, s->h, s->row, n, err));
+    SC_TRY(sc_rows_init(r, &s->own, s->row, n, err));
     SC_TRY(h5table_fill(&s->obs, s->row, &r->obs, err));
     for (int m = 0; m < s->n_elems; m++)
         if (strncmp(s->elems[m].path, "varm/", 5) != 0)
-            SC_TRY(read_elem(&s->elems[m], &s->h->mats[m], s->row, n, &r->mats[m], err));
+            SC_TRY(read_elem(&s->elems[m], &s->own.mats[m], s->row, n, &r->mats[m], err));
     s->row += n;
     return SC_OK;
 }
@@ -193,6 +196,7 @@ void h5ad_close(void *state)
     h5table_close(&s->obs);
     sc_strs_free(&s->skipped);
     sc_strs_free(&s->uns_used);
+    sc_header_free(&s->own);
     h5_close(&s->file);
     free(s);
 }

@@ -1,6 +1,6 @@
 /*
- * Tables of an h5ad file (obs, var, raw/var, data frames in obsm): as groups of columns, today's form,
- * or as one compound dataset, anndata 0.6's.
+ * Tables of an h5ad file (obs, var, raw/var, data frames in obsm): as groups of columns, today's
+ * form, or as one compound dataset, anndata 0.6's.
  */
 #ifndef SC_FORMATS_H5AD_TABLE_H
 #define SC_FORMATS_H5AD_TABLE_H

@@ -24,8 +24,8 @@ sc_status h5out_table_open(h5out_table *t, const h5out *o, hid_t loc, const char
                            const sc_table *schema, sc_err *err)
 {
     *t = (h5out_table){.o = o, .schema = schema, .n_cols = schema->n_cols};
-    const bool has_name = schema->index_name && schema->index_name[0] &&
-                          !sc_table_find(schema, schema->index_name);
+    const bool has_name =
+        schema->index_name && schema->index_name[0] && !sc_table_find(schema, schema->index_name);
     (void)h5out_key(has_name ? schema->index_name : "_index", t->index, sizeof t->index);
     SC_TRY(sc_alloc(&t->cols, (size_t)schema->n_cols, sizeof *t->cols, err));
     SC_TRY(h5out_group(o, loc, name, "dataframe", "0.2.0", &t->group, err));

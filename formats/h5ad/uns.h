@@ -1,4 +1,5 @@
-/* uns, the unstructured part of an AnnData: dictionaries, scalars, arrays of one or two dimensions. */
+/* uns, the unstructured part of an AnnData: dictionaries, scalars, arrays of one or two dimensions.
+ */
 #ifndef SC_FORMATS_H5AD_UNS_H
 #define SC_FORMATS_H5AD_UNS_H
 
@@ -7,10 +8,10 @@
 #include <jansson.h>
 
 /*
- * Reads the group `uns` of file, if there is one, as a JSON object. Members in `leave_out` (top
- * level) are passed over; the paths of those without a counterpart are appended to skipped. With
- * old_scalars an array of one element is a scalar, as anndata 0.6 wrote them.
- * *out is the caller's, to be given back with json_decref.
+ * Reads the group `uns` of file, if there is one, as a JSON object. Members whose paths
+ * ("uns/...") are in `leave_out` are passed over; the paths of those without a counterpart are
+ * appended to skipped. With old_scalars an array of one element is a scalar, as anndata 0.6 wrote
+ * them. *out is the caller's, to be given back with json_decref.
  */
 sc_status h5uns_read(json_t **out, hid_t file, bool old_scalars, const sc_strs *leave_out,
                      sc_strs *skipped, sc_err *err) SC_MUST_CHECK;

@@ -155,11 +155,11 @@ static sc_status read_column(json_t **out, uns_reader *u, hid_t parent, hid_t va
     if (st == SC_OK)
         st = h5col_fill(&c, 0, col, err);
     for (int64_t i = 0; st == SC_OK && i < t.n_rows; i++) {
-        json_t *v = sc_col_is_missing(col, i)   ? json_null()
-                    : c.type == SC_COL_REAL     ? json_number(col->v.r[i])
-                    : c.type == SC_COL_INT      ? json_integer(col->v.i[i])
-                    : c.type == SC_COL_BOOL     ? json_boolean(col->v.b[i])
-                                                : json_string(sc_col_text(col, i, text, sizeof text));
+        json_t *v = sc_col_is_missing(col, i) ? json_null()
+                    : c.type == SC_COL_REAL   ? json_number(col->v.r[i])
+                    : c.type == SC_COL_INT    ? json_integer(col->v.i[i])
+                    : c.type == SC_COL_BOOL   ? json_boolean(col->v.b[i])
+                                              : json_string(sc_col_text(col, i, text, sizeof text));
         if (json_array_append_new(all, v))
             st = sc_fail(err, SC_ENOMEM, "out of memory");
     }
@@ -173,10 +173,12 @@ static sc_status read_column(json_t **out, uns_reader *u, hid_t parent, hid_t va
     return st;
 }
 
-static bool is_left_out(const uns_reader *u, const char *name)
+static bool is_left_out(const uns_reader *u, hid_t obj)
 {
+    char at[H5_PATH_MAX];
+    h5_path(obj, at, sizeof at);
     for (int64_t k = 0; k < u->leave_out->n; k++)
-        if (strcmp(sc_strs_at(u->leave_out, k), name) == 0)
+        if (strcmp(sc_strs_at(u->leave_out, k), at) == 0)
             return true;
     return false;
 }
@@ -190,10 +192,8 @@ static sc_status read_dict(json_t **out, uns_reader *u, hid_t group, int depth, 
         const char *name = sc_strs_at(&names, k);
         hid_t obj = 0;
         json_t *v = NULL;
-        if (depth == 0 && is_left_out(u, name))
-            continue;
         st = h5_get(&obj, group, name, err);
-        if (st == SC_OK)
+        if (st == SC_OK && !is_left_out(u, obj))
             st = read_node(&v, u, obj, depth + 1, err);
         h5_close(&obj);
         if (st == SC_OK && v && json_object_set_new(dict, name, v))

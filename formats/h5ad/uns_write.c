@@ -14,7 +14,7 @@ static array_kind kind_of(const json_t *array, array_kind so_far, bool *is_first
     json_t *v;
     json_array_foreach(array, i, v)
     {
-        const array_kind k = json_is_integer(v)                    ? ARRAY_INT
+        const array_kind k = json_is_integer(v)                   ? ARRAY_INT
                              : json_is_real(v) || json_is_null(v) ? ARRAY_REAL
                              : json_is_boolean(v)                 ? ARRAY_BOOL
                              : json_is_string(v)                  ? ARRAY_TEXT

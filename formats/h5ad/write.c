@@ -65,11 +65,7 @@ static sc_status open_mat(h5ad_writer *w, mat_out *m, const sc_mat *mat, sc_err 
         return open_frame(w, m, mat, err);
     if (!mat->is_sparse)
         return SC_OK;
-    const int64_t zero = 0;
-    SC_TRY(h5out_group(&w->o, m->loc, m->key, "csr_matrix", "0.1.0", &m->group, err));
-    /* the first block alone would make the chunks of indptr one entry long */
-    return h5grow_put(&w->o, &m->indptr, m->group, "indptr", H5T_STD_I64LE, H5T_NATIVE_INT64, -1, 1,
-                      &zero, NULL, err);
+    return h5out_group(&w->o, m->loc, m->key, "csr_matrix", "0.1.0", &m->group, err);
 }
 
 static sc_status open_groups(h5ad_writer *w, sc_err *err)
@@ -144,11 +140,12 @@ static sc_status put_sparse(h5ad_writer *w, mat_out *m, const sc_csr *x, sc_err 
                       x->values + first, NULL, err));
     SC_TRY(h5grow_put(&w->o, &m->indices, m->group, "indices", H5T_STD_I32LE, H5T_NATIVE_INT32, -1,
                       nnz, x->indices + first, NULL, err));
-    SC_TRY(sc_alloc(&ends, (size_t)x->n_rows, sizeof *ends, err));
+    const int64_t lead = m->indptr.n == 0; /* the first of all rows begins at 0 */
+    SC_TRY(sc_alloc(&ends, (size_t)(x->n_rows + lead), sizeof *ends, err));
     for (int64_t i = 0; i < x->n_rows; i++)
-        ends[i] = m->nnz + x->indptr[i + 1] - first;
+        ends[i + lead] = m->nnz + x->indptr[i + 1] - first;
     sc_status st = h5grow_put(&w->o, &m->indptr, m->group, "indptr", H5T_STD_I64LE,
-                              H5T_NATIVE_INT64, -1, x->n_rows, ends, NULL, err);
+                              H5T_NATIVE_INT64, -1, x->n_rows + lead, ends, NULL, err);
     free(ends);
     m->nnz += nnz;
     return st;
