@@ -17,7 +17,7 @@ static sc_status n_values(const sc_tensor *t, size_t *n, sc_err *err)
 static sc_status get_tensor(sc_cur *c, sc_tensor *t, sc_err *err)
 {
     unsigned n_dims;
-    size_t n;
+    size_t n = 0;
     SC_TRY(sc_get_text(c, SIZE_MAX, &t->name, err));
     SC_TRY(sc_get_u8(c, 4, &n_dims, err));
     t->n_dims = (int)n_dims;
@@ -53,7 +53,7 @@ static sc_status read_tensor(sc_in *in, uint32_t id, sc_tensor *t, sc_err *err)
 {
     sc_head h;
     uint8_t *raw;
-    size_t n;
+    size_t n = 0;
     SC_TRY(n_values(t, &n, err));
     SC_TRY(sc_in_head(in, &h, err));
     if (h.tag != SC_TAG_TENSOR || h.id != id)
