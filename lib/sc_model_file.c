@@ -141,7 +141,7 @@ static sc_status write_model(const sc_model_file *m, sc_out *out, sc_buf *raw, s
     SC_TRY(put_head(raw, m, err));
     SC_TRY(sc_out_record(out, SC_TAG_MODEL, 0, raw, err));
     for (int k = 0; k < m->n_tensors; k++) {
-        size_t n;
+        size_t n = 0;
         SC_TRY(n_values(&m->tensors[k], &n, err));
         raw->n = 0;
         SC_TRY(sc_put_values(raw, m->tensors[k].values, n, err));
