@@ -171,6 +171,8 @@ static sc_status make_col(const sc_edit *e, const sc_edit_col *c, const sc_table
     for (int64_t i = 0; i < to->n_rows && st == SC_OK; i++) {
         const int64_t row = c->is_joined ? row_of[i] : i;
         st = sc_recode_put(&r, row < 0 ? NULL : from, row, err);
+        if (st == SC_EDATA)
+            st = sc_err_prefix(err, st, "%s '%s'", e->axis, sc_strs_at(&to->names, i));
     }
     if (st == SC_OK)
         st = sc_recode_add_to(&r, to, err);

@@ -1,7 +1,6 @@
 #include "sc_recode.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,8 +172,8 @@ sc_status sc_recode_put(sc_recode *r, const sc_col *from, int64_t i, sc_err *err
     if (r->col.type != SC_COL_CATEGORY && is_text && means_missing(text))
         return put_missing(r, err);
     if (!put_value(r, from, i, text))
-        return sc_fail(err, SC_EDATA, "column '%s': '%s' in row %" PRId64 " is no %s value",
-                       r->col.name, text, i, sc_col_type_name(r->col.type));
+        return sc_fail(err, SC_EDATA, "column '%s': '%s' is no %s value", r->col.name, text,
+                       sc_col_type_name(r->col.type));
     r->at++;
     return SC_OK;
 }

@@ -21,8 +21,8 @@ sc_status sc_recode_open(sc_recode *r, const char *name, sc_col_type type,
 /*
  * Appends value i of `from` (NULL: a missing one), converted: anything becomes text as sc_col_text
  * has it; text becomes a number or True/False if it reads as one ("", "NA" and "nan" are missing
- * then); a real becomes an integer if it is one. SC_EDATA where that fails, naming column, value
- * and row, or where a category is not among the categories.
+ * then); a real becomes an integer if it is one. SC_EDATA where that fails, naming column and
+ * value, or where a category is not among the categories.
  */
 sc_status sc_recode_put(sc_recode *r, const sc_col *from, int64_t i, sc_err *err) SC_MUST_CHECK;
 /* Appends the finished column (all n values were put) to a table of n rows, or to a header's schema

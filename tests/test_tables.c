@@ -146,7 +146,7 @@ static void test_recode_refuses(void **state)
     sc_table t = table_of("x\ta\nc1\tone\n");
     assert_int_equal(sc_recode_open(&r, "a", SC_COL_INT, NULL, 1, &err), SC_OK);
     assert_int_equal(sc_recode_put(&r, &t.cols[0], 0, &err), SC_EDATA);
-    assert_string_equal(err.msg, "column 'a': 'one' in row 0 is no int value");
+    assert_string_equal(err.msg, "column 'a': 'one' is no int value");
     sc_recode_free(&r);
     sc_table_free(&t);
 }
