@@ -8,9 +8,10 @@
  * libsluice.a and hidden there: no symbol of ours is left undefined, and a format's source reads
  * like a tool's. Memory is malloc's on both sides.
  *
- * Options are the params table of the plugin. They become long options of sc-read and sc-write,
- * which refuse those that the chosen format does not have; equal names in several formats must have
- * equal types and choices. sc_plugin.opts_size is the size of the struct they fill.
+ * Options of reading are the params table of the plugin, those of writing sc_format.write_params.
+ * They become long options of sc-read and sc-write, which refuse those that the chosen format does
+ * not have; equal names in several formats must have equal types and choices. sc_plugin.opts_size
+ * is the size of the struct that reading fills.
  */
 #ifndef SC_FORMAT_H
 #define SC_FORMAT_H
@@ -107,7 +108,8 @@ typedef struct sc_format {
      * with categories and no rows, the matrices with their kinds, uns. The kind of a matrix must be
      * true: take SC_COUNTS only if all values were looked at (a first pass, or a file that says
      * so; then next() fails with SC_EDATA where a value is otherwise). opts is the filled options
-     * struct. On failure nothing is left open, and the host frees h.
+     * struct. h stays as it is until close(). On failure nothing is left open, and the host frees
+     * h.
      */
     sc_status (*open)(void **state, sc_source *src, const void *opts, const sc_host *host,
                       sc_header *h, sc_err *err);
@@ -126,6 +128,9 @@ typedef struct sc_format {
     sc_status (*put)(void *state, const sc_rows *r, sc_err *err); /* r is lent */
     sc_status (*finish)(void *state, sc_err *err);                /* all is on disk */
     void (*discard)(void *state); /* after finish() or instead of it; accepts NULL */
+    /* Options of writing, a table of their own: sc-write's. NULL: none, and create() gets NULL. */
+    const sc_param *write_params;
+    size_t write_opts_size;
 } sc_format;
 
 /* Narrows down the kind of a matrix while its values go by: begin with SC_COUNTS. */
