@@ -145,7 +145,7 @@ static sc_status parse_entry(mtx_entries *e, sc_text *in, const char *line, cons
                              bool is_transposed, sc_err *err)
 {
     int64_t row, col;
-    float value;
+    float value = 0;
     const char *p = parse_digits(skip_blanks(line), &row);
     p = p ? parse_digits(skip_blanks(p), &col) : NULL;
     if (!p || *p == '\0')

@@ -156,7 +156,7 @@ static sc_status put_features(mtx_writer *w, sc_err *err)
         return SC_OK;
     const sc_mat *m = &w->h->mats[w->proteins];
     for (int64_t j = 0; j < m->n_cols; j++) {
-        char number[24];
+        char number[32];
         (void)snprintf(number, sizeof number, "protein_%" PRId64, j);
         const char *name = m->col_names.n > 0 ? sc_strs_at(&m->col_names, j) : number;
         SC_TRY(put_name(f, name, '\t', err));
