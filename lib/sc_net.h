@@ -1,0 +1,47 @@
+/*
+ * A model as the tools see it: plugin, options, graph, weights, genes and categories; from a .scm file or from a
+ * model.pt that scvi-tools saved.
+ */
+#ifndef SC_NET_H
+#define SC_NET_H
+
+#include "sc_category.h"
+#include "sc_exec.h"
+#include "sc_plugin_host.h"
+
+#include <jansson.h>
+
+typedef struct sc_net {
+    sc_plugin_handle handle;
+    const sc_model *model;
+    void *opts; /* of the plugin, filled */
+    sc_dims dims;
+    sc_built *g;
+    float *weights; /* g->n_params: the executor's layout */
+    sc_table var;
+    sc_category cats[SC_IN_MAX]; /* by input - SC_IN_BATCH */
+    sc_strs cont_covs;
+    char *layer, *size_factor, *unlabeled; /* as named at fit; NULL: none */
+    json_t *training;                      /* object: seed, isa, lr, ...; what the tools add */
+    json_t *history;                       /* {"columns": [...], "rows": [[...]]} */
+    sc_strs records;                       /* provenance */
+} sc_net;
+
+/* Zeroed net with plugin and options of its own; NULL opts: the defaults. */
+sc_status sc_net_new(sc_net *net, const char *variant, const void *opts, sc_err *err) SC_MUST_CHECK;
+/* After dims are set: builds the graph and makes room for weights. */
+sc_status sc_net_build(sc_net *net, sc_err *err) SC_MUST_CHECK;
+/* Fresh weights, keyed by seed and name. Buffers that come from the data are left zero. */
+void sc_net_init(sc_net *net, uint64_t seed);
+void sc_net_set(sc_net *net, int weight, const float *values); /* in the saved layout */
+void sc_net_get(const sc_net *net, int weight, float *values);
+void sc_net_free(sc_net *net);
+
+/* path: a .scm, "-" for stdin, or a model.pt. */
+sc_status sc_net_read(sc_net *net, const char *path, sc_err *err) SC_MUST_CHECK;
+sc_status sc_net_write(const sc_net *net, int fd, const char *name, sc_err *err) SC_MUST_CHECK;
+
+/* Kernels for --isa (NULL: the best there are); SC_EUSAGE naming what the CPU has. */
+sc_status sc_kernels_pick(const char *isa, const sc_kernels **out, sc_err *err) SC_MUST_CHECK;
+
+#endif

@@ -1,0 +1,366 @@
+/* Models to and from files: our own .scm, and model.pt as scvi-tools saves it. */
+#include "sc_net.h"
+#include "sc_cli.h"
+#include "sc_pt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static json_t *strs_to_json(const sc_strs *s)
+{
+    json_t *a = json_array();
+    for (int64_t i = 0; i < s->n; i++)
+        json_array_append_new(a, json_string(sc_strs_at(s, i)));
+    return a;
+}
+
+static sc_status strs_from_json(sc_strs *s, const json_t *a, sc_err *err)
+{
+    for (size_t i = 0; i < json_array_size(a); i++) {
+        const char *text = json_string_value(json_array_get(a, i));
+        if (!text)
+            return sc_fail(err, SC_EFORMAT, "the model's categories are not strings");
+        SC_TRY(sc_strs_push(s, text, strlen(text), err));
+    }
+    return SC_OK;
+}
+
+static json_t *options_to_json(const sc_net *net)
+{
+    json_t *o = json_object();
+    for (const sc_param *p = net->handle.plugin->params; p && p->name; p++) {
+        const void *at = (const char *)net->opts + p->offset;
+        if (p->type == SC_PARAM_BOOL)
+            json_object_set_new(o, p->name, json_boolean(*(const bool *)at));
+        else if (p->type == SC_PARAM_INT || p->type == SC_PARAM_SIZE)
+            json_object_set_new(o, p->name, json_integer(*(const int64_t *)at));
+        else if (p->type == SC_PARAM_REAL)
+            json_object_set_new(o, p->name, json_real(*(const double *)at));
+        else if (p->type == SC_PARAM_CHOICE) {
+            const char *c = p->choices;
+            for (int k = *(const int *)at; k > 0; k--)
+                c = strchr(c, '|') + 1;
+            json_object_set_new(o, p->name, json_stringn(c, strcspn(c, "|")));
+        } else if (p->type == SC_PARAM_STRING && *(const char *const *)at)
+            json_object_set_new(o, p->name, json_string(*(const char *const *)at));
+    }
+    return o;
+}
+
+static sc_status options_from_json(sc_net *net, json_t *o, sc_err *err)
+{
+    const char *name;
+    json_t *v;
+    json_object_foreach(o, name, v)
+    {
+        char buf[64];
+        const char *text = json_string_value(v);
+        if (json_is_boolean(v))
+            text = json_is_true(v) ? "true" : "false";
+        else if (json_is_number(v)) {
+            (void)snprintf(buf, sizeof buf, "%.17g", json_number_value(v));
+            text = buf;
+        }
+        if (!text)
+            return sc_fail(err, SC_EFORMAT, "option '%s' of the model has no value", name);
+        SC_TRY(sc_params_set(net->handle.plugin->params, net->opts, name, text, err));
+    }
+    return SC_OK;
+}
+
+static void set_text(json_t *o, const char *key, const char *text)
+{
+    if (text)
+        json_object_set_new(o, key, json_string(text));
+}
+
+static json_t *data_to_json(const sc_net *net)
+{
+    json_t *d = json_object(), *covs = json_array();
+    static const struct {
+        const char *name;
+        int input;
+    } named[] = {{"batch", SC_IN_BATCH}, {"panel", SC_IN_PANEL}, {"labels", SC_IN_LABELS}};
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        const sc_category *c = &net->cats[named[i].input - SC_IN_BATCH];
+        if (c->key)
+            json_object_set_new(d, named[i].name, json_pack("{s:s, s:o}", "key", c->key, "levels", strs_to_json(&c->levels)));
+    }
+    for (int64_t i = 0; i < net->dims.n_cat_covs; i++) {
+        const sc_category *c = &net->cats[SC_IN_CAT_COV_0 - SC_IN_BATCH + i];
+        json_array_append_new(covs, json_pack("{s:s, s:o}", "key", c->key, "levels", strs_to_json(&c->levels)));
+    }
+    json_object_set_new(d, "cat_covariates", covs);
+    json_object_set_new(d, "cont_covariates", strs_to_json(&net->cont_covs));
+    json_object_set_new(d, "n_labels", json_integer(net->dims.n_labels));
+    set_text(d, "layer", net->layer);
+    set_text(d, "size_factor", net->size_factor);
+    set_text(d, "unlabeled", net->unlabeled);
+    return d;
+}
+
+static char *dup_text(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s ? strdup(s) : NULL;
+}
+
+static sc_status category_from_json(sc_category *c, const json_t *o, int64_t *n, sc_err *err)
+{
+    if (!o)
+        return SC_OK;
+    c->key = dup_text(o, "key");
+    if (!c->key)
+        return sc_fail(err, SC_EFORMAT, "a category of the model has no key");
+    SC_TRY(strs_from_json(&c->levels, json_object_get(o, "levels"), err));
+    *n = c->levels.n;
+    return SC_OK;
+}
+
+static sc_status data_from_json(sc_net *net, const json_t *d, sc_err *err)
+{
+    sc_dims *s = &net->dims;
+    s->n_batch = 1;
+    SC_TRY(category_from_json(&net->cats[0], json_object_get(d, "batch"), &s->n_batch, err));
+    s->n_panels = s->n_batch;
+    SC_TRY(category_from_json(&net->cats[SC_IN_PANEL - SC_IN_BATCH], json_object_get(d, "panel"), &s->n_panels, err));
+    SC_TRY(category_from_json(&net->cats[SC_IN_LABELS - SC_IN_BATCH], json_object_get(d, "labels"), &s->n_labels, err));
+    s->n_labels = json_integer_value(json_object_get(d, "n_labels"));
+    const json_t *covs = json_object_get(d, "cat_covariates");
+    s->n_cat_covs = (int64_t)json_array_size(covs);
+    if (s->n_cat_covs > SC_IN_MAX - (SC_IN_CAT_COV_0 - SC_IN_BATCH))
+        return sc_fail(err, SC_EFORMAT, "the model has too many covariates");
+    for (int64_t i = 0; i < s->n_cat_covs; i++)
+        SC_TRY(category_from_json(&net->cats[SC_IN_CAT_COV_0 - SC_IN_BATCH + i], json_array_get(covs, (size_t)i), &s->n_cats[i], err));
+    SC_TRY(strs_from_json(&net->cont_covs, json_object_get(d, "cont_covariates"), err));
+    s->n_cont_covs = net->cont_covs.n;
+    net->layer = dup_text(d, "layer");
+    net->size_factor = dup_text(d, "size_factor");
+    net->unlabeled = dup_text(d, "unlabeled");
+    s->has_size_factor = net->size_factor != NULL;
+    return SC_OK;
+}
+
+static void dims_of(const sc_gweight *w, sc_tensor *t)
+{
+    t->n_dims = w->n_dims;
+    t->dims[0] = w->n_dims == 1 ? w->rows * w->cols : w->rows;
+    t->dims[1] = w->cols;
+}
+
+static sc_status tensors_of(const sc_net *net, sc_model_file *f, sc_err *err)
+{
+    SC_TRY(sc_alloc(&f->tensors, (size_t)net->g->n_weights, sizeof *f->tensors, err));
+    for (int i = 0; i < net->g->n_weights; i++) {
+        const sc_gweight *w = &net->g->weights[i];
+        if (!w->is_saved)
+            continue;
+        sc_tensor *t = &f->tensors[f->n_tensors++];
+        t->name = strdup(w->name);
+        dims_of(w, t);
+        SC_TRY(sc_alloc(&t->values, (size_t)(w->rows * w->cols), sizeof(float), err));
+        sc_net_get(net, i, t->values);
+    }
+    return SC_OK;
+}
+
+sc_status sc_net_write(const sc_net *net, int fd, const char *name, sc_err *err)
+{
+    sc_model_file f = {0};
+    json_t *meta = json_pack("{s:s, s:o, s:o, s:O, s:O}", "variant", net->handle.plugin->name, "options", options_to_json(net),
+                             "data", data_to_json(net), "training", net->training, "history", net->history);
+    sc_status st = meta ? SC_OK : sc_fail(err, SC_ENOMEM, "out of memory");
+    if (st == SC_OK)
+        st = sc_table_copy(&f.var, &net->var, err);
+    if (st == SC_OK)
+        st = sc_strs_copy(&f.records, &net->records, err);
+    if (st == SC_OK)
+        st = tensors_of(net, &f, err);
+    f.meta = meta ? json_dumps(meta, JSON_COMPACT) : NULL;
+    if (st == SC_OK)
+        st = sc_model_file_write(&f, fd, name, err);
+    json_decref(meta);
+    sc_model_file_free(&f);
+    return st;
+}
+
+static sc_status take_tensor(sc_net *net, const char *name, int n_dims, const int64_t *dims, const float *values, sc_err *err)
+{
+    const int w = sc_graph_weight(net->g, name);
+    if (w < 0)
+        return sc_fail(err, SC_EFORMAT, "tensor '%s' is none of model '%s'", name, net->handle.plugin->name);
+    sc_tensor t = {0};
+    dims_of(&net->g->weights[w], &t);
+    if (t.n_dims != n_dims || memcmp(t.dims, dims, (size_t)n_dims * sizeof *dims) != 0)
+        return sc_fail(err, SC_EFORMAT, "tensor '%s' has another shape than the model's options ask for", name);
+    sc_net_set(net, w, values);
+    return SC_OK;
+}
+
+static sc_status has_all(const sc_net *net, int n, sc_err *err)
+{
+    int want = 0;
+    for (int i = 0; i < net->g->n_weights; i++)
+        want += net->g->weights[i].is_saved;
+    return n == want ? SC_OK : sc_fail(err, SC_EFORMAT, "the model has %d tensors where %d are needed", n, want);
+}
+
+static sc_status from_scm(sc_net *net, int fd, const char *name, sc_err *err)
+{
+    sc_model_file f = {0};
+    json_t *meta = NULL;
+    sc_status st;
+    SC_GOTO(st, sc_model_file_read(&f, fd, name, err), out);
+    meta = json_loads(f.meta, JSON_REJECT_DUPLICATES, NULL);
+    const char *variant = json_string_value(json_object_get(meta, "variant"));
+    if (!variant) {
+        st = sc_fail(err, SC_EFORMAT, "%s: the model does not say which variant it is", name);
+        goto out;
+    }
+    SC_GOTO(st, sc_net_new(net, variant, NULL, err), out);
+    SC_GOTO(st, options_from_json(net, json_object_get(meta, "options"), err), out);
+    SC_GOTO(st, data_from_json(net, json_object_get(meta, "data"), err), out);
+    json_object_update(net->training, json_object_get(meta, "training"));
+    json_object_update(net->history, json_object_get(meta, "history"));
+    SC_GOTO(st, sc_table_copy(&net->var, &f.var, err), out);
+    SC_GOTO(st, sc_strs_copy(&net->records, &f.records, err), out);
+    net->dims.n_vars = net->var.n_rows;
+    SC_GOTO(st, sc_net_build(net, err), out);
+    for (int i = 0; i < f.n_tensors; i++)
+        SC_GOTO(st, take_tensor(net, f.tensors[i].name, f.tensors[i].n_dims, f.tensors[i].dims, f.tensors[i].values, err), out);
+    st = has_all(net, f.n_tensors, err);
+out:
+    json_decref(meta);
+    sc_model_file_free(&f);
+    return st;
+}
+
+/* What init_params_ says, for every option of the plugin that it names. */
+static sc_status options_from_pt(sc_net *net, const sc_pt *pt, sc_err *err)
+{
+    for (const sc_param *p = net->handle.plugin->params; p && p->name; p++) {
+        char key[64], text[64];
+        (void)snprintf(key, sizeof key, "%s", p->name);
+        for (char *c = key; *c; c++)
+            *c = *c == '-' ? '_' : *c;
+        const sc_pt_value *v = sc_pt_init_param(pt, key);
+        if (!v && strcmp(key, "n_layers_encoder") == 0)
+            v = sc_pt_init_param(pt, "n_layers");
+        bool b;
+        double x;
+        const char *s = sc_pt_as_text(v);
+        if (!s && sc_pt_kind_of(v) == SC_PT_BOOL && sc_pt_as_bool(v, &b))
+            s = b ? "true" : "false";
+        else if (!s && sc_pt_as_real(v, &x)) {
+            (void)snprintf(text, sizeof text, "%.17g", x);
+            s = text;
+        }
+        if (s)
+            SC_TRY(sc_params_set(net->handle.plugin->params, net->opts, p->name, s, err));
+    }
+    return SC_OK;
+}
+
+static sc_status category_from_pt(sc_category *c, const sc_pt_category *from, sc_err *err)
+{
+    c->key = from->key ? strdup(from->key) : NULL;
+    for (size_t i = 0; i < from->levels.n; i++)
+        SC_TRY(sc_strs_push(&c->levels, from->levels.s[i], strlen(from->levels.s[i]), err));
+    return SC_OK;
+}
+
+static sc_status data_from_pt(sc_net *net, const sc_pt *pt, sc_err *err)
+{
+    const sc_pt_registry *r = sc_pt_get_registry(pt);
+    sc_dims *s = &net->dims;
+    const char *text;
+    SC_TRY(category_from_pt(&net->cats[0], &r->batch, err));
+    SC_TRY(category_from_pt(&net->cats[SC_IN_LABELS - SC_IN_BATCH], &r->labels, err));
+    s->n_batch = s->n_panels = r->batch.levels.n ? (int64_t)r->batch.levels.n : 1;
+    s->n_labels = (int64_t)r->labels.levels.n;
+    s->n_cat_covs = (int64_t)r->n_cat_covs;
+    if (s->n_cat_covs > SC_IN_MAX - (SC_IN_CAT_COV_0 - SC_IN_BATCH))
+        return sc_fail(err, SC_EFORMAT, "the model has too many covariates");
+    for (size_t i = 0; i < r->n_cat_covs; i++) {
+        SC_TRY(category_from_pt(&net->cats[SC_IN_CAT_COV_0 - SC_IN_BATCH + (int)i], &r->cat_covs[i], err));
+        s->n_cats[i] = (int64_t)r->cat_covs[i].levels.n;
+    }
+    for (size_t i = 0; i < r->cont_covs.n; i++)
+        SC_TRY(sc_strs_push(&net->cont_covs, r->cont_covs.s[i], strlen(r->cont_covs.s[i]), err));
+    s->n_cont_covs = net->cont_covs.n;
+    if ((text = sc_pt_as_text(sc_pt_get(r->setup_args, "layer"))))
+        net->layer = strdup(text);
+    if ((text = sc_pt_as_text(sc_pt_get(r->setup_args, "size_factor_key"))))
+        net->size_factor = strdup(text);
+    s->has_size_factor = net->size_factor != NULL;
+    for (int i = 0; i < SC_IN_MAX; i++) /* a column that scvi-tools made up when no key was given */
+        if (net->cats[i].key && strncmp(net->cats[i].key, "_scvi_", 6) == 0)
+            sc_category_free(&net->cats[i]);
+    if (sc_pt_n_modalities(pt) != 1)
+        return sc_fail(err, SC_EFORMAT, "models of several modalities are not read yet");
+    const sc_pt_names *v = &sc_pt_modality_at(pt, 0)->vars;
+    for (size_t i = 0; i < v->n; i++)
+        SC_TRY(sc_strs_push(&net->var.names, v->s[i], strlen(v->s[i]), err));
+    s->n_vars = net->var.n_rows = net->var.names.n;
+    return SC_OK;
+}
+
+static sc_status variant_of_class(const char *class_name, char *variant, size_t n, sc_err *err)
+{
+    sc_plugin_list list = {0};
+    SC_TRY(sc_plugin_list_load(SC_KIND_MODEL, &list, err));
+    variant[0] = 0;
+    for (int i = 0; i < list.n; i++) {
+        const sc_plugin *p = list.items[i].h.plugin;
+        const sc_model *m = p ? p->impl : NULL;
+        if (m && m->scvi_class && class_name && strcmp(m->scvi_class, class_name) == 0)
+            (void)snprintf(variant, n, "%s", p->name);
+    }
+    sc_plugin_list_free(&list);
+    return variant[0] ? SC_OK : sc_fail(err, SC_EPLUGIN, "no plugin reads models of class '%s'", class_name ? class_name : "?");
+}
+
+static sc_status from_pt(sc_net *net, int fd, const char *name, sc_err *err)
+{
+    sc_pt *pt = NULL;
+    char variant[128];
+    sc_status st;
+    SC_GOTO(st, sc_pt_read(&pt, fd, name, err), out);
+    SC_GOTO(st, variant_of_class(sc_pt_get_registry(pt)->model_name, variant, sizeof variant, err), out);
+    SC_GOTO(st, sc_net_new(net, variant, NULL, err), out);
+    SC_GOTO(st, options_from_pt(net, pt, err), out);
+    SC_GOTO(st, data_from_pt(net, pt, err), out);
+    SC_GOTO(st, sc_net_build(net, err), out);
+    for (size_t i = 0; i < sc_pt_n_tensors(pt); i++) {
+        const sc_pt_tensor *t = sc_pt_tensor_at(pt, i);
+        SC_GOTO(st, take_tensor(net, t->name, t->n_dims, t->dims, t->data, err), out);
+    }
+    st = has_all(net, (int)sc_pt_n_tensors(pt), err);
+out:
+    sc_pt_close(pt);
+    return st;
+}
+
+sc_status sc_net_read(sc_net *net, const char *path, sc_err *err)
+{
+    memset(net, 0, sizeof *net);
+    const bool is_stdin = strcmp(path, "-") == 0;
+    const int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    const char *name = is_stdin ? "stdin" : path;
+    unsigned char magic[2] = {0};
+    if (fd < 0)
+        return sc_fail_errno(err, "can't open '%s'", path);
+    const bool is_zip = pread(fd, magic, sizeof magic, 0) == 2 && magic[0] == 'P' && magic[1] == 'K';
+    sc_status st = is_zip ? from_pt(net, fd, name, err) : from_scm(net, fd, name, err);
+    if (!is_stdin)
+        (void)close(fd);
+    if (st != SC_OK && !strstr(err->msg, name))
+        st = sc_err_prefix(err, st, "%s", name);
+    if (st != SC_OK)
+        sc_net_free(net);
+    return st;
+}
