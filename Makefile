@@ -77,7 +77,7 @@ $B/man/%: man/%
 deps:
 	@CC="$(CC)" tests/deps $(DEBS)
 check: deps # pkg-config answers after deps only, so a second make asks it
-	@$(MAKE) run-$@
+	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) run-$@
 run-check: all $(CTESTS)
 	tests/run $B
 asan:
