@@ -144,7 +144,7 @@ static sc_status write_model(const sc_model_file *m, sc_out *out, sc_buf *raw, s
         size_t n = 0;
         SC_TRY(n_values(&m->tensors[k], &n, err));
         raw->n = 0;
-        SC_TRY(sc_put_values(raw, m->tensors[k].values, n, err));
+        SC_TRY(sc_put_values(raw, m->tensors[k].values, n, true, err));
         SC_TRY(sc_out_record(out, SC_TAG_TENSOR, (uint32_t)k, raw, err));
     }
     const uint64_t at = out->pos;

@@ -68,8 +68,10 @@ sc_status sc_get_col(sc_cur *c, sc_col *col, int64_t n, sc_err *err) SC_MUST_CHE
 sc_status sc_put_table(sc_buf *b, const sc_table *t, sc_err *err) SC_MUST_CHECK; /* all of it */
 sc_status sc_get_table(sc_cur *c, sc_table *t, sc_err *err) SC_MUST_CHECK;
 
-/* Matrices. Values: n of them, as small as they are. Pattern: n_rows x n_cols (< 0: any). */
-sc_status sc_put_values(sc_buf *b, const float *v, size_t n, sc_err *err) SC_MUST_CHECK;
+/* Matrices. Values: n of them, as small as they are; floats byte by byte, in_planes, or whole.
+ * Pattern: n_rows x n_cols (< 0: any). */
+sc_status sc_put_values(sc_buf *b, const float *v, size_t n, bool in_planes,
+                        sc_err *err) SC_MUST_CHECK;
 sc_status sc_get_values(sc_cur *c, float **out, size_t n, sc_err *err) SC_MUST_CHECK;
 sc_status sc_put_pattern(sc_buf *b, const sc_csr *m, sc_err *err) SC_MUST_CHECK;
 sc_status sc_get_pattern(sc_cur *c, sc_csr *m, int64_t n_rows, int64_t n_cols,

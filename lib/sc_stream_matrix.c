@@ -1,13 +1,16 @@
 /*
- * Matrices as bytes. Integers of more than one byte, and floats, are cut into planes: all lowest
- * bytes first, then the next. zstd then meets like with like, and the loops below vectorize.
+ * Matrices as bytes. Integers of more than one byte are cut into planes: all lowest bytes first,
+ * then the next. zstd then meets like with like, and the loops below vectorize. So are the floats
+ * of dense matrices. Those of sparse ones stay whole: normalized counts repeat themselves within a
+ * cell, and zstd finds that (2.0 against 3.2 MB for 906 PBMC).
  */
 #include "sc_stream_int.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENC_FLOAT = 0x80 }; /* else the encoding is the number of bytes of an unsigned integer */
+/* Other encodings are the number of bytes of an unsigned integer. */
+enum { ENC_FLOAT = 0x80, ENC_FLOAT_PLANES = 0x81 };
 
 static void split(uint8_t *p, const uint32_t *v, size_t n, unsigned width)
 {
@@ -29,6 +32,22 @@ static void merge(uint32_t *restrict v, const uint8_t *restrict p, size_t n, uns
             v[i] = (uint32_t)p[i] | (uint32_t)p[n + i] << 8 | (uint32_t)p[2 * n + i] << 16 |
                    (uint32_t)p[3 * n + i] << 24;
     }
+}
+
+static void put_whole(uint8_t *p, const uint32_t *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++, p += 4) {
+        p[0] = (uint8_t)v[i];
+        p[1] = (uint8_t)(v[i] >> 8);
+        p[2] = (uint8_t)(v[i] >> 16);
+        p[3] = (uint8_t)(v[i] >> 24);
+    }
+}
+
+static void get_whole(uint32_t *restrict v, const uint8_t *restrict p, size_t n)
+{
+    for (size_t i = 0; i < n; i++, p += 4)
+        v[i] = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
 static unsigned width_of(uint32_t max)
@@ -56,21 +75,26 @@ static unsigned encoding(const float *v, size_t n)
     return width_of((uint32_t)max);
 }
 
-sc_status sc_put_values(sc_buf *b, const float *v, size_t n, sc_err *err)
+sc_status sc_put_values(sc_buf *b, const float *v, size_t n, bool in_planes, sc_err *err)
 {
-    const unsigned enc = encoding(v, n), width = enc == ENC_FLOAT ? 4 : enc;
+    const unsigned kind = encoding(v, n);
+    const unsigned enc = kind == ENC_FLOAT && in_planes ? ENC_FLOAT_PLANES : kind;
+    const unsigned width = kind == ENC_FLOAT ? 4 : kind;
     uint32_t *u;
     uint8_t *p = NULL;
     SC_TRY(sc_put_u8(b, enc, err));
     SC_TRY(sc_put_u64(b, n, err));
     SC_TRY(sc_buf_room(b, n * width, &p, err));
     SC_TRY(sc_alloc(&u, n, sizeof *u, err));
-    if (enc == ENC_FLOAT && n)
+    if (kind == ENC_FLOAT && n)
         memcpy(u, v, n * sizeof *v);
     else
         for (size_t i = 0; i < n; i++)
             u[i] = (uint32_t)v[i];
-    split(p, u, n, width);
+    if (enc == ENC_FLOAT)
+        put_whole(p, u, n);
+    else
+        split(p, u, n, width);
     free(u);
     return SC_OK;
 }
@@ -80,14 +104,15 @@ sc_status sc_get_values(sc_cur *c, float **out, size_t n, sc_err *err)
     unsigned enc;
     uint64_t count;
     const uint8_t *p = NULL;
-    SC_TRY(sc_get_u8(c, ENC_FLOAT, &enc, err));
+    SC_TRY(sc_get_u8(c, ENC_FLOAT_PLANES, &enc, err));
     SC_TRY(sc_get_u64(c, &count, err));
     if (count != n)
         return sc_fail(err, SC_EFORMAT, "has %llu values, and %zu are needed",
                        (unsigned long long)count, n);
-    if (enc != 1 && enc != 2 && enc != 4 && enc != ENC_FLOAT)
+    const bool is_float = enc == ENC_FLOAT || enc == ENC_FLOAT_PLANES;
+    if (!is_float && enc != 1 && enc != 2 && enc != 4)
         return sc_fail(err, SC_EFORMAT, "has values of the unknown kind %u", enc);
-    const unsigned width = enc == ENC_FLOAT ? 4 : enc;
+    const unsigned width = is_float ? 4 : enc;
     if (n > c->left / width)
         return sc_fail(err, SC_EFORMAT, "a record is shorter than it says");
     SC_TRY(sc_get_bytes(c, n * width, &p, err));
@@ -99,8 +124,11 @@ sc_status sc_get_values(sc_cur *c, float **out, size_t n, sc_err *err)
         free(u);
         return st;
     }
-    merge(u, p, n, width);
-    if (enc == ENC_FLOAT && n)
+    if (enc == ENC_FLOAT)
+        get_whole(u, p, n);
+    else
+        merge(u, p, n, width);
+    if (is_float && n)
         memcpy(v, u, n * sizeof *v);
     else
         for (size_t i = 0; i < n; i++)

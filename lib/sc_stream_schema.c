@@ -67,7 +67,7 @@ static sc_status put_mat(sc_buf *b, const sc_mat *m, sc_err *err)
     SC_TRY(sc_put_u64(b, (uint64_t)m->n_cols, err));
     SC_TRY(sc_put_strs(b, &m->col_names, err));
     SC_TRY(sc_put_u8(b, v->values != NULL, err));
-    return v->values ? sc_put_values(b, v->values, (size_t)v->n_rows * (size_t)v->n_cols, err)
+    return v->values ? sc_put_values(b, v->values, (size_t)v->n_rows * (size_t)v->n_cols, true, err)
                      : SC_OK;
 }
 

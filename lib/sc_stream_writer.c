@@ -189,7 +189,8 @@ static sc_status encode(sc_writer *w, sc_block *b, sc_slot *s, sc_err *err)
         n = (size_t)rows * (size_t)cols;
     }
     sc_buf raw = {0};
-    sc_status st = sc_put_values(&raw, s->is_sparse ? s->csr.values : s->dense.values, n, err);
+    sc_status st =
+        sc_put_values(&raw, s->is_sparse ? s->csr.values : s->dense.values, n, !s->is_sparse, err);
     sc_frame_drop(&s->values);
     if (st == SC_OK)
         st = sc_frame_pack(w->out.z, &raw, &s->values, err);
