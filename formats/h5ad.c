@@ -30,8 +30,9 @@ static const sc_param params[] = {
     SC_STRING(h5ad_opts, use, "use", "X|raw|layers/NAME",
               "what becomes X (with raw, the genes are raw's and layers are left out)"),
     SC_PARAM_END};
+
 static const sc_param write_params[] = {
-    SC_CHOICE(h5ad_opts, compression, "compression", 0, "none|gzip", "of the file that is written"),
+    SC_CHOICE(h5ad_write_opts, compression, "compression", 0, "none|gzip", "of the file"),
     SC_PARAM_END};
 
 static const sc_format format = {
@@ -47,7 +48,7 @@ static const sc_format format = {
     .finish = h5ad_finish,
     .discard = h5ad_discard,
     .write_params = write_params,
-    .write_opts_size = sizeof(h5ad_opts),
+    .write_opts_size = sizeof(h5ad_write_opts),
 };
 
 SC_PLUGIN_EXPORT extern const sc_plugin sc_plugin_entry;

@@ -7,9 +7,12 @@
 #include "uns.h"
 
 typedef struct h5ad_opts {
-    const char *use; /* reading: what becomes X; NULL: X */
-    int compression; /* writing: 0 none, 1 gzip */
+    const char *use; /* what becomes X; NULL: X */
 } h5ad_opts;
+
+typedef struct h5ad_write_opts {
+    int compression; /* 0 none, 1 gzip */
+} h5ad_write_opts;
 
 /* Where the rows of one matrix of the header come from. */
 typedef enum h5elem_source { H5ELEM_MATRIX, H5ELEM_TABLE, H5ELEM_FIELD } h5elem_source;

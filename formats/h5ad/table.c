@@ -83,7 +83,8 @@ static sc_status open_field(h5table *t, hid_t ds, hid_t type, unsigned k, sc_str
         (void)H5Iinc_ref(ds);
         t->index = ds;
         t->index_field = strdup(name);
-        st = t->index_field ? SC_OK : sc_fail(err, SC_ENOMEM, "out of memory");
+        t->index_name = strdup(name);
+        st = t->index_field && t->index_name ? SC_OK : sc_fail(err, SC_ENOMEM, "out of memory");
     } else {
         st = h5col_open_field(&c, ds, name, &is_known, err);
         if (st == SC_OK)

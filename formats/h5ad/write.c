@@ -115,7 +115,7 @@ static sc_status open_all(h5ad_writer *w, sc_err *err)
 sc_status h5ad_create(void **state, const char *path, const char *target, const void *opts,
                       const sc_host *host, const sc_header *h, sc_err *err)
 {
-    const h5ad_opts *o = opts;
+    const h5ad_write_opts *o = opts;
     h5ad_writer *w;
     SC_TRY(sc_alloc(&w, 1, sizeof *w, err));
     w->host = host;
