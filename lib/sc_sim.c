@@ -162,6 +162,10 @@ static sc_status build_tables(sc_sim *sim, sc_err *err)
         tables->tables[k].slots = tables->slots + k * o->n_vars;
         build_table(sim, k / o->n_batches, k % o->n_batches, &tables->tables[k], share, work);
     }
+    for (int k = 0; k < 128; k++) {
+        tables->logs[k].inverse = 1 / (1 + (k + 0.5) / 128);
+        tables->logs[k].log = -sc_sim_log(tables->logs[k].inverse);
+    }
     for (int64_t j = 0; j < o->n_vars; j++)
         if (sim->factor[j] >= 0)
             tables->loaded[tables->n_loaded++] = (int32_t)j;

@@ -48,13 +48,14 @@ typedef struct sc_sim {
 sc_status sc_sim_new(sc_sim **out, const sc_sim_opts *opts, sc_err *err) SC_MUST_CHECK;
 void sc_sim_free(sc_sim *sim);
 
-/* Cells that were drawn; zeroed before the first use, then used again and again. */
+/* Cells that were drawn; zeroed before the first use, then used again and again. x and latent may
+ * be taken by the caller, who leaves zeroed structs behind. */
 typedef struct sc_sim_cells {
-    sc_csr x;         /* n x n_vars, counts */
-    int32_t *type;    /* n */
-    int32_t *batch;   /* n */
-    double *library;  /* n          l_i */
-    sc_dense latent;  /* n x n_latent: z_i */
+    sc_csr x;        /* n x n_vars, counts */
+    int32_t *type;   /* n */
+    int32_t *batch;  /* n */
+    double *library; /* n          l_i */
+    sc_dense latent; /* n x n_latent: z_i */
     int64_t room_rows, room_stored;
     void *scratch;
 } sc_sim_cells;

@@ -10,7 +10,7 @@ typedef struct scratch {
 } scratch;
 
 /* log k!, by Stirling's series from 10 on */
-static double log_factorial(double k)
+static double log_factorial(const sc_sim_log_entry *logs, double k)
 {
     static const double small[] = {0,
                                    0,
@@ -25,13 +25,13 @@ static double log_factorial(double k)
     if (k < 10)
         return small[(int)k];
     const double x = k + 1, inverse = 1 / (x * x);
-    return (x - 0.5) * sc_sim_log(x) - x + 0.91893853320467274 +
+    return (x - 0.5) * sc_sim_log_by(logs, x) - x + 0.91893853320467274 +
            (1.0 / 12 - inverse * (1.0 / 360 - inverse * (1.0 / 1260))) / x;
 }
 
 /* Hormann 1993, "The transformed rejection method for generating Poisson random variables"; by
  * products of uniforms below a mean of 10, where its hat is no longer proven. */
-static int64_t draw_poisson(sc_rng *rng, double mean)
+static int64_t draw_poisson(const sc_sim_log_entry *logs, sc_rng *rng, double mean)
 {
     if (mean < 10) {
         const double floor_of = sc_sim_exp(-mean);
@@ -43,7 +43,7 @@ static int64_t draw_poisson(sc_rng *rng, double mean)
     }
     const double b = 0.931 + 2.53 * sqrt(mean), a = -0.059 + 0.02483 * b;
     const double inverse_alpha = 1.1239 + 1.1328 / (b - 3.4), v_r = 0.9277 - 3.6224 / (b - 2);
-    const double log_mean = sc_sim_log(mean);
+    const double log_mean = sc_sim_log_by(logs, mean);
     for (;;) {
         const double u = sc_rng_uniform(rng) - 0.5, v = 1 - sc_rng_uniform(rng);
         const double us = 0.5 - (u < 0 ? -u : u);
@@ -54,15 +54,15 @@ static int64_t draw_poisson(sc_rng *rng, double mean)
             return (int64_t)k;
         if (k < 0 || (us < 0.013 && v > us))
             continue;
-        if (sc_sim_log(v * inverse_alpha / (a / (us * us) + b)) <=
-            k * log_mean - mean - log_factorial(k))
+        if (sc_sim_log_by(logs, v * inverse_alpha / (a / (us * us) + b)) <=
+            k * log_mean - mean - log_factorial(logs, k))
             return (int64_t)k;
     }
 }
 
 /* Kemp 1981, "Efficient generation of logarithmically distributed pseudo-random variables"; h is
  * -log(1 - p) */
-static uint32_t draw_logarithmic(sc_rng *rng, double p, double h)
+static uint32_t draw_logarithmic(const sc_sim_log_entry *logs, sc_rng *rng, double p, double h)
 {
     const double v = 1 - sc_rng_uniform(rng);
     if (v >= p)
@@ -72,7 +72,7 @@ static uint32_t draw_logarithmic(sc_rng *rng, double p, double h)
         return 1;
     if (v > q * q)
         return 2;
-    return (uint32_t)(1 + sc_sim_log(v) / sc_sim_log(q));
+    return (uint32_t)(1 + sc_sim_log_by(logs, v) / sc_sim_log_by(logs, q));
 }
 
 static double uniform_of(uint32_t u)
@@ -84,9 +84,10 @@ static double uniform_of(uint32_t u)
 static void draw_counts(const sc_sim *sim, const sc_sim_table *table, double scale, sc_rng *rng,
                         scratch *w)
 {
+    const sc_sim_log_entry *logs = sim->tables->logs;
     const double reach = scale > 1 ? scale : 1;
     const uint64_t n_vars = (uint64_t)sim->opts.n_vars;
-    const int64_t n_proposals = draw_poisson(rng, reach * table->rate);
+    const int64_t n_proposals = draw_poisson(logs, rng, reach * table->rate);
     for (int64_t k = 0; k < n_proposals; k++) {
         const uint64_t spread = sc_rng_u32(rng) * n_vars; /* gene above, uniform below */
         int64_t j = (int64_t)(spread >> 32);
@@ -95,10 +96,10 @@ static void draw_counts(const sc_sim *sim, const sc_sim_table *table, double sca
         const sc_sim_slot *slot = &table->slots[j];
         const double theta = sim->theta[j];
         const double mean = scale * (double)slot->mean * (double)w->change[j];
-        const double h = sc_sim_log(1 + mean / theta);
+        const double h = sc_sim_log_by(logs, 1 + mean / theta);
         if (uniform_of(sc_rng_u32(rng)) * reach * (double)slot->rate >= theta * h)
             continue;
-        w->count[j] += draw_logarithmic(rng, mean / (mean + theta), h);
+        w->count[j] += draw_logarithmic(logs, rng, mean / (mean + theta), h);
         w->seen[j >> 6] |= (uint64_t)1 << (j & 63);
     }
 }
@@ -186,7 +187,9 @@ static sc_status make_scratch(const sc_sim *sim, sc_sim_cells *cells, sc_err *er
 static sc_status make_rows(const sc_sim *sim, sc_sim_cells *cells, int64_t n, sc_err *err)
 {
     const size_t rows = (size_t)n, n_latent = (size_t)sim->opts.n_latent;
-    if (n <= cells->room_rows)
+    if (!cells->x.indptr)
+        cells->room_stored = 0;
+    if (n <= cells->room_rows && cells->x.indptr && cells->latent.values)
         return SC_OK;
     SC_TRY(sc_resize(&cells->x.indptr, rows + 1, sizeof *cells->x.indptr, err));
     SC_TRY(sc_resize(&cells->type, rows, sizeof *cells->type, err));
