@@ -1,0 +1,246 @@
+/* sc-read: any format in, a stream out. */
+#include "sc-read/duplicates.h"
+#include "sc_formats.h"
+#include "sc_source.h"
+
+#include <inttypes.h>
+
+typedef struct read_opts {
+    sc_common common;
+    const char *format;
+    int duplicates;
+} read_opts;
+
+static const sc_param params[] = {
+    SC_STRING(read_opts, format, "format", "NAME", "what the input is; else what it looks like"),
+    SC_CHOICE(read_opts, duplicates, "duplicates", DUP_UNIQUE, "unique|drop|sum",
+              "repeated gene names: add -1, -2 ...; keep the first; add the counts up"),
+    SC_PARAM_END};
+
+static const sc_tool tool = {.name = "sc-read",
+                             .brief = "read cells of any format into a stream",
+                             .operands = "[IN]",
+                             .max_operands = 1,
+                             .flags = SC_TOOL_OUTPUT | SC_TOOL_PG,
+                             .params = params,
+                             .opts_size = sizeof(read_opts),
+                             .example = "sc-read filtered_feature_bc_matrix/ > pbmc.scz"};
+
+typedef struct job {
+    read_opts o;
+    sc_formats formats;
+    sc_source *src;
+    sc_output file;
+    sc_writer *out;
+} job;
+
+/* A format while it is read. h is the format's own; out what is written. */
+typedef struct reading {
+    const sc_plugin *plugin;
+    void *state;
+    sc_format_opts opts;
+    sc_host host;
+    sc_header h, out;
+    duplicates dups;
+    int64_t n_obs;
+} reading;
+
+static void note(void *ctx, const char *line)
+{
+    const job *j = ctx;
+    sc_cli_note(&tool, &j->o, "%s: %s", j->src->name, line);
+}
+
+static sc_status begin_output(job *j, sc_header *h, sc_err *err)
+{
+    if (!j->o.common.no_pg)
+        SC_TRY(sc_header_record(h, tool.name, j->o.common.argc, j->o.common.argv, err));
+    SC_TRY(sc_output_open(&j->file, j->o.common.output, true, err));
+    return sc_writer_open(&j->out, j->file.fd, j->file.name, h, err);
+}
+
+static sc_status end_output(job *j, sc_err *err)
+{
+    SC_TRY(sc_writer_finish(j->out, err));
+    return sc_output_commit(&j->file, err);
+}
+
+/* Our own stream goes through as it is, block for block. */
+static sc_status copy_stream(job *j, sc_err *err)
+{
+    int fd;
+    sc_status st;
+    sc_block *b;
+    sc_reader *in = NULL;
+    sc_header h = {0};
+
+    if (j->o.duplicates != DUP_UNIQUE)
+        return sc_fail(err, SC_EUSAGE, "--duplicates is for other formats than scz");
+    SC_GOTO(st, sc_source_spool(j->src, err), out);
+    SC_GOTO(st, sc_source_fd(j->src, &fd, err), out);
+    SC_GOTO(st, sc_reader_open(&in, fd, j->src->name, err), out);
+    SC_GOTO(st, sc_header_copy(&h, sc_reader_header(in), err), out);
+    SC_GOTO(st, begin_output(j, &h, err), out);
+    while ((st = sc_reader_next(in, &b, err)) == SC_OK)
+        SC_GOTO(st, sc_writer_put(j->out, b, err), out);
+    if (st == SC_END)
+        st = end_output(j, err);
+out:
+    sc_reader_close(in);
+    sc_header_free(&h);
+    return st;
+}
+
+static sc_status fail_count(const sc_rows *r, const sc_header *h, const char *path, int64_t i,
+                            int64_t col, float value, sc_err *err)
+{
+    char gene[32];
+    (void)snprintf(gene, sizeof gene, "column %" PRId64, col);
+    const bool is_named = strncmp(path, "obsm/", 5) != 0 && col < h->var.names.n;
+    return sc_fail(err, SC_EDATA, "cell '%s', %s%s%s: %.9g in '%s' is not a count",
+                   sc_strs_at(&r->obs.names, i), is_named ? "gene '" : "",
+                   is_named ? sc_strs_at(&h->var.names, col) : gene, is_named ? "'" : "",
+                   (double)value, path);
+}
+
+/* A format that says "counts" is held to it. */
+static sc_status check_counts(const sc_rows *r, const sc_header *h, int m, sc_err *err)
+{
+    const bool is_sparse = h->mats[m].is_sparse;
+    const sc_csr *x = &r->mats[m].sparse;
+    const int64_t n_cols = r->mats[m].dense.n_cols;
+    const float *values = is_sparse ? x->values : r->mats[m].dense.values;
+    const int64_t n = is_sparse ? x->indptr[r->n_rows] : r->n_rows * n_cols;
+    if (h->mats[m].kind != SC_COUNTS || sc_kind_scan(SC_COUNTS, values, n) == SC_COUNTS)
+        return SC_OK;
+    int64_t k = 0, i = 0;
+    while (sc_kind_scan(SC_COUNTS, &values[k], 1) == SC_COUNTS)
+        k++;
+    while (is_sparse ? x->indptr[i + 1] <= k : (i + 1) * n_cols <= k)
+        i++;
+    const int64_t col = is_sparse ? x->indices[k] : k - i * n_cols;
+    return fail_count(r, h, h->mats[m].path, i, col, values[k], err);
+}
+
+static sc_status put_rows(job *j, const reading *g, sc_rows *r, sc_err *err)
+{
+    sc_block *b;
+    for (int m = 0; m < g->h.n_mats; m++)
+        if (strncmp(g->h.mats[m].path, "varm/", 5) != 0)
+            SC_TRY(check_counts(r, &g->h, m, err));
+    SC_TRY(duplicates_apply(&g->dups, &g->h, r, err));
+    SC_TRY(sc_block_new(&b, r->n_rows, err));
+    sc_status st = sc_block_set_obs(b, &r->obs, err);
+    for (int m = 0; m < g->h.n_mats && st == SC_OK; m++) {
+        const sc_mat *mat = &g->h.mats[m];
+        if (strncmp(mat->path, "varm/", 5) == 0)
+            continue;
+        st = mat->is_sparse ? sc_block_set_sparse(b, mat->path, &r->mats[m].sparse, err)
+                            : sc_block_set_dense(b, mat->path, &r->mats[m].dense, err);
+    }
+    if (st == SC_OK)
+        st = sc_writer_put(j->out, b, err);
+    sc_block_free(b);
+    return st;
+}
+
+static sc_status copy_rows(job *j, reading *g, sc_err *err)
+{
+    sc_status st = SC_OK;
+    while (st == SC_OK) {
+        sc_rows r = {0};
+        st = sc_format_of(g->plugin)->next(g->state, &r, err);
+        if (st == SC_OK)
+            st = put_rows(j, g, &r, err);
+        g->n_obs += st == SC_OK ? r.n_rows : 0;
+        sc_rows_free(&r);
+    }
+    return st == SC_END ? end_output(j, err) : st;
+}
+
+static void say_duplicates(const job *j, const duplicates *d)
+{
+    static const char *const done[] = {"made unique with -1, -2 ...", "left out",
+                                       "added to the first of their name"};
+    if (d->n_repeated > 0)
+        sc_cli_note(&tool, &j->o, "%s: %" PRId64 " genes with the name of another were %s",
+                    j->src->name, d->n_repeated, done[d->mode]);
+}
+
+static void say_what(const job *j, const reading *g)
+{
+    const int x = sc_header_find(&g->out, "X");
+    sc_cli_note(&tool, &j->o, "%s: %s, %" PRId64 " cells x %" PRId64 " genes%s%s", j->src->name,
+                g->plugin->name, g->n_obs, g->out.var.n_rows, x < 0 ? "" : ", X is ",
+                x < 0 ? "" : sc_matkind_name(g->out.mats[x].kind));
+}
+
+static sc_status choose_format(job *j, reading *g, sc_err *err)
+{
+    if (!j->o.format)
+        SC_TRY(sc_formats_sniff(&j->formats, j->src, &g->plugin, err));
+    else
+        SC_TRY(sc_formats_find(&j->formats, j->o.format, &g->plugin, err));
+    const unsigned flags = sc_format_of(g->plugin)->flags;
+    if (j->src->is_dir && !(flags & SC_FORMAT_DIRS))
+        return sc_fail(err, SC_EIO, "%s: it is a folder, and format '%s' reads files", j->src->name,
+                       g->plugin->name);
+    if (flags & SC_FORMAT_SEEKS)
+        SC_TRY(sc_source_spool(j->src, err));
+    return sc_formats_opts(&j->formats, g->plugin, &g->opts, err);
+}
+
+static sc_status read_foreign(job *j, sc_err *err)
+{
+    reading g = {.host = {.size = sizeof g.host, .ctx = j, .note = note}};
+    sc_status st;
+    SC_GOTO(st, choose_format(j, &g, err), out);
+    SC_GOTO(st, sc_format_of(g.plugin)->open(&g.state, j->src, &g.opts, &g.host, &g.h, err), out);
+    SC_GOTO(st, sc_header_copy(&g.out, &g.h, err), out);
+    SC_GOTO(st, duplicates_plan(&g.dups, (dup_mode)j->o.duplicates, &g.out, err), out);
+    say_duplicates(j, &g.dups);
+    SC_GOTO(st, begin_output(j, &g.out, err), out);
+    SC_GOTO(st, copy_rows(j, &g, err), out);
+    say_what(j, &g);
+out:
+    if (g.plugin)
+        sc_format_of(g.plugin)->close(g.state);
+    duplicates_free(&g.dups);
+    sc_header_free(&g.h);
+    sc_header_free(&g.out);
+    return st;
+}
+
+static bool is_stream(const sc_source *src)
+{
+    static const unsigned char magic[] = {0x89, 'S', 'C', 'Z', '\r', '\n', 0x1a}; /* scz(5) */
+    return src->head_len >= sizeof magic && memcmp(src->head, magic, sizeof magic) == 0;
+}
+
+static sc_status run(job *j, sc_err *err)
+{
+    const bool is_scz = j->o.format ? strcmp(j->o.format, "scz") == 0 : is_stream(j->src);
+    return is_scz ? copy_stream(j, err) : read_foreign(j, err);
+}
+
+int main(int argc, char **argv)
+{
+    job j = {0};
+    sc_err err = {0};
+
+    sc_status st = sc_formats_load(&j.formats, false, &err);
+    if (st == SC_OK)
+        st =
+            sc_cli_parse_with(&tool, &j.o, "format", sc_formats_pick, &j.formats, argc, argv, &err);
+    if (st == SC_OK)
+        st = sc_source_open(&j.src, j.o.common.n_operands ? j.o.common.operands[0] : NULL, &err);
+    if (st == SC_OK)
+        st = run(&j, &err);
+
+    sc_writer_close(j.out);
+    sc_output_abandon(&j.file);
+    sc_source_close(j.src);
+    sc_cli_free(&j.o);
+    sc_formats_free(&j.formats);
+    return sc_cli_exit(&tool, st, &err);
+}
