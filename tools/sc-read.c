@@ -220,7 +220,13 @@ static bool is_stream(const sc_source *src)
 static sc_status run(job *j, sc_err *err)
 {
     const bool is_scz = j->o.format ? strcmp(j->o.format, "scz") == 0 : is_stream(j->src);
-    return is_scz ? copy_stream(j, err) : read_foreign(j, err);
+    if (is_scz)
+        return copy_stream(j, err);
+    const sc_status st = read_foreign(j, err);
+    const bool is_input = st == SC_EFORMAT || st == SC_EDATA;
+    if (is_input && strncmp(err->msg, j->src->name, strlen(j->src->name)) != 0)
+        return sc_err_prefix(err, st, "%s", j->src->name);
+    return st;
 }
 
 int main(int argc, char **argv)
