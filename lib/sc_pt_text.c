@@ -37,15 +37,20 @@ sc_status sc_pt_utf32(sc_pt_arena *a, const unsigned char *p, size_t n, sc_pt_te
     return SC_OK;
 }
 
-/* As Python prints a float: the fewest digits that give it back, and always a point. */
+/* As Python prints a float: the fewest digits that give it back, a point or an exponent always, and
+ * the exponent only below 1e-4 and from 1e16 on. */
 static void print_float(char *out, size_t size, double d)
 {
-    int digits = 1;
+    int digits = 0;
     do
-        (void)snprintf(out, size, "%.*g", digits, d);
-    while (digits++ < 17 && strtod(out, NULL) != d);
-    if (isfinite(d) && !strpbrk(out, ".e"))
-        strcat(out, ".0");
+        (void)snprintf(out, size, "%.*e", digits, d);
+    while (strtod(out, NULL) != d && digits++ < 16);
+    const char *e = strchr(out, 'e');
+    const long exponent = e && isfinite(d) ? strtol(e + 1, NULL, 10) : 16;
+    if (exponent < -4 || exponent >= 16)
+        return;
+    const int decimals = digits > exponent ? digits - (int)exponent : 1;
+    (void)snprintf(out, size, "%.*f", decimals, d);
 }
 
 static sc_status text_of(sc_pt_arena *a, const sc_pt_value *v, size_t i, const char **out,
@@ -77,7 +82,7 @@ static sc_status text_of(sc_pt_arena *a, const sc_pt_value *v, size_t i, const c
             sc_pt_integer(array->data + i * array->item_size, array->item_size, array->kind == 'i');
         (void)snprintf(s, sizeof s, array->kind == 'i' ? "%" PRId64 : "%" PRIu64, n);
     } else if (sc_pt_real_at(v, i, &d)) {
-        print_float(s, sizeof s - 3, d);
+        print_float(s, sizeof s, d);
     }
     if (!s[0])
         return sc_fail(err, SC_EFORMAT, "element %zu is no text and no number", i);
