@@ -1,0 +1,113 @@
+# sc-cat through real pipes: two small inputs whose genes overlap, in different order.
+load helper
+
+# make_input FILE "GENES" "CELLS": counts that tell gene and cell: 10 * (position of the cell) + position of the gene.
+make_input() {
+    local dir=$T/mtx.${1%.scz} gene cell i=0 j n
+    local -a genes=($2) cells=($3)
+    mkdir "$dir"
+    for gene in "${genes[@]}"; do printf '%s\t%s\n' "$gene" "$gene"; done >"$dir/genes.tsv"
+    printf '%s\n' "${cells[@]}" >"$dir/barcodes.tsv"
+    n=$((${#genes[@]} * ${#cells[@]}))
+    {
+        echo '%%MatrixMarket matrix coordinate integer general'
+        echo "${#genes[@]} ${#cells[@]} $n"
+        for cell in "${cells[@]}"; do
+            i=$((i + 1)) j=0
+            for gene in "${genes[@]}"; do
+                j=$((j + 1))
+                echo "$j $i $((10 * i + j))"
+            done
+        done
+    } >"$dir/matrix.mtx"
+    sc-read -q "$dir" >"$T/$1"
+}
+
+setup() {
+    make_input a.scz "g1 g2 g3" "c1 c2"
+    make_input b.scz "g3 g4 g1" "d1 d2"
+    cd "$T"
+}
+
+@test "inner: the common genes in the first input's order" {
+    sc-cat a.scz b.scz >both.scz
+    [ "$(sc-view -t X both.scz)" = "$(printf 'cell\tg1\tg3\nc1\t11\t13\nc2\t21\t23\nd1\t13\t11\nd2\t23\t21')" ]
+    [ "$(sc-view -t obs both.scz | cut -f1,2)" = "$(printf 'cell\tbatch\nc1\ta\nc2\ta\nd1\tb\nd2\tb')" ]
+    sc-view --check both.scz
+}
+
+@test "outer: all genes, zeros where an input lacks one" {
+    sc-cat --join outer a.scz b.scz >both.scz
+    [ "$(sc-view -t X both.scz | cut -f4,5)" = "$(printf 'g3\tg4\n13\t0\n23\t0\n11\t12\n21\t22')" ]
+}
+
+@test "a pipe gives what files give, whole or in part" {
+    sc-cat --no-PG --batch-names a,b a.scz b.scz >files.scz
+    sc-cat --no-PG --batch-names a,b - b.scz <a.scz >half.scz
+    sc-cat --no-PG --batch-names a,b <(cat a.scz) <(cat b.scz) >pipes.scz
+    cmp files.scz half.scz
+    cmp files.scz pipes.scz
+}
+
+@test "names that clash: every cell gets its batch" {
+    make_input c.scz "g1" "c2 e1"
+    run sc-cat -o both.scz --batch-key tech --batch-names v2,v3 a.scz c.scz
+    [ "$status" -eq 0 ]
+    [[ $output == "sc-cat: cell 'c2' is there more than once"* ]]
+    [ "$(sc-view -t obs both.scz | cut -f1 | tr '\n' ' ')" = "cell c1-v2 c2-v2 c2-v3 e1-v3 " ]
+    [ "$(sc-view -t obs both.scz | head -1)" = "$(printf 'cell\ttech')" ]
+}
+
+@test "obs columns are united, categories merged, what an input lacks is missing" {
+    printf 'x\ttype\tscore\nc1\tB\t1\nc2\tB\t2\n' >a.tsv
+    printf 'x\ttype\nd1\tT\nd2\tT\n' >b.tsv
+    sc-annotate --obs a.tsv a.scz >a2.scz
+    sc-annotate --obs b.tsv b.scz >b2.scz
+    run sc-view -t obs <(sc-cat --batch-key '' a2.scz b2.scz)
+    [ "${lines[0]}" = "$(printf 'cell\ttype\tscore')" ]
+    [ "${lines[2]}" = "$(printf 'c2\tB\t2')" ]
+    [ "${lines[3]}" = "$(printf 'd1\tT\t')" ]
+}
+
+@test "an obs column of the batch key's name is not overwritten" {
+    sc-cat a.scz b.scz >both.scz
+    fails 3 "'both.scz' has an obs column 'batch' already" sc-cat -o x.scz both.scz
+    [ ! -e x.scz ]
+}
+
+@test "X of unlike kinds is refused" {
+    sc-norm -q --target-sum 100 --log1p a.scz >log.scz
+    fails 3 "X can't be joined: its kind differs between the inputs" sc-cat -o x.scz log.scz b.scz
+}
+
+@test "no common gene, files of one name, too many batch names" {
+    make_input c.scz "h1" "e1"
+    fails 3 "the inputs have no gene in common" sc-cat -o x.scz a.scz c.scz
+    mkdir sub && cp b.scz sub/a.scz
+    fails 2 "would be the same batch 'a'" sc-cat -o x.scz a.scz sub/a.scz
+    fails 2 "--batch-names has 3 names for 2 inputs" sc-cat -o x.scz --batch-names u,v,w a.scz b.scz
+}
+
+@test "a missing, an empty and a cut input; a full disk; a model" {
+    fails 1 "none.scz: No such file or directory" sc-cat -o x.scz a.scz none.scz
+    : >empty.scz
+    run sc-cat -o x.scz a.scz empty.scz
+    [ "$status" -ne 0 ]
+    [[ $output == "sc-cat: empty.scz: "* ]]
+    head -c 400 a.scz >cut.scz
+    fails 1 "cut.scz: stream ends early" sc-cat -o x.scz cut.scz b.scz
+    [ ! -e x.scz ]
+    run bash -c 'sc-cat a.scz b.scz >/dev/full'
+    [ "$status" -eq 1 ]
+    [[ $output == *"No space left on device" ]]
+}
+
+@test "the three PBMC technologies: 2860 cells on their common genes" {
+    need_shared data/pbmc1k_v2.tar.gz data/pbmc1k_v3.tar.gz data/pbmc1k_5p.tar.gz
+    for tech in v2 v3 5p; do sc-read -q "$SHARED/data/pbmc1k_$tech.tar.gz" >$tech.scz; done
+    sc-cat -q --join inner --batch-key tech v2.scz v3.scz 5p.scz >pbmc.scz
+    sc-view -t obs pbmc.scz >obs.tsv
+    [ "$(wc -l <obs.tsv)" -eq 2861 ]
+    [ "$(sed -n 2p obs.tsv | cut -f1 | sed 's/.*-//')" = v2 ]
+    [ "$(tail -n 1 obs.tsv | cut -f2)" = 5p ]
+}
