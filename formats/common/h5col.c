@@ -1,4 +1,4 @@
-#include "table.h"
+#include "h5col.h"
 
 #include <inttypes.h>
 #include <math.h>
