@@ -112,7 +112,8 @@ static sc_status add_mat(loom_reader *s, sc_header *h, h5mat *m, const char *pat
     s->mats[s->n_mats++] = *m; /* taken, whatever follows */
     m = &s->mats[s->n_mats - 1];
     const bool is_attr = m->layout == H5MAT_DENSE;
-    return sc_header_add(h, path, is_attr && m->kind != SC_COUNTS ? SC_REAL : m->kind,
+    return sc_header_add(h, path,
+                         is_attr && (m->kind != SC_COUNTS || path[0] == 'v') ? SC_REAL : m->kind,
                          !is_attr && m->is_sparse, m->n_cols, out, err);
 }
 
