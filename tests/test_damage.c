@@ -142,6 +142,20 @@ static bytes make_model(void)
     return slurp(fd);
 }
 
+/* For tests/fuzz/run, which asks for them. */
+static void leave_seed(bytes b, const char *suffix)
+{
+    const char *dir = getenv("SLUICE_SEEDS");
+    char path[4096];
+    if (!dir)
+        return;
+    (void)snprintf(path, sizeof path, "%s/seed.%s", dir, suffix);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(b.p, 1, b.n, f), b.n);
+    (void)fclose(f);
+}
+
 /* Reads and decodes everything, as a tool that needs all of it would. */
 static sc_status read_cells(sc_reader *in, sc_err *err)
 {
@@ -259,13 +273,17 @@ static void all_of_it(bytes b)
 static void a_damaged_stream(void **state)
 {
     (void)state;
-    all_of_it(make_stream());
+    const bytes b = make_stream();
+    leave_seed(b, "scz");
+    all_of_it(b);
 }
 
 static void a_damaged_model(void **state)
 {
     (void)state;
-    all_of_it(make_model());
+    const bytes b = make_model();
+    leave_seed(b, "scm");
+    all_of_it(b);
 }
 
 int main(void)
