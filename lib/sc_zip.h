@@ -1,6 +1,7 @@
 /*
  * Zip archives whose members are stored, read from memory by their central directory. Nothing is
- * ever inflated, so an archive can't ask for more than the bytes it has.
+ * ever inflated, so an archive can't ask for more than the bytes it has; that, and that every tool
+ * opens models but few open archives, is why this isn't libarchive.
  */
 #ifndef SC_ZIP_H
 #define SC_ZIP_H

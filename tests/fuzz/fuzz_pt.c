@@ -115,16 +115,6 @@ static const char frame[] =
     "X\11\0\0\0attr_dict}(X\11\0\0\0registry_ccollections\ndefaultdict\nc__builtin__\ndict\n\x85R"
     "X\10\0\0\0history_cpandas.core.frame\nDataFrame\n)\x81}X\4\0\0\0_mgrcpandas.core.internals."
     "managers\nBlockManager\nc__builtin__\nslice\nK\0K\1K\1\x87R\x85Rsbuu.";
-static const char scalars[] =
-    "\x80\2}(X\1\0\0\0acnumpy.core.multiarray\nscalar\ncnumpy\ndtype\nX\2\0\0\0f8\x89\x88\x87R"
-    "(K\3X\1\0\0\0<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tbc_codecs\nencode\nX\10\0\0\0"
-    "12345678X\6\0\0\0latin1\x86R\x86RX\1\0\0\0bcnumpy.core.multiarray\n_reconstruct\ncnumpy\n"
-    "ndarray\nK\0\x85"
-    "C\1b\x87R(K\1K\1\x85"
-    "cnumpy\ndtype\nX\2\0\0\0U2\x89\x88\x87R(K\3"
-    "X\1\0\0\0<NNNK\10K\4K\10tb\x89"
-    "C\10a\0\0\0b\0\0\0tbu.";
-
 int main(int argc, char **argv)
 {
     sc_pt_writer *w;
@@ -141,7 +131,7 @@ int main(int argc, char **argv)
     check(sc_zip_find(&z, "model/data.pkl", &m, &err) == SC_OK && m);
     write_seed(argv[1], "pickle", 1, m->data, m->n);
     write_seed(argv[1], "frame", 1, frame, sizeof frame - 1);
-    write_seed(argv[1], "scalars", 1, scalars, sizeof scalars - 1);
+    write_seed(argv[1], "numpy", 1, pt_model_numpy, sizeof pt_model_numpy - 1);
     sc_zip_close(&z);
     sc_pt_writer_free(w);
     return 0;
