@@ -58,6 +58,12 @@ setup() {
     [ "$(sc-view -t obs both.scz | head -1)" = "$(printf 'cell\ttech')" ]
 }
 
+@test "--suffix: always, though no name clashes; never, though one does" {
+    cells() { sc-cat -q --suffix "$@" | sc-view -t obs | cut -f1 | tr '\n' ' '; }
+    [ "$(cells always a.scz b.scz)" = "cell c1-a c2-a d1-b d2-b " ]
+    [ "$(cells never --batch-names u,v a.scz a.scz)" = "cell c1 c2 c1 c2 " ]
+}
+
 @test "obs columns are united, categories merged, what an input lacks is missing" {
     printf 'x\ttype\tscore\nc1\tB\t1\nc2\tB\t2\n' >a.tsv
     printf 'x\ttype\nd1\tT\nd2\tT\n' >b.tsv
@@ -108,6 +114,7 @@ setup() {
     sc-cat -q --join inner --batch-key tech v2.scz v3.scz 5p.scz >pbmc.scz
     sc-view -t obs pbmc.scz >obs.tsv
     [ "$(wc -l <obs.tsv)" -eq 2861 ]
-    [ "$(sed -n 2p obs.tsv | cut -f1 | sed 's/.*-//')" = v2 ]
+    [ "$(sed -n 2p obs.tsv)" = "$(printf 'AAACCTGAGCGCTCCA-1\tv2')" ]
+    [[ $(sc-view pbmc.scz) == *"genes: 11221"* ]]
     [ "$(tail -n 1 obs.tsv | cut -f2)" = 5p ]
 }

@@ -1,13 +1,17 @@
-/* Rows of many inputs as one: one pass for the cells' names, one for the rows. */
+/* Rows of many inputs as one: one pass for the cells' names, if they may clash, and one for the
+ * rows. */
 #include "sc_cli.h"
 #include "sc_concat.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+enum { SUFFIX_AUTO, SUFFIX_ALWAYS, SUFFIX_NEVER };
+
 typedef struct cat_opts {
     sc_common common;
     int join; /* sc_join */
+    int suffix;
     const char *batch_key, *batch_names;
 } cat_opts;
 
@@ -18,6 +22,8 @@ static const sc_param params[] = {
               "obs column that tells the inputs apart; '' for none; without this: batch"),
     SC_STRING(cat_opts, batch_names, "batch-names", "A,B",
               "what it says of each input; without this the file names"),
+    SC_CHOICE(cat_opts, suffix, "suffix", SUFFIX_AUTO, "auto|always|never",
+              "put -<batch> to cell names; auto: to all if any clash, which takes a pass more"),
     SC_PARAM_END};
 
 static const sc_tool tool = {"sc-cat",
@@ -47,7 +53,8 @@ static sc_status open_inputs(inputs *in, const cat_opts *o, sc_err *err)
     SC_TRY(sc_alloc(&in->names, n, sizeof *in->names, err));
     for (int i = 0; i < in->n; i++) {
         SC_TRY(sc_reader_open_path(&in->readers[i], o->common.operands[i], err));
-        SC_TRY(sc_reader_keep(in->readers[i], err));
+        if (o->suffix == SUFFIX_AUTO)
+            SC_TRY(sc_reader_keep(in->readers[i], err));
         in->headers[i] = sc_reader_header(in->readers[i]);
         in->names[i] = sc_reader_name(in->readers[i]);
     }
@@ -161,7 +168,9 @@ static sc_status run(const cat_opts *o, const inputs *in, sc_concat *plan, sc_er
 {
     sc_output file = {0};
     sc_writer *out = NULL;
-    SC_TRY(find_clash(in, plan, o, err));
+    plan->with_suffix = o->suffix == SUFFIX_ALWAYS;
+    if (o->suffix == SUFFIX_AUTO)
+        SC_TRY(find_clash(in, plan, o, err));
     if (!o->common.no_pg)
         SC_TRY(sc_header_record(&plan->out, tool.name, o->common.argc, o->common.argv, err));
     for (int64_t i = 0; i < plan->notes.n; i++)
