@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 typedef struct mtx_reader {
-    mtx_entries entries;
+    sc_entries entries;
     mtx_tables tables;
     mtx_split split;
     const sc_header *h;
@@ -42,7 +42,7 @@ static void reader_close(void *state)
     mtx_reader *r = state;
     if (!r)
         return;
-    mtx_entries_free(&r->entries);
+    sc_entries_free(&r->entries);
     mtx_tables_free(&r->tables);
     mtx_split_free(&r->split);
     free(r);
@@ -54,7 +54,7 @@ static sc_status reader_open(void **state, sc_source *src, const void *opts, con
     const mtx_opts *o = opts;
     mtx_reader *r;
     SC_TRY(sc_alloc(&r, 1, sizeof *r, err));
-    r->entries.fd = -1;
+    r->entries = SC_ENTRIES_NEW;
     r->host = host;
     r->h = h;
     sc_status st = mtx_gather(&r->entries, &r->tables, src, o, host, err);
@@ -94,7 +94,7 @@ static sc_status take_proteins(const mtx_reader *r, const sc_csr *all, sc_dense 
 static sc_status take_mats(mtx_reader *r, sc_rows *out, sc_err *err)
 {
     sc_csr all;
-    sc_status st = mtx_entries_take(&r->entries, out->n_rows, &all, &r->n_summed, err);
+    sc_status st = sc_entries_take(&r->entries, out->n_rows, &all, &r->n_summed, err);
     if (st == SC_OK && r->split.n_genes == r->entries.n_genes) {
         out->mats[0].sparse = all;
         return SC_OK;

@@ -13,7 +13,7 @@
 enum { MAX_DEPTH = 3 }; /* outs/filtered_gene_bc_matrices/hg19/matrix.mtx */
 
 typedef struct gather {
-    mtx_entries *e;
+    sc_entries *e;
     mtx_tables *t;
     const mtx_opts *o;
     sc_source *src;
@@ -71,7 +71,7 @@ static sc_status read_member(gather *g, mtx_role role, sc_text *in, sc_err *err)
 {
     switch (role) {
     case MTX_MATRIX:
-        return mtx_entries_read(g->e, in, g->o->is_transposed, err);
+        return mtx_read_entries(g->e, in, g->o->is_transposed, err);
     case MTX_FEATURES:
         return mtx_read_features(g->t, in, err);
     case MTX_BARCODES:
@@ -315,7 +315,7 @@ static sc_status count_names(sc_strs *s, int64_t n, sc_err *err)
 static sc_status check_tables(gather *g, const sc_host *host, sc_err *err)
 {
     mtx_tables *t = g->t;
-    const mtx_entries *e = g->e;
+    const sc_entries *e = g->e;
     if (!t->has_features && !t->has_barcodes) {
         sc_note(host, "there are no features and barcodes beside the matrix: names are numbers");
         SC_TRY(count_names(&t->symbols, e->n_genes, err));
@@ -336,7 +336,7 @@ static sc_status check_tables(gather *g, const sc_host *host, sc_err *err)
     return SC_OK;
 }
 
-sc_status mtx_gather(mtx_entries *e, mtx_tables *t, sc_source *src, const mtx_opts *o,
+sc_status mtx_gather(sc_entries *e, mtx_tables *t, sc_source *src, const mtx_opts *o,
                      const sc_host *host, sc_err *err)
 {
     gather g = {.e = e, .t = t, .o = o, .src = src};

@@ -2,6 +2,7 @@
 #ifndef MTX_H
 #define MTX_H
 
+#include "sc_entries.h"
 #include "sc_source.h"
 #include "sc_text.h"
 
@@ -15,40 +16,13 @@ typedef struct mtx_write_opts {
     const char *matrix; /* NULL: X */
 } mtx_write_opts;
 
-typedef struct mtx_entry {
-    int32_t cell, gene; /* from 0 */
-    float value;
-} mtx_entry;
-
-/*
- * The entries of a matrix in the order of the file: in memory as long as they are few, then in a
- * temporary file. After mtx_entries_read they can be taken row by row of cells.
- */
-typedef struct mtx_entries {
-    int64_t n_cells, n_genes, n_stored;
-    sc_matkind kind;
-    bool is_sorted;  /* by cell */
-    int64_t *indptr; /* n_cells + 1 */
-    mtx_entry *buf;
-    size_t n_buf, cap_buf, buf_pos;
-    int fd; /* -1: all are in buf */
-    /* once they were sorted in memory: */
-    int32_t *genes;
-    float *values;
-    int64_t n_taken;
-} mtx_entries;
-
 /*
  * Reads a whole "matrix coordinate" file. SC_EFORMAT with the line for what isn't one, an index out
  * of range, fewer or more entries than stated; SC_EDATA for a value that is NaN, infinite or
  * negative.
  */
-sc_status mtx_entries_read(mtx_entries *e, sc_text *in, bool is_transposed,
+sc_status mtx_read_entries(sc_entries *e, sc_text *in, bool is_transposed,
                            sc_err *err) SC_MUST_CHECK;
-/* The next n cells; duplicated entries are summed and counted in *n_summed. */
-sc_status mtx_entries_take(mtx_entries *e, int64_t n, sc_csr *out, int64_t *n_summed,
-                           sc_err *err) SC_MUST_CHECK;
-void mtx_entries_free(mtx_entries *e);
 
 /* features.tsv or genes.tsv, and barcodes.tsv. */
 typedef struct mtx_tables {
@@ -77,7 +51,7 @@ sc_status mtx_fill_header(sc_header *h, const mtx_tables *t, const mtx_split *s,
 void mtx_split_free(mtx_split *s);
 
 /* Matrix and tables from a directory, an archive or a single file. */
-sc_status mtx_gather(mtx_entries *e, mtx_tables *t, sc_source *src, const mtx_opts *o,
+sc_status mtx_gather(sc_entries *e, mtx_tables *t, sc_source *src, const mtx_opts *o,
                      const sc_host *host, sc_err *err) SC_MUST_CHECK;
 bool mtx_is_matrix_line(const char *text, size_t len);
 bool mtx_is_tar(const unsigned char *text, size_t len);
