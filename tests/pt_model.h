@@ -89,6 +89,7 @@ static inline void pt_model_attributes(sc_pt_writer *w)
     "cnumpy._core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85"                              \
     "C\1b\x87R(K\1K" n "\x85" dtype "\x89" data "tb"
 #define PT_SCALAR(dtype, data) "\x8c\26numpy._core.multiarray\x8c\6scalar\x93" dtype data "\x86R"
+/* clang-format off: a line an entry */
 static const char pt_model_numpy[] =
     "\x80\4}(X\20\0\0\0model_state_dictccollections\nOrderedDict\n)R"
     "X\11\0\0\0var_names" PT_ARRAY(
@@ -110,6 +111,7 @@ static const char pt_model_numpy[] =
                                                                                                                                                                                                     "f4",
                                                                                                                                                                                                     "<"),
                                                                                                                                                                                                 "C\10\0\0\x80\x3f\0\0\x20\xc0") "uu.";
+/* clang-format on */
 
 /* Puts the model; the caller finishes the writer. */
 static inline void pt_model_put(sc_pt_writer *w)
