@@ -94,7 +94,7 @@ static sc_status summary(const view *v, sc_reader *in, sc_err *err)
     if (v->json)
         return put_json(v->to, header_json(h, n_obs), err);
     if (v->check)
-        fprintf(v->to, "whole: %" PRId64 " cells, %" PRId64 " genes, %d matrices\n", n_obs,
+        fprintf(v->to, "whole: %" PRId64 " cells, %" PRId64 " genes, matrices: %d\n", n_obs,
                 h->var.n_rows, h->n_mats);
     else
         put_summary(v->to, h, n_obs);
