@@ -89,28 +89,20 @@ static inline void pt_model_attributes(sc_pt_writer *w)
     "cnumpy._core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85"                              \
     "C\1b\x87R(K\1K" n "\x85" dtype "\x89" data "tb"
 #define PT_SCALAR(dtype, data) "\x8c\26numpy._core.multiarray\x8c\6scalar\x93" dtype data "\x86R"
-/* clang-format off: a line an entry */
+/* clang-format off */
 static const char pt_model_numpy[] =
     "\x80\4}(X\20\0\0\0model_state_dictccollections\nOrderedDict\n)R"
-    "X\11\0\0\0var_names" PT_ARRAY(
-        "\2", PT_DTYPE("U2", "<"),
-        "C\20\xb5\0\0\0\0\0\0\0\xac\x20\0\0\0\xf6\1\0") "X\11\0\0\0attr_dict}(X\11\0\0\0registry_}"
-                                                        "X\1\0\0\0f" PT_SCALAR(PT_DTYPE("f8", "<"), "C\10\0\0\0\0\0\0\4\xc0") "X\1\0\0\0i" PT_SCALAR(PT_DTYPE("i2", "<"), "C\2\xfe\xff") "X\1\0\0\0u" PT_SCALAR(
-                                                            PT_DTYPE("u1", "|"),
-                                                            "C\1\xfe") "X\1\0\0\0b" PT_SCALAR(PT_DTYPE("b1",
-                                                                                                       "|"),
-                                                                                              "C\1"
-                                                                                              "\1") "X\1\0\0\0s" PT_SCALAR(PT_DTYPE("U1",
-                                                                                                                                    "<"),
-                                                                                                                           "C\4x\0\0\0") "X\1\0\0\0m" PT_ARRAY("\2",
-                                                                                                                                                               PT_DTYPE(
-                                                                                                                                                                   "b1",
-                                                                                                                                                                   "|"),
-                                                                                                                                                               "C\2\1\0") "X\1\0\0\0h" PT_ARRAY("\2",
-                                                                                                                                                                                                PT_DTYPE(
-                                                                                                                                                                                                    "f4",
-                                                                                                                                                                                                    "<"),
-                                                                                                                                                                                                "C\10\0\0\x80\x3f\0\0\x20\xc0") "uu.";
+    "X\11\0\0\0var_names"
+    PT_ARRAY("\2", PT_DTYPE("U2", "<"), "C\20\xb5\0\0\0\0\0\0\0\xac\x20\0\0\0\xf6\1\0")
+    "X\11\0\0\0attr_dict}(X\11\0\0\0registry_}"
+    "X\1\0\0\0f" PT_SCALAR(PT_DTYPE("f8", "<"), "C\10\0\0\0\0\0\0\4\xc0")
+    "X\1\0\0\0i" PT_SCALAR(PT_DTYPE("i2", "<"), "C\2\xfe\xff")
+    "X\1\0\0\0u" PT_SCALAR(PT_DTYPE("u1", "|"), "C\1\xfe")
+    "X\1\0\0\0b" PT_SCALAR(PT_DTYPE("b1", "|"), "C\1\1")
+    "X\1\0\0\0s" PT_SCALAR(PT_DTYPE("U1", "<"), "C\4x\0\0\0")
+    "X\1\0\0\0m" PT_ARRAY("\2", PT_DTYPE("b1", "|"), "C\2\1\0")
+    "X\1\0\0\0h" PT_ARRAY("\2", PT_DTYPE("f4", "<"), "C\10\0\0\x80\x3f\0\0\x20\xc0")
+    "uu.";
 /* clang-format on */
 
 /* Puts the model; the caller finishes the writer. */

@@ -115,6 +115,7 @@ static const char frame[] =
     "X\11\0\0\0attr_dict}(X\11\0\0\0registry_ccollections\ndefaultdict\nc__builtin__\ndict\n\x85R"
     "X\10\0\0\0history_cpandas.core.frame\nDataFrame\n)\x81}X\4\0\0\0_mgrcpandas.core.internals."
     "managers\nBlockManager\nc__builtin__\nslice\nK\0K\1K\1\x87R\x85Rsbuu.";
+
 int main(int argc, char **argv)
 {
     sc_pt_writer *w;
