@@ -1,0 +1,185 @@
+/*
+ * Matrix products. Each element of C is one chain of fused multiply-adds over k, in order, starting
+ * from 0 or from C; blocks of k continue the chain through C, which is exact. So neither tiles nor
+ * positions nor the shape of the product change a bit of it.
+ *
+ * A panel of B, KC x NV vectors, is packed on the stack and stays in the first-level cache while
+ * rows of A pass by, MR at a time; A is read where it lies, one broadcast for NV multiply-adds.
+ */
+#include "isa.h"
+#include "vec.h"
+
+enum {
+    MR = SC_ISA_WIDTH == 16 ? 8 : 4, /* MR x NV accumulators, and NV + 1 registers more */
+    NV = 3,
+    KC = 128,
+    NR = NV * SC_ISA_WIDTH
+};
+
+/*
+ * C (mr x nv W, stride ldc) = or += the product of mr rows of A, element (i, k) at a[i rs + k cs],
+ * and kc rows of B, ldb apart. mr and nv are constants where this is inlined, and one of rs and cs
+ * is 1.
+ */
+static inline __attribute__((always_inline)) void tile(int mr, int nv, int kc, const float *a,
+                                                       int64_t rs, int64_t cs, const float *b,
+                                                       int64_t ldb, float *c, int64_t ldc, bool add)
+{
+    vf acc[MR][NV];
+#pragma GCC unroll 8
+    for (int i = 0; i < mr; i++)
+#pragma GCC unroll 3
+        for (int v = 0; v < nv; v++)
+            acc[i][v] = add ? v_load(c + i * ldc + v * W) : v_set(0);
+    /* three rows off each pointer, so that all addresses fit the registers there are */
+    const float *a3 = a + 3 * rs, *a6 = a + 6 * rs;
+    for (int k = 0; k < kc; k++) {
+        vf x[NV];
+#pragma GCC unroll 3
+        for (int v = 0; v < nv; v++)
+            x[v] = v_load(b + v * W);
+#pragma GCC unroll 8
+        for (int i = 0; i < mr; i++) {
+            const vf s = v_set(i < 3 ? a[i * rs] : i < 6 ? a3[(i - 3) * rs] : a6[(i - 6) * rs]);
+#pragma GCC unroll 3
+            for (int v = 0; v < nv; v++)
+                acc[i][v] = v_fma(s, x[v], acc[i][v]);
+        }
+        a += cs;
+        a3 += cs;
+        a6 += cs;
+        b += ldb;
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < mr; i++)
+#pragma GCC unroll 3
+        for (int v = 0; v < nv; v++)
+            v_store(c + i * ldc + v * W, acc[i][v]);
+}
+
+/* mr rows by one panel, with mr a constant in each case */
+#define TILE_CASE(MR_, nv, rs, cs)                                                                 \
+    case MR_:                                                                                      \
+        tile(MR_ <= MR ? MR_ : 1, nv, kc, a, rs, cs, b, ldb, c, ldc, add);                         \
+        break;
+
+#define TILES(name, nv, rs, cs)                                                                    \
+    static __attribute__((noinline)) void name(int mr, int kc, const float *a, int64_t stride,     \
+                                               const float *b, int64_t ldb, float *c, int64_t ldc, \
+                                               bool add)                                           \
+    {                                                                                              \
+        switch (mr) {                                                                              \
+            TILE_CASE(1, nv, rs, cs)                                                               \
+            TILE_CASE(2, nv, rs, cs) TILE_CASE(3, nv, rs, cs) TILE_CASE(4, nv, rs, cs)             \
+                TILE_CASE(5, nv, rs, cs) TILE_CASE(6, nv, rs, cs) TILE_CASE(7, nv, rs, cs)         \
+                    TILE_CASE(8, nv, rs, cs)                                                       \
+        }                                                                                          \
+    }
+TILES(rows1, 1, stride, 1)
+TILES(rows2, 2, stride, 1)
+TILES(rows3, 3, stride, 1)
+TILES(cols1, 1, 1, stride)
+TILES(cols2, 2, 1, stride)
+TILES(cols3, 3, 1, stride)
+
+typedef void tiles(int mr, int kc, const float *a, int64_t stride, const float *b, int64_t ldb,
+                   float *c, int64_t ldc, bool add);
+
+static tiles *const by_rows[NV] = {rows1, rows2, rows3}, *const by_cols[NV] = {cols1, cols2, cols3};
+
+/* All m rows by one panel of nc <= NR columns; b holds whole vectors, c only nc columns. */
+static void panel(tiles *const kind[NV], int m, int nc, int kc, const float *a, int64_t rs,
+                  int64_t stride, const float *b, int64_t ldb, float *c, int64_t ldc, bool add)
+{
+    const int nv = (nc + W - 1) / W;
+    tiles *const f = kind[nv - 1];
+    for (int i = 0; i < m; i += MR) {
+        const int mr = m - i < MR ? m - i : MR;
+        float *ci = c + i * ldc;
+        if (nc == nv * W) {
+            f(mr, kc, a + i * rs, stride, b, ldb, ci, ldc, add);
+            continue;
+        }
+        float edge[MR * NR];
+        for (int r = 0; r < mr && add; r++) {
+            memcpy(edge + r * NR, ci + r * ldc, (size_t)nc * sizeof *c);
+            memset(edge + r * NR + nc, 0, (size_t)(nv * W - nc) * sizeof *c);
+        }
+        f(mr, kc, a + i * rs, stride, b, ldb, edge, NR, add);
+        for (int r = 0; r < mr; r++)
+            memcpy(ci + r * ldc, edge + r * NR, (size_t)nc * sizeof *c);
+    }
+}
+
+/* kc rows of nc columns, to rows of nv vectors, the last filled with zeros */
+static void pack(float *to, int nc, int kc, const float *b, int64_t ldb)
+{
+    const int nv = (nc + W - 1) / W, whole = nc / W;
+    for (int k = 0; k < kc; k++) {
+        for (int v = 0; v < whole; v++)
+            v_store(to + k * nv * W + v * W, v_load(b + k * ldb + v * W));
+        if (whole < nv)
+            v_store(to + k * nv * W + whole * W,
+                    v_load_part(b + k * ldb + whole * W, nc - whole * W, 0));
+    }
+}
+
+/* the same from B^T: nc rows, ldb apart, of kc columns */
+static void pack_transposed(float *to, int nc, int kc, const float *b, int64_t ldb)
+{
+    const int nv = (nc + W - 1) / W;
+    for (int j = 0; j < nv * W; j++)
+        for (int k = 0; k < kc; k++)
+            to[k * nv * W + j] = j < nc ? b[j * ldb + k] : 0;
+}
+
+static void zero_or_keep(int m, int n, float *c, int64_t ldc, bool add)
+{
+    for (int i = 0; i < m && !add; i++)
+        memset(c + i * ldc, 0, (size_t)n * sizeof *c);
+}
+
+static void multiply(tiles *const kind[NV], bool is_b_transposed, int m, int n, int k,
+                     const float *a, int64_t rs, int64_t cs, const float *b, int64_t ldb, float *c,
+                     int64_t ldc, bool add)
+{
+    _Alignas(64) float packed[KC * NR];
+    const int64_t stride = kind == by_cols ? cs : rs;
+    if (k <= 0)
+        zero_or_keep(m, n, c, ldc, add);
+    for (int k0 = 0; k0 < k; k0 += KC) {
+        const int kc = k - k0 < KC ? k - k0 : KC;
+        for (int j = 0; j < n; j += NR) {
+            const int nc = n - j < NR ? n - j : NR;
+            int64_t ldp = (nc + W - 1) / W * W;
+            const float *bp = packed;
+            if (is_b_transposed) {
+                pack_transposed(packed, nc, kc, b + j * ldb + k0, ldb);
+            } else if (m > 2 * MR || nc % W != 0) {
+                pack(packed, nc, kc, b + k0 * ldb + j, ldb);
+            } else { /* too few rows to pay for the packing */
+                bp = b + k0 * ldb + j;
+                ldp = ldb;
+            }
+            panel(kind, m, nc, kc, a + k0 * cs, rs, stride, bp, ldp, c + j, ldc, add || k0 > 0);
+        }
+    }
+}
+
+void SC_NAME(gemm_nn)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
+                      float *c, int ldc, bool add)
+{
+    multiply(by_rows, false, m, n, k, a, lda, 1, b, ldb, c, ldc, add);
+}
+
+void SC_NAME(gemm_nt)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
+                      float *c, int ldc, bool add)
+{
+    multiply(by_rows, true, m, n, k, a, lda, 1, b, ldb, c, ldc, add);
+}
+
+void SC_NAME(gemm_tn)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
+                      float *c, int ldc, bool add)
+{
+    multiply(by_cols, false, m, n, k, a, 1, lda, b, ldb, c, ldc, add);
+}

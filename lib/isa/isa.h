@@ -1,0 +1,44 @@
+/*
+ * The kernels of one instruction set. Every file of this folder is compiled once for each, with
+ * SC_ISA and SC_ISA_WIDTH (floats in a vector) given by the Makefile; names carry the set, so that
+ * the three live in one library. What each function promises is said in sc_kernels.h.
+ */
+#ifndef SC_ISA_H
+#define SC_ISA_H
+
+#include "../sc_kernels.h"
+
+#define SC_PASTE_(a, b) a##_##b
+#define SC_PASTE(a, b) SC_PASTE_(a, b)
+#define SC_STRING_(a) #a
+#define SC_STRING(a) SC_STRING_(a)
+#define SC_NAME(f) SC_PASTE(sc_##f, SC_ISA)
+
+void SC_NAME(gemm_nn)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
+                      float *c, int ldc, bool add);
+void SC_NAME(gemm_nt)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
+                      float *c, int ldc, bool add);
+void SC_NAME(gemm_tn)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
+                      float *c, int ldc, bool add);
+
+void SC_NAME(sparse_row)(int64_t nnz, const int32_t *index, const float *value, const float *w,
+                         int64_t ldw, float *y, int n);
+void SC_NAME(axpy)(int64_t n, float a, const float *x, float *y);
+void SC_NAME(dot_rows)(int m, int n, const float *a, int lda, const float *b, int ldb, float *out);
+void SC_NAME(softmax)(int64_t n, const float *x, float *y);
+void SC_NAME(softmax_grad)(int64_t n, const float *y, const float *dy, float *dx);
+void SC_NAME(adam)(int64_t n, float *p, float *m, float *v, const float *g, const sc_adam_args *a);
+
+void SC_NAME(exp)(int64_t n, const float *x, float *y);
+void SC_NAME(log)(int64_t n, const float *x, float *y);
+void SC_NAME(log1p)(int64_t n, const float *x, float *y);
+void SC_NAME(sigmoid)(int64_t n, const float *x, float *y);
+void SC_NAME(softplus)(int64_t n, const float *x, float *y);
+void SC_NAME(lgamma_diff)(int64_t n, const float *x, const float *theta, float *y, float *dy);
+
+double SC_NAME(zinb_row)(int64_t n, int64_t nnz, const int32_t *index, const float *value,
+                         const float *lgamma_x1, const float *mu, const float *theta,
+                         const float *logit, float scale, float *d_mu, float *d_theta,
+                         float *d_logit);
+
+#endif
