@@ -8,9 +8,9 @@ typedef struct mat_out {
     hid_t loc; /* the group it is a member of */
     char key[H5_PATH_MAX];
     hid_t group; /* of a sparse matrix */
-    h5grow data, indices, indptr;
-    int64_t nnz;
-    h5out_table frame; /* obsm with names of columns: a data frame of floats */
+    h5grow data, indices;
+    int64_t *indptr, n_rows; /* held until the end, which says how wide they must be */
+    h5out_table frame;       /* obsm with names of columns: a data frame of floats */
     sc_table schema;
 } mat_out;
 
@@ -135,19 +135,27 @@ static sc_status put_sparse(h5ad_writer *w, mat_out *m, const sc_csr *x, sc_err 
 {
     const int64_t first = x->n_rows ? x->indptr[0] : 0;
     const int64_t nnz = x->n_rows ? x->indptr[x->n_rows] - first : 0;
-    int64_t *ends;
     SC_TRY(h5grow_put(&w->o, &m->data, m->group, "data", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, -1, nnz,
                       x->values + first, NULL, err));
     SC_TRY(h5grow_put(&w->o, &m->indices, m->group, "indices", H5T_STD_I32LE, H5T_NATIVE_INT32, -1,
                       nnz, x->indices + first, NULL, err));
-    const int64_t lead = m->indptr.n == 0; /* the first of all rows begins at 0 */
-    SC_TRY(sc_alloc(&ends, (size_t)(x->n_rows + lead), sizeof *ends, err));
+    const int64_t n = m->n_rows, before = n ? m->indptr[n] : 0;
+    SC_TRY(sc_resize(&m->indptr, (size_t)(n + x->n_rows + 1), sizeof *m->indptr, err));
+    m->indptr[n] = before;
     for (int64_t i = 0; i < x->n_rows; i++)
-        ends[i + lead] = m->nnz + x->indptr[i + 1] - first;
-    sc_status st = h5grow_put(&w->o, &m->indptr, m->group, "indptr", H5T_STD_I64LE,
-                              H5T_NATIVE_INT64, -1, x->n_rows + lead, ends, NULL, err);
-    free(ends);
-    m->nnz += nnz;
+        m->indptr[n + i + 1] = before + x->indptr[i + 1] - first;
+    m->n_rows += x->n_rows;
+    return SC_OK;
+}
+
+/* As wide as the column indices where that is enough: scipy has one type for both. */
+static sc_status put_indptr(h5ad_writer *w, const mat_out *m, sc_err *err)
+{
+    h5grow g = {0};
+    const hid_t type = m->indptr[m->n_rows] <= INT32_MAX ? H5T_STD_I32LE : H5T_STD_I64LE;
+    sc_status st = h5grow_put(&w->o, &g, m->group, "indptr", type, H5T_NATIVE_INT64, -1,
+                              m->n_rows + 1, m->indptr, NULL, err);
+    h5grow_close(&g);
     return st;
 }
 
@@ -196,6 +204,7 @@ static sc_status finish_mat(h5ad_writer *w, mat_out *m, const sc_mat *mat, sc_er
         const bool is_obsp = strncmp(mat->path, "obsp/", 5) == 0;
         const sc_csr none = {0};
         SC_TRY(put_sparse(w, m, &none, err)); /* makes the datasets if no row came */
+        SC_TRY(put_indptr(w, m, err));
         return h5out_attr_shape(&w->o, m->group, w->n_obs, is_obsp ? w->n_obs : mat->n_cols, err);
     }
     if (m->frame.group)
@@ -210,7 +219,7 @@ static void close_parts(h5ad_writer *w)
         mat_out *m = &w->mats[k];
         h5grow_close(&m->data);
         h5grow_close(&m->indices);
-        h5grow_close(&m->indptr);
+        free(m->indptr);
         h5_close(&m->group);
         h5out_table_close(&m->frame);
         sc_table_free(&m->schema);
