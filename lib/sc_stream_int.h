@@ -14,10 +14,10 @@ enum {
     SC_MAGIC_SIZE = 8,
     SC_HEAD_SIZE = 48,
     SC_FOOT_SIZE = 24,
-    SC_MAX_RATIO = 256, /* a frame may not expand more, so that a small file takes little memory */
+    SC_MAX_RATIO = 64, /* a frame may not expand more, so that a small file takes little memory */
     SC_FREE_RATIO = 65536, /* ... beyond so many bytes, which any frame may have */
     SC_MAX_ROWS = 1 << 24, /* in a block */
-    SC_MAX_MATS = 1 << 16, /* matrices, and columns of a table */
+    SC_MAX_MATS = 1 << 14, /* matrices, and columns of a table */
     SC_MAX_JSON = 64 << 20 /* bytes of uns, of a record, of a model's meta */
 };
 extern const unsigned char sc_magic[SC_MAGIC_SIZE];

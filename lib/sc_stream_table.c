@@ -6,7 +6,8 @@
 
 enum { ALL_BYTES = 8 };
 
-/* n integers as base + unsigned rest of 0, 1, 2, 4 or 8 bytes. */
+/* n integers as base + unsigned rest of 1, 2, 4 or 8 bytes: never of none, or a few bytes could ask
+ * for the memory of a column. */
 static sc_status put_ints(sc_buf *b, const int64_t *v, int64_t n, sc_err *err)
 {
     int64_t lo = n ? v[0] : 0, hi = lo;
@@ -15,8 +16,7 @@ static sc_status put_ints(sc_buf *b, const int64_t *v, int64_t n, sc_err *err)
         hi = v[i] > hi ? v[i] : hi;
     }
     const uint64_t span = (uint64_t)hi - (uint64_t)lo;
-    const unsigned width = span == 0            ? 0
-                           : span <= UINT8_MAX  ? 1
+    const unsigned width = span <= UINT8_MAX    ? 1
                            : span <= UINT16_MAX ? 2
                            : span <= UINT32_MAX ? 4
                                                 : ALL_BYTES;
@@ -39,6 +39,8 @@ static sc_status get_ints(sc_cur *c, int64_t *v, int64_t n, sc_err *err)
     const uint8_t *p = NULL;
     SC_TRY(sc_get_u64(c, &base, err));
     SC_TRY(sc_get_u8(c, ALL_BYTES, &width, err));
+    if (width == 0)
+        return sc_fail(err, SC_EFORMAT, "integers of no bytes");
     SC_TRY(sc_get_bytes(c, (size_t)n * width, &p, err));
     for (int64_t i = 0; i < n; i++) {
         uint64_t rest = 0;

@@ -386,49 +386,12 @@ static void pipes_rewind(void **state)
     free(bytes);
 }
 
-static void models_come_back(void **state)
-{
-    (void)state;
-    sc_err e;
-    sc_model_file m = {0}, back;
-    sc_reader *in;
-    float w[6] = {1.5F, -2, 0, 3e-38F, 7, 1e30F};
-    sc_tensor t[2] = {{(char[]){"w"}, 2, {2, 3}, w}, {(char[]){"none"}, 1, {0}, w}};
-    const int fd = temp_fd();
-    push(&m.var.names, "g1");
-    push(&m.var.names, "g2");
-    m.var.n_rows = 2;
-    m.meta = (char[]){"{\"variant\":\"scvi\"}"};
-    m.n_tensors = 2;
-    m.tensors = t;
-    ok(sc_model_file_write(&m, fd, "m.scm", &e), &e);
-    sc_strs_free(&m.var.names);
-    lseek(fd, 0, SEEK_SET);
-    ok(sc_model_file_read(&back, fd, "m.scm", &e), &e);
-    const sc_tensor *r = sc_model_file_find(&back, "w");
-    assert_non_null(r);
-    assert_memory_equal(r->values, w, sizeof w);
-    assert_int_equal(r->dims[1], 3);
-    assert_string_equal(sc_strs_at(&back.var.names, 1), "g2");
-    assert_null(sc_model_file_find(&back, "v"));
-    sc_model_file_free(&back);
-    lseek(fd, 0, SEEK_SET);
-    assert_int_equal(sc_reader_open(&in, fd, "m.scm", &e), SC_EFORMAT);
-    assert_string_equal(e.msg, "m.scm: is a model, where cells are needed");
-    close(fd);
-    const int cells = temp_fd();
-    write_stream(cells);
-    lseek(cells, 0, SEEK_SET);
-    assert_int_equal(sc_model_file_read(&back, cells, "x.scz", &e), SC_EFORMAT);
-    close(cells);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comes_back),          cmocka_unit_test(copies_are_equal),
         cmocka_unit_test(alias_keeps_the_old), cmocka_unit_test(rows_are_taken),
-        cmocka_unit_test(pipes_rewind),        cmocka_unit_test(models_come_back),
+        cmocka_unit_test(pipes_rewind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
