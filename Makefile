@@ -15,6 +15,7 @@ PKGS_loom = hdf5
 PKGS_mtx = libarchive
 PKGS_csv = libarchive
 PKGS_sc-read = libarchive
+PKGS_sc-write = libarchive
 PKGS_sc-plot = cairo
 LIBS_h5ad = -llzf
 LIBS_10x-h5 = -llzf

@@ -139,7 +139,7 @@ static const sc_param params[] = {
     SC_PARAM_END};
 
 static const sc_param write_params[] = {
-    SC_STRING(mtx_write_opts, matrix, "matrix", "NAME", "which one to write: X or layers/KEY"),
+    SC_STRING(mtx_write_opts, matrix, "matrix", "NAME", "which one to write: X, layers/K, obsm/K"),
     SC_PARAM_END};
 
 static const sc_format impl = {.size = sizeof impl,
