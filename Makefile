@@ -71,6 +71,7 @@ $B/flags: FORCE # other flags than last time: compile anew
 	@mkdir -p $B; printf '%s\n' $(call quote,$(CC_ALL)) | cmp -s - $@ || printf '%s\n' $(call quote,$(CC_ALL)) >$@
 $B/man/sc-%.1: man/sc-%.1 $B/bin/sc-% tests/mkman
 	@mkdir -p $(@D); tests/mkman $B/bin/sc-$* $< >$@.tmp && mv $@.tmp $@
+$B/man/sc-read.1 $B/man/sc-write.1: $(FORMATS) # whose options they list
 $B/man/%: man/%
 	@mkdir -p $(@D); cp $< $@
 
