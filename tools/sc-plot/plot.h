@@ -1,0 +1,110 @@
+/*
+ * Drawing for sc-plot: a page, axes, lines, points, legends. Lengths are points (1/72 inch), y runs
+ * down the page. The core knows of arrays only; history.c and scatter.c know of models and cells.
+ */
+#ifndef PLOT_H
+#define PLOT_H
+
+#include "sc_stream.h"
+
+#include <cairo.h>
+
+typedef enum plot_format { PLOT_BY_NAME, PLOT_SVG, PLOT_PNG, PLOT_PDF } plot_format;
+
+typedef struct plot_colour {
+    double r, g, b;
+} plot_colour;
+
+typedef struct plot_rect {
+    double x, y, w, h;
+} plot_rect;
+
+/* What to draw, as the command line has it. */
+typedef struct plot_opts {
+    const char *output, *color, *use_rep, *title;
+    int format; /* plot_format */
+    int64_t dpi;
+    bool all;
+} plot_opts;
+
+/* page.c: a surface that becomes a file */
+typedef struct plot_page {
+    cairo_t *cr;
+    cairo_surface_t *surface;
+    plot_format format;
+    double dpi;
+    sc_output file;
+    int io_errno; /* of the last failed write */
+} plot_page;
+
+/* width x height; the format comes from the file's suffix unless it is given. SC_EUSAGE for a
+ * suffix that is none of svg, png, pdf. */
+sc_status plot_page_open(plot_page *p, const plot_opts *o, double width, double height,
+                         sc_err *err) SC_MUST_CHECK;
+sc_status plot_page_commit(plot_page *p, sc_err *err) SC_MUST_CHECK;
+void plot_page_close(plot_page *p); /* harmless after commit */
+
+enum { PLOT_LEFT, PLOT_CENTRE, PLOT_RIGHT };
+/* Text whose baseline begins (is centred, ends) at x, y. */
+void plot_text(cairo_t *cr, double x, double y, int align, double size, bool is_bold, plot_colour c,
+               const char *text);
+double plot_text_width(cairo_t *cr, double size, const char *text);
+
+/* palette.c */
+extern const plot_colour plot_ink, plot_faint, plot_missing;
+plot_colour plot_category_colour(int64_t k); /* apart for colour-blind eyes up to eight */
+plot_colour plot_ramp_colour(double u);      /* 0 .. 1, evenly brighter */
+
+/* axis.c */
+typedef struct plot_axis {
+    double low, high; /* of the data that are shown */
+    const char *label;
+} plot_axis;
+
+/* Range of n finite values with a margin of `part` at both ends; never empty. */
+plot_axis plot_axis_of(const float *v, int64_t n, double part, const char *label);
+/* A round step that cuts the axis into about n parts. */
+double plot_axis_step(const plot_axis *a, int n);
+/* Where a value falls between from and to. */
+double plot_axis_at(const plot_axis *a, double v, double from, double to);
+/* The value as a tick says it: as many decimals as the step needs, a true minus sign. */
+void plot_number(double v, double step, char *buf, size_t buf_len);
+/* Left and bottom spine, ticks, labels around the rectangle of the data. */
+void plot_axes(cairo_t *cr, const plot_rect *r, const plot_axis *x, const plot_axis *y,
+               bool has_grid);
+
+/* points.c */
+typedef struct plot_points {
+    int64_t n;
+    const float *x, *y;   /* NaN: not drawn */
+    const int32_t *code;  /* category, -1 missing; or NULL */
+    const float *shade;   /* 0 .. 1, NaN missing; or NULL */
+    const int64_t *order; /* drawn in this order */
+} plot_points;
+/* Many points are drawn as an image, so that the file does not grow with them. */
+sc_status plot_draw_points(plot_page *p, const plot_rect *r, const plot_axis *x, const plot_axis *y,
+                           const plot_points *points, sc_err *err) SC_MUST_CHECK;
+/* How crowded each point's place is, 0 .. 1; the square root of a smoothed histogram. */
+sc_status plot_density(const plot_axis *x, const plot_axis *y, const plot_points *points,
+                       float *shade, sc_err *err) SC_MUST_CHECK;
+
+/* legend.c */
+typedef struct plot_legend {
+    const char *title; /* may be NULL */
+    int64_t n;         /* entries: 0 for a ramp */
+    const char **names;
+    const plot_colour *colours;
+    int n_columns, n_rows; /* set by plot_legend_fit */
+    double column_width, width, height;
+    char low[32], high[32]; /* ends of a ramp */
+} plot_legend;
+/* Lays it out no higher than `height`. */
+void plot_legend_fit(cairo_t *cr, plot_legend *l, double height);
+void plot_legend_draw(cairo_t *cr, const plot_legend *l, double x, double y);
+
+/* The pictures. in: a reader of sc_reader_open_any_path, lent. */
+sc_status plot_history(const plot_opts *o, sc_reader *in, sc_err *err) SC_MUST_CHECK;
+sc_status plot_latent(const plot_opts *o, sc_reader *in, sc_err *err) SC_MUST_CHECK;
+sc_status plot_umap(const plot_opts *o, sc_reader *in, sc_err *err) SC_MUST_CHECK;
+
+#endif

@@ -1,0 +1,209 @@
+/* Cells by pairs of coordinates: Z_0 against Z_1, Z_2 against Z_3, and so on. */
+#include "cells.h"
+#include "plot.h"
+#include "sc_philox.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEFT 42.0
+#define BOTTOM 36.0
+#define GAP 10.0
+#define LEGEND_GAP 16.0
+
+enum { DIMS_MAX = 60, NAMES_MAX = 120 };
+
+typedef struct figure {
+    const plot_opts *opts;
+    const plot_cells *cells;
+    int n_panels, n_columns, n_rows;
+    double side, top, width, height; /* side of a panel's square */
+    int64_t *order;
+    float *shade; /* of a panel's points, or of all */
+    plot_legend legend;
+    const char **names;
+    plot_colour *colours;
+    bool is_inside; /* the legend stands where the last row has no panel */
+    double legend_x, legend_y;
+} figure;
+
+/* Cells are drawn in a shuffled order, so that none of the types lies on top because it came last.
+ */
+static sc_status shuffle(figure *f, sc_err *err)
+{
+    const sc_key key = {0, 0, 0, 0};
+    SC_TRY(sc_alloc(&f->order, (size_t)f->cells->n, sizeof *f->order, err));
+    for (int64_t i = 0; i < f->cells->n; i++)
+        f->order[i] = i;
+    sc_shuffle(key, f->cells->n, f->order);
+    return SC_OK;
+}
+
+/* A few far values would leave one colour for all others: the ramp spans the middle 98 %. */
+static int by_value(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+static sc_status shade_numbers(figure *f, sc_err *err)
+{
+    const plot_cells *c = f->cells;
+    float *sorted = NULL;
+    int64_t n = 0;
+    SC_TRY(sc_alloc(&sorted, (size_t)c->n, sizeof *sorted, err));
+    for (int64_t i = 0; i < c->n; i++)
+        if (isfinite(c->number[i]))
+            sorted[n++] = c->number[i];
+    qsort(sorted, (size_t)n, sizeof *sorted, by_value);
+    const double low = n ? (double)sorted[(n - 1) / 100] : 0;
+    const double high = n ? (double)sorted[n - 1 - (n - 1) / 100] : 0;
+    free(sorted);
+    for (int64_t i = 0; i < c->n; i++)
+        f->shade[i] = isfinite(c->number[i])
+                          ? (float)(high > low ? ((double)c->number[i] - low) / (high - low) : 0.5)
+                          : NAN;
+    const plot_axis axis = {low, high > low ? high : low + 1, ""};
+    const double step = plot_axis_step(&axis, 100);
+    plot_number(low, step, f->legend.low, sizeof f->legend.low);
+    plot_number(high, step, f->legend.high, sizeof f->legend.high);
+    return SC_OK;
+}
+
+static sc_status name_levels(figure *f, sc_err *err)
+{
+    const plot_cells *c = f->cells;
+    bool has_missing = false;
+    for (int64_t i = 0; i < c->n && !has_missing; i++)
+        has_missing = c->code[i] < 0;
+    const int64_t n = c->levels.n < NAMES_MAX ? c->levels.n : NAMES_MAX;
+    SC_TRY(sc_alloc(&f->names, (size_t)n + 1, sizeof *f->names, err));
+    SC_TRY(sc_alloc(&f->colours, (size_t)n + 1, sizeof *f->colours, err));
+    for (int64_t k = 0; k < n; k++) {
+        f->names[k] = sc_strs_at(&c->levels, k);
+        f->colours[k] = plot_category_colour(k);
+    }
+    f->names[n] = c->levels.n > n ? "further ones" : "missing";
+    f->colours[n] = plot_missing;
+    f->legend.n = n + (has_missing || c->levels.n > n);
+    f->legend.names = f->names;
+    f->legend.colours = f->colours;
+    return SC_OK;
+}
+
+static sc_status make_legend(figure *f, sc_err *err)
+{
+    f->legend.title = f->opts->color;
+    if (f->cells->tint == PLOT_TINT_CATEGORY)
+        return name_levels(f, err);
+    SC_TRY(sc_alloc(&f->shade, (size_t)f->cells->n, sizeof *f->shade, err));
+    if (f->cells->tint == PLOT_TINT_NUMBER)
+        return shade_numbers(f, err);
+    f->legend.title = "cells";
+    (void)snprintf(f->legend.low, sizeof f->legend.low, "sparse");
+    (void)snprintf(f->legend.high, sizeof f->legend.high, "dense");
+    return SC_OK;
+}
+
+/* Sizes need a surface to measure text on: one that draws nowhere. */
+static void lay_out(figure *f)
+{
+    cairo_surface_t *nowhere = cairo_recording_surface_create(CAIRO_CONTENT_COLOR, NULL);
+    cairo_t *cr = cairo_create(nowhere);
+    const int n = f->n_panels;
+    f->side = n == 1 ? 290 : 140;
+    f->n_columns = n <= 3 ? n : n == 4 ? 2 : 3;
+    f->n_rows = (n + f->n_columns - 1) / f->n_columns;
+    f->top = f->opts->title ? 34 : 12;
+    const double pitch_x = LEFT + f->side + GAP, pitch_y = f->side + BOTTOM + GAP;
+    const double body = f->n_rows * pitch_y - GAP - BOTTOM;
+    const int used = n - (f->n_rows - 1) * f->n_columns;
+    plot_legend_fit(cr, &f->legend, f->side);
+    f->is_inside = used < f->n_columns &&
+                   f->legend.width <= (f->n_columns - used) * pitch_x - LEFT - GAP &&
+                   f->legend.height <= f->side + 1;
+    f->width = f->n_columns * pitch_x + 4;
+    f->height = f->top + body + BOTTOM + 4;
+    if (f->is_inside) {
+        f->legend_x = used * pitch_x + LEFT;
+        f->legend_y = f->top + (f->n_rows - 1) * pitch_y;
+    } else {
+        plot_legend_fit(cr, &f->legend, body);
+        f->legend_x = f->n_columns * pitch_x - GAP + LEGEND_GAP;
+        f->legend_y = f->top;
+        f->width = f->legend_x + f->legend.width + 10;
+    }
+    cairo_destroy(cr);
+    cairo_surface_destroy(nowhere);
+}
+
+static sc_status draw_panel(figure *f, plot_page *page, int k, sc_err *err)
+{
+    const plot_cells *c = f->cells;
+    /* an odd last dimension is shown against the one before it */
+    const int dx = 2 * k + 1 < c->n_dims ? 2 * k : c->n_dims - 2, dy = dx + 1;
+    const plot_rect r = {LEFT + (k % f->n_columns) * (LEFT + f->side + GAP),
+                         f->top + (k / f->n_columns) * (f->side + BOTTOM + GAP), f->side, f->side};
+    const plot_axis x = plot_axis_of(c->dims[dx], c->n, 0.04, c->names[dx]);
+    const plot_axis y = plot_axis_of(c->dims[dy], c->n, 0.04, c->names[dy]);
+    plot_points p = {.n = c->n, .x = c->dims[dx], .y = c->dims[dy], .order = f->order};
+    if (c->tint == PLOT_TINT_CATEGORY)
+        p.code = c->code;
+    else
+        p.shade = f->shade;
+    if (c->tint == PLOT_TINT_NONE)
+        SC_TRY(plot_density(&x, &y, &p, f->shade, err));
+    SC_TRY(plot_draw_points(page, &r, &x, &y, &p, err));
+    plot_axes(page->cr, &r, &x, &y, false);
+    return SC_OK;
+}
+
+static sc_status draw(figure *f, sc_err *err)
+{
+    plot_page page;
+    sc_status st = plot_page_open(&page, f->opts, f->width, f->height, err);
+    for (int k = 0; k < f->n_panels && st == SC_OK; k++)
+        st = draw_panel(f, &page, k, err);
+    if (st == SC_OK) {
+        if (f->opts->title)
+            plot_text(page.cr, LEFT, 18, PLOT_LEFT, 11, true, plot_ink, f->opts->title);
+        plot_legend_draw(page.cr, &f->legend, f->legend_x, f->legend_y);
+        st = plot_page_commit(&page, err);
+    }
+    plot_page_close(&page);
+    return st;
+}
+
+static sc_status scatter(const plot_opts *o, sc_reader *in, const char *rep, int max_dims,
+                         sc_err *err)
+{
+    plot_cells cells = {0};
+    figure f = {.opts = o, .cells = &cells};
+    sc_status st;
+    SC_GOTO(st, plot_cells_read(&cells, in, rep, o->color, max_dims, err), out);
+    f.n_panels = (cells.n_dims + 1) / 2;
+    SC_GOTO(st, shuffle(&f, err), out);
+    SC_GOTO(st, make_legend(&f, err), out);
+    lay_out(&f);
+    st = draw(&f, err);
+out:
+    free(f.order);
+    free(f.shade);
+    free(f.names);
+    free(f.colours);
+    plot_cells_free(&cells);
+    return st;
+}
+
+sc_status plot_latent(const plot_opts *o, sc_reader *in, sc_err *err)
+{
+    return scatter(o, in, o->use_rep, DIMS_MAX, err);
+}
+
+sc_status plot_umap(const plot_opts *o, sc_reader *in, sc_err *err)
+{
+    return scatter(o, in, o->use_rep ? o->use_rep : "X_umap", 2, err);
+}
