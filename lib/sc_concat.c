@@ -71,7 +71,7 @@ static sc_status plan_mats(sc_concat *c, sc_err *err)
 {
     for (int k = 0; k < c->in[0]->n_mats; k++) {
         const sc_mat *first = &c->in[0]->mats[k];
-        const char *why = "it does not outlive a change of cells";
+        const char *why = "it belongs to the cells or genes of one input";
         sc_mat merged, *made = NULL;
         if (!outlives_concat(c, first->path) || !merge_mat(c, first, &merged, &why)) {
             if (strcmp(first->path, "X") == 0)
