@@ -1,5 +1,5 @@
-# make: everything into build/.  make check: all tests.  make install: PREFIX, DESTDIR as usual.
-# check installs with apt-get what is missing (make deps); no other rule needs more than a compiler.
+# make: everything into build/.  make check: all tests.  make demo: the tutorial on simulated cells, into demo/.
+# make install: PREFIX, DESTDIR as usual.  check and demo fetch with apt-get what is missing, as make deps does.
 B ?= build
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
@@ -77,10 +77,12 @@ $B/man/%: man/%
 
 deps:
 	@CC="$(CC)" tests/deps $(DEBS)
-check: deps # pkg-config answers after deps only, so a second make asks it
+check demo: deps # pkg-config answers after deps only, so a second make asks it
 	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) run-$@
 run-check: all $(CTESTS)
 	tests/run $B
+run-demo: all
+	@PATH="$(abspath $B)/bin:$$PATH" tests/workflows/tutorial.sh demo
 asan:
 	$(MAKE) B=build/asan CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
 		LDFLAGS="-fsanitize=address,undefined" NOUNDEF= check
@@ -92,6 +94,6 @@ fmt:
 	clang-format -i $$(git ls-files '*.[ch]')
 clean:
 	rm -rf build demo
-.PHONY: all check run-check asan tsan fmt clean deps install FORCE
+.PHONY: all check run-check demo run-demo asan tsan fmt clean deps install FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
