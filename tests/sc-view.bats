@@ -116,3 +116,32 @@ setup() {
     [ "$(stat -c %s p.scz)" -lt 1600000 ] # the h5ad that anndata writes has 4.1 MB
     sc-view --check p.scz
 }
+
+# need_model: m.scm, which a test of the library leaves.
+need_model() {
+    [ -x "$SLUICE_BUILD/tests/test_damage" ] || skip "the tests of the library are not built"
+    SLUICE_SEEDS=$T "$SLUICE_BUILD/tests/test_damage" >/dev/null 2>&1
+    mv seed.scm m.scm
+}
+
+@test "a model: summary, history, tensors" {
+    need_model
+    run sc-view m.scm
+    [ "$status" -eq 0 ]
+    [[ $output == *"variant: ldvae"* && $output == *"history: 2 rows"* && $output == *"tensors: 2 of 720 values"* ]]
+    [ "$(sc-view -t history m.scm)" = "$(printf 'epoch\telbo_train\n0\t12.5\n1\t')" ]
+    [ "$(sc-view -t history -n 1 m.scm | wc -l)" -eq 2 ]
+    [ "$(sc-view -t tensors m.scm)" = "$(printf 'tensor\tshape\ndecoder.weight\t60x10\npx_r\t120')" ]
+    [ "$(sc-view -t tensors/px_r m.scm | head -1)" = "$(printf 'row\tvalue')" ]
+    [ "$(sc-view -t tensors/px_r m.scm | wc -l)" -eq 121 ]
+    [ "$(sc-view -t tensors/decoder.weight m.scm | awk -F'\t' '{ print NF }' | sort -u)" = 11 ]
+    [ "$(sc-view -t var m.scm | wc -l)" -eq 121 ]
+    fails 3 "tensors/px_r" sc-view -t tensors/px_s m.scm
+    sc-view -t meta m.scm | grep -q n_latent
+    [ "$(sc-view --check m.scm)" = "whole: a model of 2 tensors, 120 genes" ]
+}
+
+@test "cells are wanted and a model comes" {
+    need_model
+    fails 1 "m.scm: is a model, where cells are needed" sc-norm --log1p m.scm
+}

@@ -128,9 +128,12 @@ static bytes make_model(void)
     uint32_t seed = 11;
     sc_tensor t[2] = {{(char[]){"decoder.weight"}, 2, {60, 10}, w},
                       {(char[]){"px_r"}, 1, {120}, w}};
-    sc_model_file m = {.meta = (char[]){"{\"variant\":\"ldvae\",\"options\":{\"n_latent\":10}}"},
-                       .n_tensors = 2,
-                       .tensors = t};
+    sc_model_file m = {
+        .meta = (char[]){"{\"variant\":\"ldvae\",\"options\":{\"n_latent\":10},\"history\":{"
+                         "\"columns\":[\"epoch\",\"elbo_train\"],"
+                         "\"rows\":[[0,12.5],[1,null]]}}"},
+        .n_tensors = 2,
+        .tensors = t};
     const int fd = memory_file();
     for (int k = 0; k < 600; k++)
         w[k] = (float)next(&seed) * 1e-10F;
@@ -142,7 +145,7 @@ static bytes make_model(void)
     return slurp(fd);
 }
 
-/* For tests/fuzz/run, which asks for them. */
+/* For tests/fuzz/run and the tests of tools, which ask for them. */
 static void leave_seed(bytes b, const char *suffix)
 {
     const char *dir = getenv("SLUICE_SEEDS");

@@ -123,8 +123,8 @@ static void put_tensor(const view *v, const sc_tensor *t)
 {
     const int64_t n_rows = t->n_dims ? t->dims[0] : 1;
     const int64_t n_cols = n_rows ? n_values(t) / n_rows : 0;
-    fputs("row", v->to);
-    for (int64_t j = 0; j < n_cols; j++)
+    fputs(t->n_dims == 1 ? "row\tvalue" : "row", v->to);
+    for (int64_t j = 0; t->n_dims != 1 && j < n_cols; j++)
         fprintf(v->to, "\t%" PRId64, j);
     putc('\n', v->to);
     for (int64_t i = 0; i < n_rows && (v->n_rows < 0 || i < v->n_rows); i++) {
