@@ -23,7 +23,7 @@ LIBS_loom = -llzf
 
 pc = $(shell pkg-config --$(1) $(2) 2>/dev/null)
 PKG_CFLAGS := $(call pc,cflags,$(PKGS))
-LIBS := -lm -ldl $(call pc,libs,libzstd jansson libxxhash)
+LIBS := -lm -ldl $(call pc,libs,libzstd jansson libxxhash libarchive)
 CC_ALL = $(CC) $(CPPFLAGS) -D_GNU_SOURCE -Ilib -DSC_VERSION='"$(VERSION)"' -DSC_PREFIX='"$(PREFIX)"' $(CFLAGS) -std=c17 $(WARN) \
 	-pthread -fPIC -fvisibility=hidden -ffp-contract=off -ffile-prefix-map=$(CURDIR)=. -MMD -MP
 LINK = @mkdir -p $(@D); $(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $@
@@ -50,14 +50,14 @@ more = $$(addprefix $B/,$$(addsuffix .o,$$(basename $$(sort $$(wildcard $(1)/$$*
 $B/libsluice.a: $(OBJ)
 	@rm -f $@; ar Drcs $@ $^
 $B/bin/%: $B/tools/%.o $(call more,tools) $B/libsluice.a
-	$(LINK) $^ $(LIBS) $(call pc,libs,$(PKGS_$*))
+	$(LINK) -Wl,--as-needed $^ $(LIBS) $(call pc,libs,$(PKGS_$*))
 $B/plugins/%.so: $B/plugins/%.o
 	$(LINK) -shared $(NOUNDEF) $^ -lm
 $(foreach f,h5ad 10x-h5 loom,$B/formats/$f.so): $(patsubst %.c,$B/%.o,$(sort $(wildcard formats/common/h5*.c)))
 $B/formats/%.so: $B/formats/%.o $(call more,formats) $B/libsluice.a
 	$(LINK) -shared $(NOUNDEF) -Wl,--as-needed $^ $(call pc,libs,$(PKGS_$*)) $(LIBS_$*) $(LIBS)
 $B/tests/%: $B/tests/%.o $B/libsluice.a
-	$(LINK) $^ -lcmocka $(LIBS) $(call pc,libs,$(PKGS_$*))
+	$(LINK) -Wl,--as-needed $^ -lcmocka $(LIBS) $(call pc,libs,$(PKGS_$*))
 define isa_rule
 $B/%.$1.o: %.c $B/flags
 	@mkdir -p $$(@D); $$(CC_ALL) -O3 -ffp-contract=fast $$(ISA_$1) -DSC_ISA=$1 -c -o $$@ $$<

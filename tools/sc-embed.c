@@ -1,0 +1,210 @@
+/* Adds the model's latent representation of each cell to the stream. */
+#include "sc_cli.h"
+#include "sc_infer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct embed_opts {
+    sc_common common;
+    const char *key, *isa, *layer, *batch_key;
+    sc_param_list cat_covariates, cont_covariates;
+    int latent;
+    int64_t n_samples;
+    bool variance, to_obs;
+} embed_opts;
+
+enum { LATENT_MEAN, LATENT_SAMPLE, LATENT_MODE };
+enum { LN_SAMPLES = 5000 }; /* of a logistic-normal mean, as scvi-tools draws */
+
+static const sc_param params[] = {
+    SC_STRING(embed_opts, key, "key", "NAME", "name in obsm; default X_ and the variant"),
+    SC_CHOICE(embed_opts, latent, "latent", LATENT_MEAN, "mean|sample|mode", "mean of q(z|x), a draw, or softmax of the mean (ln)"),
+    SC_INT(embed_opts, n_samples, "n-samples", 1, 1, 1000000, "draws to average with --latent sample"),
+    SC_BOOL(embed_opts, variance, "variance", 0, "add the variance of q(z|x) as NAME_var"),
+    SC_BOOL(embed_opts, to_obs, "to-obs", 0, "add the dimensions to obs as Z_0, Z_1, ..."),
+    SC_STRING(embed_opts, layer, "layer", "NAME", "matrix of counts; default as at fit"),
+    SC_STRING(embed_opts, batch_key, "batch-key", "COLUMN", "obs column of the batches; default as at fit"),
+    SC_LIST(embed_opts, cat_covariates, "cat-covariate", "COLUMN", "categorical covariate; default as at fit"),
+    SC_LIST(embed_opts, cont_covariates, "cont-covariate", "COLUMN", "continuous covariate; default as at fit"),
+    SC_STRING(embed_opts, isa, "isa", "NAME", "instruction set: avx512, avx2, base; default the best there is"),
+    SC_PARAM_END};
+
+static const sc_tool tool = {"sc-embed", "latent representation of cells", "MODEL [IN]", 1, 2,
+                             SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG, params, sizeof(embed_opts),
+                             "sc-embed model.scm counts.scz > embedded.scz"};
+
+typedef struct embedder {
+    const embed_opts *o;
+    const sc_built *g;
+    sc_infer *x;
+    sc_writer *out;
+    int32_t z, mean, var; /* nodes: latent as decoded, mean and variance of q */
+    int64_t n_latent;
+    bool is_ln;
+    char path[256], var_path[272];
+} embedder;
+
+static sc_status find_nodes(embedder *m, const sc_net *net, sc_err *err)
+{
+    const int site = sc_graph_site(net->g, "z"), out = sc_graph_output(net->g, "latent");
+    if (site < 0 || out < 0)
+        return sc_fail(err, SC_EUSAGE, "model '%s' has no latent 'z'", net->handle.plugin->name);
+    const sc_gnode *z = &net->g->nodes[net->g->sites[site].node];
+    m->g = net->g;
+    m->z = net->g->outputs[out].node;
+    m->mean = z->q.a.id;
+    m->var = z->q.b.id;
+    m->is_ln = m->z != net->g->sites[site].node;
+    m->n_latent = z->n_cols;
+    if (m->o->latent == LATENT_MODE && !m->is_ln)
+        return sc_fail(err, SC_EUSAGE, "--latent mode is for models with --latent-distribution ln");
+    return SC_OK;
+}
+
+/* One piece of a block: the mean, or the average of draws. */
+static sc_status embed_rows(embedder *m, int64_t from, int64_t n, float *z, float *var, sc_err *err)
+{
+    const embed_opts *o = m->o;
+    const int64_t d = m->n_latent;
+    const bool draws = o->latent == LATENT_SAMPLE || (m->is_ln && o->latent == LATENT_MEAN);
+    const int64_t n_draws = !draws ? 1 : o->latent == LATENT_SAMPLE ? o->n_samples : LN_SAMPLES;
+    double *sum = NULL;
+    SC_TRY(sc_alloc(&sum, (size_t)(n * d), sizeof *sum, err));
+    sc_status st = SC_OK;
+    for (int64_t k = 0; k < n_draws && st == SC_OK; k++) {
+        st = sc_infer_run(m->x, from, n, draws ? SC_DRAW_SAMPLE : SC_DRAW_MEAN, (uint64_t)o->common.seed, (uint32_t)k + 1, err);
+        const float *v = sc_infer_value(m->x, m->z);
+        for (int64_t i = 0; i < n * d; i++)
+            sum[i] += (double)v[i];
+    }
+    for (int64_t i = 0; i < n * d; i++)
+        z[from * d + i] = (float)(sum[i] / (double)n_draws);
+    if (var && st == SC_OK)
+        memcpy(var + from * d, sc_infer_value(m->x, m->var), (size_t)(n * d) * sizeof *var);
+    free(sum);
+    return st;
+}
+
+static sc_status add_columns(embedder *m, sc_block *b, const float *z, sc_err *err)
+{
+    sc_table *obs = NULL;
+    SC_TRY(sc_block_obs(b, &obs, err));
+    for (int64_t d = 0; d < m->n_latent; d++) {
+        char name[32];
+        sc_col *c = NULL;
+        (void)snprintf(name, sizeof name, "Z_%d", (int)d);
+        SC_TRY(sc_table_add(obs, name, SC_COL_REAL, &c, err));
+        for (int64_t i = 0; i < obs->n_rows; i++)
+            c->v.r[i] = (double)z[i * m->n_latent + d];
+    }
+    sc_block_touch(b, NULL);
+    return SC_OK;
+}
+
+static sc_status embed_block(embedder *m, sc_block *b, sc_err *err)
+{
+    const int64_t n = sc_block_n_rows(b), d = m->n_latent;
+    sc_dense z = {n, d, NULL}, var = {n, d, NULL};
+    sc_status st;
+    SC_GOTO(st, sc_infer_block(m->x, b, err), out);
+    SC_GOTO(st, sc_alloc(&z.values, (size_t)(n * d), sizeof(float), err), out);
+    if (m->o->variance)
+        SC_GOTO(st, sc_alloc(&var.values, (size_t)(n * d), sizeof(float), err), out);
+    for (int64_t at = 0; at < n; at += SC_INFER_ROWS)
+        SC_GOTO(st, embed_rows(m, at, n - at < SC_INFER_ROWS ? n - at : SC_INFER_ROWS, z.values, var.values, err), out);
+    if (m->o->to_obs)
+        SC_GOTO(st, add_columns(m, b, z.values, err), out);
+    SC_GOTO(st, sc_block_set_dense(b, m->path, &z, err), out);
+    if (m->o->variance)
+        st = sc_block_set_dense(b, m->var_path, &var, err);
+out:
+    sc_dense_free(&z);
+    sc_dense_free(&var);
+    return st;
+}
+
+static sc_status add_to_header(embedder *m, sc_header *h, const char *variant, sc_err *err)
+{
+    const embed_opts *o = m->o;
+    (void)snprintf(m->path, sizeof m->path, o->key ? "obsm/%s" : "obsm/X_%s", o->key ? o->key : variant);
+    (void)snprintf(m->var_path, sizeof m->var_path, "%s_var", m->path);
+    SC_TRY(sc_header_add(h, m->path, SC_REAL, false, m->n_latent, NULL, err));
+    if (o->variance)
+        SC_TRY(sc_header_add(h, m->var_path, SC_REAL, false, m->n_latent, NULL, err));
+    for (int64_t d = 0; d < m->n_latent && o->to_obs; d++) {
+        char name[32];
+        sc_col *c = NULL;
+        (void)snprintf(name, sizeof name, "Z_%d", (int)d);
+        SC_TRY(sc_table_add(&h->obs, name, SC_COL_REAL, &c, err));
+    }
+    return o->common.no_pg ? SC_OK : sc_header_record(h, tool.name, o->common.argc, o->common.argv, err);
+}
+
+static sc_status stream(embedder *m, sc_reader *in, const sc_net *net, sc_output *to, sc_pool *pool, const sc_kernels *k,
+                        sc_err *err)
+{
+    const embed_opts *o = m->o;
+    const sc_keys keys = {o->layer, o->batch_key, NULL, NULL, NULL, o->cat_covariates.n, o->cont_covariates.n,
+                          o->cat_covariates.items, o->cont_covariates.items};
+    const int32_t nodes[] = {m->z, m->mean, m->var};
+    char note[SC_ERR_MAX] = "";
+    sc_header h = {0};
+    sc_block *b = NULL;
+    sc_status st;
+    SC_GOTO(st, sc_infer_open(&m->x, net, sc_reader_header(in), &keys, nodes, 3, pool, k, note, sizeof note, err), out);
+    if (note[0])
+        sc_cli_note(&tool, o, "%s", note);
+    SC_GOTO(st, sc_header_copy(&h, sc_reader_header(in), err), out);
+    SC_GOTO(st, add_to_header(m, &h, net->handle.plugin->name, err), out);
+    SC_GOTO(st, sc_writer_open(&m->out, to->fd, to->name, &h, err), out);
+    while ((st = sc_reader_next(in, &b, err)) == SC_OK) {
+        SC_GOTO(st, embed_block(m, b, err), out);
+        SC_GOTO(st, sc_writer_put(m->out, b, err), out);
+    }
+    if (st == SC_END)
+        st = sc_writer_finish(m->out, err);
+out:
+    sc_header_free(&h);
+    return st;
+}
+
+static sc_status run(const embed_opts *o, sc_err *err)
+{
+    sc_net net = {0};
+    sc_reader *in = NULL;
+    sc_output to = {.fd = -1};
+    sc_pool *pool = NULL;
+    const sc_kernels *k = NULL;
+    embedder m = {.o = o};
+    sc_status st;
+    SC_GOTO(st, sc_kernels_pick(o->isa, &k, err), out);
+    SC_GOTO(st, sc_net_read(&net, o->common.operands[0], err), out);
+    SC_GOTO(st, find_nodes(&m, &net, err), out);
+    SC_GOTO(st, sc_output_open(&to, o->common.output, true, err), out);
+    SC_GOTO(st, sc_reader_open_path(&in, o->common.n_operands > 1 ? o->common.operands[1] : NULL, err), out);
+    SC_GOTO(st, sc_pool_new(&pool, (int)o->common.n_threads, err), out);
+    SC_GOTO(st, stream(&m, in, &net, &to, pool, k, err), out);
+    st = sc_output_commit(&to, err);
+out:
+    sc_writer_close(m.out);
+    sc_infer_close(m.x);
+    sc_output_abandon(&to);
+    sc_reader_close(in);
+    sc_pool_free(pool);
+    sc_net_free(&net);
+    return st;
+}
+
+int main(int argc, char **argv)
+{
+    embed_opts o;
+    sc_err err = {0};
+    sc_status st = sc_cli_parse(&tool, &o, argc, argv, &err);
+    if (st == SC_OK)
+        st = run(&o, &err);
+    const int code = sc_cli_exit(&tool, st, &err);
+    sc_cli_free(&o);
+    return code;
+}
