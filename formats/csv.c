@@ -53,7 +53,7 @@ static char sniff(const sc_source *src)
 static bool is_text(const sc_source *src)
 {
     for (size_t k = 0; k < src->text_len && k < 4096; k++)
-        if (src->text[k] < ' ' && !strchr("\t\n\r", src->text[k]))
+        if (src->text[k] < ' ' && !memchr("\t\n\r", src->text[k], 3))
             return false;
     return src->text_len > 0;
 }

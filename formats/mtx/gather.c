@@ -159,11 +159,15 @@ static sc_status gather_folder(gather *g, sc_err *err)
         return sc_fail(err, SC_EFORMAT, "%s: there is no matrix.mtx in this folder%s%s",
                        g->src->name, g->o->prefix ? " with the prefix " : "",
                        g->o->prefix ? g->o->prefix : "");
-    const char *stem = sc_strs_at(&g->stems, 0);
-    for (int64_t k = 1; k < g->stems.n; k++)
-        if (strcmp(sc_strs_at(&g->stems, k), stem) != 0)
-            return fail_several(g, stem, sc_strs_at(&g->stems, k), err);
-    return read_stem(g, stem, err);
+    const char *first = sc_strs_at(&g->stems, 0), *last = first;
+    for (int64_t k = 1; k < g->stems.n; k++) {
+        const char *stem = sc_strs_at(&g->stems, k);
+        first = strcmp(stem, first) < 0 ? stem : first;
+        last = strcmp(stem, last) > 0 ? stem : last;
+    }
+    if (strcmp(first, last) != 0)
+        return fail_several(g, first, last, err);
+    return read_stem(g, first, err);
 }
 
 /* x/matrix.mtx stands for itself and the tables beside it. */

@@ -1,0 +1,222 @@
+load helper
+
+# folder NAME: a 10x folder of 3 genes and 2 cells, plain files
+folder() {
+    mkdir -p "$T/$1"
+    printf 'ENSG1\tCD3E\tGene Expression\nENSG2\tMS4A1\tGene Expression\nENSG3\tNKG7\tGene Expression\n' \
+        >"$T/$1/features.tsv"
+    printf 'AAA-1\nCCC-1\n' >"$T/$1/barcodes.tsv"
+    matrix "$1" '1 1 5' '3 1 2' '2 2 7'
+}
+
+# matrix NAME ENTRY...: its matrix.mtx
+matrix() {
+    local to=$T/$1/matrix.mtx
+    shift
+    { printf '%%%%MatrixMarket matrix coordinate integer general\n%%made by a test\n'
+      printf '3 2 %d\n' "${N:-$#}"
+      printf '%s\n' "$@"; } >"$to"
+}
+
+# x IN...: what X is, as text on one line a cell
+x() { sc-read -q "$@" | sc-view -t X; }
+
+T3=$'cell\tCD3E\tMS4A1\tNKG7\nAAA-1\t5\t0\t2\nCCC-1\t0\t7\t0'
+
+@test "a 10x folder is read" {
+    folder a
+    [ "$(x "$T/a")" = "$T3" ]
+    [ "$(x "$T/a/matrix.mtx")" = "$T3" ]
+    run sc-read -o "$T/a.scz" "$T/a"
+    [[ $output == *"mtx, 2 cells x 3 genes, X is counts"* ]]
+}
+
+@test "gzip, zstd and plain members, in folders and archives, by path and through a pipe" {
+    folder a
+    gzip "$T/a/matrix.mtx"
+    [ "$(x "$T/a")" = "$T3" ]
+    tar -C "$T" -cf "$T/a.tar" a
+    [ "$(x "$T/a.tar")" = "$T3" ]
+    gzip -k "$T/a.tar"
+    [ "$(x "$T/a.tar.gz")" = "$T3" ]
+    [ "$(cat "$T/a.tar.gz" | x)" = "$T3" ]
+    [ "$(x - <"$T/a.tar.gz")" = "$T3" ]
+    need_command zstd
+    zstd -q --rm "$T/a/barcodes.tsv"
+    [ "$(x "$T/a")" = "$T3" ]
+}
+
+@test "the order of an archive's members does not matter" {
+    folder a
+    for order in "barcodes.tsv matrix.mtx features.tsv" "matrix.mtx features.tsv barcodes.tsv"; do
+        (cd "$T" && tar -cf o.tar $(printf 'a/%s ' $order))
+        [ "$(cat "$T/o.tar" | x)" = "$T3" ]
+    done
+}
+
+@test "a version 2 folder, below its genome, and with a prefix" {
+    folder a
+    mkdir -p "$T/v2/hg19"
+    cut -f 1,2 "$T/a/features.tsv" >"$T/v2/hg19/genes.tsv"
+    cp "$T/a/matrix.mtx" "$T/a/barcodes.tsv" "$T/v2/hg19"
+    [ "$(x "$T/v2")" = "$T3" ]
+    mkdir "$T/p"
+    for f in features.tsv barcodes.tsv matrix.mtx; do
+        cp "$T/a/$f" "$T/p/GSM1_$f"
+        cp "$T/a/$f" "$T/p/GSM2_$f"
+    done
+    fails 2 "('$T/p/GSM1_', '$T/p/GSM2_'); say which with --prefix" sc-read "$T/p"
+    [ "$(x --prefix GSM2_ "$T/p")" = "$T3" ]
+}
+
+@test "entries in any order are sorted, repeated ones summed" {
+    folder a
+    matrix a '2 2 3' '3 1 2' '1 1 5' '2 2 4'
+    [ "$(x "$T/a")" = "$T3" ]
+    run sc-read -o "$T/a.scz" "$T/a"
+    [[ $output == *"added up 1 entries"* ]]
+}
+
+@test "lines that end in CR LF are as good as others" {
+    folder a
+    sed -i 's/$/\r/' "$T"/a/*
+    [ "$(x "$T/a")" = "$T3" ]
+}
+
+@test "antibodies go to obsm" {
+    folder a
+    sed -i '2s/Gene Expression/Antibody Capture/;3s/Gene Expression/Custom/' "$T/a/features.tsv"
+    sc-read -o "$T/a.scz" "$T/a" 2>"$T/said"
+    [ "$(sc-view -t X "$T/a.scz")" = $'cell\tCD3E\nAAA-1\t5\nCCC-1\t0' ]
+    [ "$(sc-view -t obsm/protein_expression "$T/a.scz")" = $'cell\tMS4A1\nAAA-1\t0\nCCC-1\t7' ]
+    grep -q 'left out 1 features' "$T/said"
+    [ "$(x --all-features "$T/a")" = "$T3" ]
+}
+
+@test "gene names that repeat: made unique, dropped or summed, and said" {
+    folder a
+    sed -i '3s/NKG7/CD3E/' "$T/a/features.tsv"
+    [ "$(x "$T/a" | head -1)" = $'cell\tCD3E\tMS4A1\tCD3E-1' ]
+    [ "$(x --duplicates drop "$T/a")" = $'cell\tCD3E\tMS4A1\nAAA-1\t5\t0\nCCC-1\t0\t7' ]
+    [ "$(x --duplicates sum "$T/a")" = $'cell\tCD3E\tMS4A1\nAAA-1\t7\t0\nCCC-1\t0\t7' ]
+    run sc-read -o "$T/a.scz" "$T/a"
+    [[ $output == *"1 genes with the name of another were made unique"* ]]
+    [ "$(x --var-names ids "$T/a" | head -1)" = $'cell\tENSG1\tENSG2\tENSG3' ]
+}
+
+@test "bad matrices: one sentence with the line, and the status of the design" {
+    folder a
+    matrix a '1 1 5' '4 1 2'
+    fails 1 "matrix.mtx: line 5: row index 4 is not within 1 to 3" sc-read "$T/a"
+    matrix a '1 0 5'
+    fails 1 "line 4: column index 0 is not within 1 to 2" sc-read "$T/a"
+    N=4 matrix a '1 1 5' '3 1 2'
+    fails 1 "4 entries are stated and the file ends after 2" sc-read "$T/a"
+    N=1 matrix a '1 1 5' '3 1 2'
+    fails 1 "line 5: more entries than the 1 stated" sc-read "$T/a"
+    matrix a '1 1 NaN'
+    fails 3 "line 4: the value is NaN" sc-read "$T/a"
+    matrix a '1 1 5' '3 1 -2'
+    fails 3 "line 5: the value -2 is negative" sc-read "$T/a"
+    matrix a '1 1 five'
+    fails 1 "line 4: 'five' is not a number" sc-read "$T/a"
+    matrix a '1 1'
+    fails 1 "line 4: '1 1' is not an entry" sc-read "$T/a"
+    matrix a '1 1 1.5'
+    [ "$(x "$T/a" | sed -n 2p)" = $'AAA-1\t1.5\t0\t0' ]
+    echo '%%MatrixMarket matrix array real general' >"$T/a/matrix.mtx"
+    fails 1 "'matrix coordinate' is wanted" sc-read "$T/a"
+}
+
+@test "tables that do not fit the matrix" {
+    folder a
+    echo GGG-1 >>"$T/a/barcodes.tsv"
+    fails 1 "the matrix has 2 cells, and there are 3 barcodes" sc-read "$T/a"
+    rm "$T/a/barcodes.tsv"
+    fails 1 "there is a matrix but no barcodes.tsv" sc-read "$T/a"
+    rm "$T/a/features.tsv"
+    [ "$(x "$T/a" | head -2)" = $'cell\t0\t1\t2\n0\t5\t0\t2' ]
+}
+
+@test "a missing, an empty and an unknown input" {
+    fails 1 "none.mtx: No such file or directory" sc-read "$T/none.mtx"
+    : >"$T/empty.mtx"
+    fails 1 "empty.mtx: the input is empty" sc-read "$T/empty.mtx"
+    fails 1 "stdin: the input is empty" sc-read </dev/null
+    head -c 1000 /dev/zero >"$T/zero"
+    fails 1 "zero: not of a known format" sc-read "$T/zero"
+    mkdir "$T/nothing"
+    fails 1 "there is no matrix.mtx in this folder" sc-read "$T/nothing"
+}
+
+@test "a cut archive is an error, and the next tool fails too" {
+    folder a
+    tar -C "$T" -czf "$T/a.tar.gz" a
+    head -c 200 "$T/a.tar.gz" >"$T/cut.tar.gz"
+    run sc-read "$T/cut.tar.gz"
+    [ "$status" -eq 1 ]
+    run bash -c "sc-read $T/cut.tar.gz | sc-view --check"
+    [ "$status" -ne 0 ]
+}
+
+@test "options that are unknown, or another format's" {
+    folder a
+    fails 2 "unknown" sc-read --formatt csv "$T/a"
+    fails 2 "--genome is no option of format 'mtx'" sc-read --genome hg19 "$T/a"
+    fails 2 "there is no format 'xls' to read" sc-read --format xls "$T/a"
+}
+
+@test "a format that can't be loaded is an error of its own when it is named" {
+    mkdir "$T/plugins"
+    echo "not a library" >"$T/plugins/odd.so"
+    folder a
+    SLUICE_PLUGIN_PATH=$T/plugins fails 5 "odd.so' can't be loaded" sc-read --format odd "$T/a"
+}
+
+@test "a full disk is an error" {
+    folder a
+    fails 1 "No space left" sc-read -o /dev/full "$T/a"
+}
+
+@test "csv: header, names, comments, quotes, transposed, white space" {
+    printf '# a comment\n"","g,1",g2\nc1,1,0\r\nc2,0,2.5\n' >"$T/t.csv"
+    [ "$(x "$T/t.csv")" = $'cell\tg,1\tg2\nc1\t1\t0\nc2\t0\t2.5' ]
+    [ "$(gzip -c "$T/t.csv" | x)" = $'cell\tg,1\tg2\nc1\t1\t0\nc2\t0\t2.5' ]
+    [ "$(x --transpose "$T/t.csv")" = $'cell\tc1\tc2\ng,1\t1\t0\ng2\t0\t2.5' ]
+    printf 'g1\tg2\nc1\t1\t0\n' >"$T/t.tsv"
+    [ "$(x "$T/t.tsv")" = $'cell\tg1\tg2\nc1\t1\t0' ]
+    printf '  1 2 3\n4  5 6 \n' >"$T/t.txt"
+    [ "$(x "$T/t.txt")" = $'cell\t0\t1\t2\n0\t1\t2\t3\n1\t4\t5\t6' ]
+    printf '1;2\n3;4\n' >"$T/t.txt"
+    [ "$(x --delimiter ';' "$T/t.txt")" = $'cell\t0\t1\n0\t1\t2\n1\t3\t4' ]
+}
+
+@test "bad csv: one sentence with the line" {
+    printf 'cell,a,b\nc1,1,2\nc2,3\n' >"$T/t.csv"
+    fails 1 "line 3: 1 values, and the lines before have 2" sc-read "$T/t.csv"
+    printf 'cell,a,b\nc1,1,x\n' >"$T/t.csv"
+    fails 1 "line 2: 'x' is not a number" sc-read "$T/t.csv"
+    printf 'cell,a,b\nc1,1,\n' >"$T/t.csv"
+    fails 1 "line 2: an empty field is not a number" sc-read "$T/t.csv"
+    printf 'cell,a,b\nc1,1,nan\n' >"$T/t.csv"
+    fails 3 "line 2: the value is NaN" sc-read "$T/t.csv"
+    printf 'cell,a,b\n' >"$T/t.csv"
+    fails 1 "there is no line after the header" sc-read "$T/t.csv"
+}
+
+@test "a stream passes as it is" {
+    folder a
+    sc-read -q -o "$T/a.scz" "$T/a"
+    [ "$(x "$T/a.scz")" = "$T3" ]
+    [ "$(cat "$T/a.scz" | x)" = "$T3" ]
+}
+
+@test "the PBMC archives of the tutorial" {
+    need_shared data/pbmc1k_v2.tar.gz
+    sc-read -o "$T/v2.scz" "$SHARED/data/pbmc1k_v2.tar.gz" 2>"$T/said"
+    grep -q 'mtx, 954 cells x 12518 genes, X is counts' "$T/said"
+    run sc-view --check "$T/v2.scz"
+    [ "$status" -eq 0 ]
+    [ "$(cat "$SHARED/data/pbmc1k_v2.tar.gz" | sc-read -q --no-PG - | cksum)" = \
+        "$(sc-read -q --no-PG "$SHARED/data/pbmc1k_v2.tar.gz" | cksum)" ]
+}

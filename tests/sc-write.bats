@@ -1,0 +1,65 @@
+load helper
+
+setup() {
+    printf 'cell,g1,g2,g3\nc1,1,0,3\nc2,0,2.5,0\n' >"$T/in.csv"
+    sc-read -q -o "$T/in.scz" "$T/in.csv"
+    X=$(sc-view -t X "$T/in.scz")
+}
+
+@test "what is written reads back: folder, archive, csv, tsv, gzip" {
+    for out in a/ a.tar.gz a.tgz a.csv a.tsv a.csv.gz a.h5ad; do
+        sc-write -o "$T/$out" "$T/in.scz"
+        [ "$(sc-read -q "$T/$out" | sc-view -t X)" = "$X" ]
+    done
+    [ -z "$(ls -A "$T" | grep sluice)" ]
+}
+
+@test "the same input gives the same bytes" {
+    sc-write -o "$T/a.tar.gz" "$T/in.scz"
+    sleep 1.1
+    sc-write -o "$T/b.tar.gz" "$T/in.scz"
+    cmp "$T/a.tar.gz" "$T/b.tar.gz"
+}
+
+@test "through pipes" {
+    [ "$(sc-write --format csv <"$T/in.scz" | sc-read -q | sc-view -t X)" = "$X" ]
+    [ "$(sc-write --format mtx <"$T/in.scz" | sc-read -q | sc-view -t X)" = "$X" ]
+}
+
+@test "npy: header and float32 values" {
+    sc-write -o "$T/a.npy" "$T/in.scz"
+    [ "$(stat -c %s "$T/a.npy")" -eq $((128 + 24)) ]
+    head -c 128 "$T/a.npy" | grep -aq "'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)"
+    [ "$(tail -c 24 "$T/a.npy" | od -An -tf4 -w24 | tr -s ' ')" = " 1 0 3 0 2.5 0" ]
+}
+
+@test "antibodies come back as they went" {
+    mkdir "$T/t"
+    printf 'i1\tA\tGene Expression\ni2\tB\tAntibody Capture\n' >"$T/t/features.tsv"
+    printf 'c1\nc2\n' >"$T/t/barcodes.tsv"
+    printf '%%%%MatrixMarket matrix coordinate integer general\n2 2 2\n1 1 5\n2 2 7\n' >"$T/t/matrix.mtx"
+    sc-read -q "$T/t" | sc-write -o "$T/u/"
+    sc-read -q -o "$T/u.scz" "$T/u"
+    [ "$(sc-view -t obsm/protein_expression "$T/u.scz")" = $'cell\tB\nc1\t0\nc2\t7' ]
+    sc-write --matrix obsm/protein_expression -o "$T/p.csv" "$T/u.scz"
+    [ "$(cat "$T/p.csv")" = $'cell,B\nc1,0\nc2,7' ]
+}
+
+@test "what can't be done is said" {
+    fails 2 "the name '$T/a.foo' says no format" sc-write -o "$T/a.foo" "$T/in.scz"
+    fails 2 "use --format or -o" sc-write "$T/in.scz"
+    fails 2 "--compression is no option of format 'csv'" sc-write --compression gzip -o "$T/a.csv" "$T/in.scz"
+    fails 3 "there is no matrix 'layers/x'" sc-write --matrix layers/x -o "$T/a.csv" "$T/in.scz"
+    fails 1 "No space left" sc-write --format csv -o /dev/full "$T/in.scz"
+    fails 1 "none.scz" sc-write -o "$T/a.csv" "$T/none.scz"
+    mkdir "$T/full" && touch "$T/full/file"
+    fails 1 "not empty" sc-write -o "$T/full/" "$T/in.scz"
+}
+
+@test "a cut stream leaves nothing behind" {
+    head -c 300 "$T/in.scz" >"$T/cut.scz"
+    run sc-write -o "$T/a.h5ad" "$T/cut.scz"
+    [ "$status" -eq 1 ]
+    [ ! -e "$T/a.h5ad" ]
+    [ -z "$(ls -A "$T" | grep sluice)" ]
+}
