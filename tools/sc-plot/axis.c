@@ -9,7 +9,7 @@
 
 plot_axis plot_axis_of(const float *v, int64_t n, double part, const char *label)
 {
-    plot_axis a = {INFINITY, -INFINITY, label};
+    plot_axis a = {INFINITY, -INFINITY, label, false};
     for (int64_t i = 0; i < n; i++) {
         if (!isfinite(v[i]))
             continue;
@@ -30,7 +30,8 @@ double plot_axis_step(const plot_axis *a, int n)
 {
     const double raw = (a->high - a->low) / n, power = pow(10, floor(log10(raw)));
     const double part = raw / power;
-    return (part < 1.5 ? 1 : part < 3.5 ? 2 : part < 7.5 ? 5 : 10) * power;
+    const double step = (part < 1.5 ? 1 : part < 3.5 ? 2 : part < 7.5 ? 5 : 10) * power;
+    return a->is_whole ? fmax(step, 1) : step;
 }
 
 double plot_axis_at(const plot_axis *a, double v, double from, double to)

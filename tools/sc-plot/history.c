@@ -56,7 +56,7 @@ static sc_status read_curve(const json_t *history, const char *column, curve *c,
  * follows can be told apart. */
 static plot_axis value_axis(const measure *m, double last_epoch)
 {
-    plot_axis a = {INFINITY, -INFINITY, m->label};
+    plot_axis a = {INFINITY, -INFINITY, m->label, false};
     for (int k = 0; k < 2; k++)
         for (int64_t i = 0; i < m->curves[k].n; i++) {
             const double v = (double)m->curves[k].value[i];
@@ -76,7 +76,7 @@ static void draw_curve(cairo_t *cr, const plot_rect *r, const plot_axis *x, cons
                        const curve *c)
 {
     cairo_save(cr);
-    cairo_rectangle(cr, r->x, r->y - 4, r->w + 4, r->h + 8);
+    cairo_rectangle(cr, r->x - 4, r->y, r->w + 8, r->h + 4);
     cairo_clip(cr);
     cairo_set_source_rgb(cr, c->colour.r, c->colour.g, c->colour.b);
     cairo_set_line_width(cr, 1.4);
@@ -143,8 +143,8 @@ static void draw_title(cairo_t *cr, double x, const plot_opts *o, const json_t *
         if (c->value[i] < c->value[best])
             best = i;
     plot_number((double)c->value[best], 0.1, value, sizeof value);
-    (void)snprintf(text, sizeof text, "lowest %s loss %s nats at epoch %.0f", c->name, value,
-                   (double)c->epoch[best]);
+    (void)snprintf(text, sizeof text, "lowest %s loss: %s nats per cell, epoch %.0f", c->name,
+                   value, (double)c->epoch[best]);
     plot_text(cr, x, 31, PLOT_LEFT, 8, false, plot_faint, text);
 }
 
@@ -155,11 +155,12 @@ static sc_status draw(const plot_opts *o, const json_t *meta, const measure *ms,
     plot_page page;
     sc_status st = plot_page_open(&page, o, n * pitch + 10, top + h + 40, err);
     if (st == SC_OK) {
-        plot_axis x = {0, fmax(last_epoch_of(ms, n), 1), "epoch"};
+        const double last = last_epoch_of(ms, n);
+        const plot_axis x = {0, fmax(last, 1), "epoch", true};
         draw_title(page.cr, left, o, meta, &ms[0]);
         for (int k = 0; k < n; k++) {
             const plot_rect r = {left + k * pitch, top, w, h};
-            const plot_axis y = value_axis(&ms[k], x.high);
+            const plot_axis y = value_axis(&ms[k], last);
             plot_axes(page.cr, &r, &x, &y, true);
             draw_key(page.cr, &r, &ms[k]);
             draw_curve(page.cr, &r, &x, &y, &ms[k].curves[0]);

@@ -59,6 +59,7 @@ plot_colour plot_ramp_colour(double u);      /* 0 .. 1, evenly brighter */
 typedef struct plot_axis {
     double low, high; /* of the data that are shown */
     const char *label;
+    bool is_whole; /* ticks at whole numbers only */
 } plot_axis;
 
 /* Range of n finite values with a margin of `part` at both ends; never empty. */

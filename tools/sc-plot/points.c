@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VECTOR_MAX = 1000 }; /* more points than this in a panel become an image */
+enum { VECTOR_MAX = 400 }; /* more points than this in a panel become an image */
 
 typedef struct look {
     double radius, alpha;

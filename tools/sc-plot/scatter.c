@@ -66,7 +66,7 @@ static sc_status shade_numbers(figure *f, sc_err *err)
         f->shade[i] = isfinite(c->number[i])
                           ? (float)(high > low ? ((double)c->number[i] - low) / (high - low) : 0.5)
                           : NAN;
-    const plot_axis axis = {low, high > low ? high : low + 1, ""};
+    const plot_axis axis = {low, high > low ? high : low + 1, "", false};
     const double step = plot_axis_step(&axis, 100);
     plot_number(low, step, f->legend.low, sizeof f->legend.low);
     plot_number(high, step, f->legend.high, sizeof f->legend.high);
