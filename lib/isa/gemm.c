@@ -33,6 +33,7 @@ static inline __attribute__((always_inline)) void tile(int mr, int nv, int kc, c
             acc[i][v] = add ? v_load(c + i * ldc + v * W) : v_set(0);
     /* three rows off each pointer, so that all addresses fit the registers there are */
     const float *a3 = a + 3 * rs, *a6 = a + 6 * rs;
+#pragma GCC unroll 4
     for (int k = 0; k < kc; k++) {
         vf x[NV];
 #pragma GCC unroll 3
@@ -70,9 +71,11 @@ static inline __attribute__((always_inline)) void tile(int mr, int nv, int kc, c
     {                                                                                              \
         switch (mr) {                                                                              \
             TILE_CASE(1, nv, rs, cs)                                                               \
-            TILE_CASE(2, nv, rs, cs) TILE_CASE(3, nv, rs, cs) TILE_CASE(4, nv, rs, cs)             \
-                TILE_CASE(5, nv, rs, cs) TILE_CASE(6, nv, rs, cs) TILE_CASE(7, nv, rs, cs)         \
-                    TILE_CASE(8, nv, rs, cs)                                                       \
+            TILE_CASE(2, nv, rs, cs)                                                               \
+            TILE_CASE(3, nv, rs, cs)                                                               \
+            TILE_CASE(4, nv, rs, cs)                                                               \
+            TILE_CASE(5, nv, rs, cs) TILE_CASE(6, nv, rs, cs) TILE_CASE(7, nv, rs, cs)             \
+                TILE_CASE(8, nv, rs, cs)                                                           \
         }                                                                                          \
     }
 TILES(rows1, 1, stride, 1)
@@ -124,13 +127,62 @@ static void pack(float *to, int nc, int kc, const float *b, int64_t ldb)
     }
 }
 
+typedef float quad __attribute__((vector_size(16)));
+
+/* 4 columns of W rows, ldb apart, as vectors: lane j of to[t] is row j, column t. The rows come in
+ * quads of 4 columns, quad i + 4 q to part q of vector i; what is left are 4 x 4 transpositions
+ * within the parts. */
+static inline void transpose_quads(const float *b, int64_t ldb, vf to[4])
+{
+    vf x[4];
+    for (int i = 0; i < 4; i++) {
+        quad part[W / 4];
+        for (int q = 0; q < W / 4; q++)
+            memcpy(&part[q], b + (i + 4 * q) * ldb, sizeof part[q]);
+#if SC_ISA_WIDTH == 16
+        const __m256 low = _mm256_insertf128_ps(_mm256_castps128_ps256(part[0]), part[1], 1);
+        const __m256 high = _mm256_insertf128_ps(_mm256_castps128_ps256(part[2]), part[3], 1);
+        x[i] = (vf)_mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
+#elif SC_ISA_WIDTH == 8
+        x[i] = (vf)_mm256_insertf128_ps(_mm256_castps128_ps256(part[0]), part[1], 1);
+#else
+        x[i] = part[0];
+#endif
+    }
+#if SC_ISA_WIDTH == 16
+#define MIX(a, b, p, q, r, s)                                                                      \
+    __builtin_shufflevector(a, b, p, q, r, s, p + 4, q + 4, r + 4, s + 4, p + 8, q + 8, r + 8,     \
+                            s + 8, p + 12, q + 12, r + 12, s + 12)
+#elif SC_ISA_WIDTH == 8
+#define MIX(a, b, p, q, r, s) __builtin_shufflevector(a, b, p, q, r, s, p + 4, q + 4, r + 4, s + 4)
+#else
+#define MIX(a, b, p, q, r, s) __builtin_shufflevector(a, b, p, q, r, s)
+#endif
+    const vf a = MIX(x[0], x[1], 0, W, 1, W + 1), c = MIX(x[2], x[3], 0, W, 1, W + 1);
+    const vf d = MIX(x[0], x[1], 2, W + 2, 3, W + 3), e = MIX(x[2], x[3], 2, W + 2, 3, W + 3);
+    to[0] = MIX(a, c, 0, 1, W, W + 1);
+    to[1] = MIX(a, c, 2, 3, W + 2, W + 3);
+    to[2] = MIX(d, e, 0, 1, W, W + 1);
+    to[3] = MIX(d, e, 2, 3, W + 2, W + 3);
+}
+
 /* the same from B^T: nc rows, ldb apart, of kc columns */
 static void pack_transposed(float *to, int nc, int kc, const float *b, int64_t ldb)
 {
     const int nv = (nc + W - 1) / W;
-    for (int j = 0; j < nv * W; j++)
-        for (int k = 0; k < kc; k++)
-            to[k * nv * W + j] = j < nc ? b[j * ldb + k] : 0;
+    for (int v = 0; v < nv; v++) {
+        const int rows = nc - v * W < W ? nc - v * W : W;
+        int k = 0;
+        for (; k + 4 <= kc && rows == W; k += 4) {
+            vf x[4];
+            transpose_quads(b + v * W * ldb + k, ldb, x);
+            for (int t = 0; t < 4; t++)
+                v_store(to + ((k + t) * nv + v) * W, x[t]);
+        }
+        for (; k < kc; k++)
+            for (int j = 0; j < W; j++)
+                to[(k * nv + v) * W + j] = j < rows ? b[(v * W + j) * ldb + k] : 0;
+    }
 }
 
 static void zero_or_keep(int m, int n, float *c, int64_t ldc, bool add)

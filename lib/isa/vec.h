@@ -50,7 +50,13 @@ static inline void v_store_part(float *p, int64_t n, vf v)
 
 static inline vf v_set(float x)
 {
-    return (vf){0} + x;
+#if SC_ISA_WIDTH == 16
+    return (vf)_mm512_set1_ps(x);
+#elif SC_ISA_WIDTH == 8
+    return (vf)_mm256_set1_ps(x);
+#else
+    return (vf){x, x, x, x};
+#endif
 }
 
 static inline vi v_bits(vf v)
