@@ -33,10 +33,10 @@ ISAS = avx512 avx2 base
 ISA_avx512 = -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mprefer-vector-width=512 -DSC_ISA_WIDTH=16
 ISA_avx2 = -mavx2 -mfma -DSC_ISA_WIDTH=8
 ISA_base = -DSC_ISA_WIDTH=4
-SRC = $(sort $(wildcard lib/*.c lib/ops/*.c))
+SRC = $(sort $(wildcard lib/*.c lib/exec/*.c))
 ISASRC = $(sort $(wildcard lib/isa/*.c))
 OPSRC = $(sort $(wildcard lib/ops/*.c))
-OBJ = $(SRC:%.c=$B/%.o) $(OPSRC:%.c=$B/%.f64.o) $(foreach i,$(ISAS),$(ISASRC:%.c=$B/%.$i.o))
+OBJ = $(SRC:%.c=$B/%.o) $(patsubst %.c,$B/%.f64.o,$(wildcard lib/exec/*.c) $(OPSRC)) $(foreach i,$(ISAS),$(patsubst %.c,$B/%.$i.o,$(ISASRC) $(OPSRC)))
 TOOLS = $(patsubst tools/%.c,$B/bin/%,$(sort $(wildcard tools/sc-*.c)))
 PLUGINS = $(patsubst plugins/%.c,$B/plugins/%.so,$(sort $(wildcard plugins/*.c)))
 FORMATS = $(patsubst formats/%.c,$B/formats/%.so,$(sort $(wildcard formats/*.c)))
@@ -60,7 +60,7 @@ $B/tests/%: $B/tests/%.o $B/libsluice.a
 	$(LINK) -Wl,--as-needed $^ -lcmocka $(LIBS) $(call pc,libs,$(PKGS_$*))
 define isa_rule
 $B/%.$1.o: %.c $B/flags
-	@mkdir -p $$(@D); $$(CC_ALL) -O3 -ffp-contract=fast $$(ISA_$1) -DSC_ISA=$1 -c -o $$@ $$<
+	@mkdir -p $$(@D); $$(CC_ALL) -O3 $$(if $$(findstring isa,$$<),-ffp-contract=fast) $$(ISA_$1) -DSC_ISA=$1 -c -o $$@ $$<
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$i)))
 $B/%.f64.o: %.c

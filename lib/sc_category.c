@@ -25,11 +25,12 @@ sc_status sc_require_obs(const sc_header *h, const char *key, sc_err *err)
     if (names.n)
         sc_strs_near(&names, key, near, sizeof near);
     sc_strs_free(&names);
-    return sc_fail(err, SC_EDATA, "obs has no column '%s'%s%s%s", key, near[0] ? "; did you mean " : "", near,
-                   near[0] ? "?" : "");
+    return sc_fail(err, SC_EDATA, "obs has no column '%s'%s%s%s", key,
+                   near[0] ? "; did you mean " : "", near, near[0] ? "?" : "");
 }
 
-sc_status sc_coder_open(sc_coder *c, const sc_header *h, const char *key, const sc_strs *fixed, sc_err *err)
+sc_status sc_coder_open(sc_coder *c, const sc_header *h, const char *key, const sc_strs *fixed,
+                        sc_err *err)
 {
     memset(c, 0, sizeof *c);
     SC_TRY(sc_require_obs(h, key, err));
@@ -52,11 +53,13 @@ static int32_t find_level(sc_coder *c, const char *text)
     return -1;
 }
 
-static sc_status code_cell(sc_coder *c, const sc_table *obs, const sc_col *col, int64_t i, int32_t *code, sc_err *err)
+static sc_status code_cell(sc_coder *c, const sc_table *obs, const sc_col *col, int64_t i,
+                           int32_t *code, sc_err *err)
 {
     char buf[64];
     if (sc_col_is_missing(col, i))
-        return sc_fail(err, SC_EDATA, "cell '%s' has no value in obs column '%s'", sc_strs_at(&obs->names, i), c->key);
+        return sc_fail(err, SC_EDATA, "cell '%s' has no value in obs column '%s'",
+                       sc_strs_at(&obs->names, i), c->key);
     const char *text = sc_col_text(col, i, buf, sizeof buf);
     *code = find_level(c, text);
     if (*code >= 0)
@@ -64,11 +67,13 @@ static sc_status code_cell(sc_coder *c, const sc_table *obs, const sc_col *col, 
     if (c->is_fixed) {
         char near[256];
         sc_strs_near(&c->levels, text, near, sizeof near);
-        return sc_fail(err, SC_EDATA, "cell '%s' has '%s' in obs column '%s', which the model does not know%s%s",
+        return sc_fail(err, SC_EDATA,
+                       "cell '%s' has '%s' in obs column '%s', which the model does not know%s%s",
                        sc_strs_at(&obs->names, i), text, c->key, near[0] ? "; near: " : "", near);
     }
     if (c->levels.n >= 65536)
-        return sc_fail(err, SC_EDATA, "obs column '%s' has more than 65536 values: is it a category?", c->key);
+        return sc_fail(err, SC_EDATA,
+                       "obs column '%s' has more than 65536 values: is it a category?", c->key);
     *code = c->last = (int32_t)c->levels.n;
     return sc_strs_push(&c->levels, text, strlen(text), err);
 }
@@ -96,7 +101,10 @@ typedef struct level {
     int32_t old;
 } level;
 
-static int by_text(const void *a, const void *b) { return strcmp(((const level *)a)->text, ((const level *)b)->text); }
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(((const level *)a)->text, ((const level *)b)->text);
+}
 static int by_number(const void *a, const void *b)
 {
     const double x = ((const level *)a)->number, y = ((const level *)b)->number;
@@ -113,8 +121,10 @@ static sc_status sort_levels(sc_coder *c, sc_err *err)
     SC_GOTO(st, sc_alloc(&l, (size_t)n, sizeof *l, err), out);
     SC_GOTO(st, sc_alloc(&to, (size_t)n, sizeof *to, err), out);
     for (int64_t i = 0; i < n; i++)
-        l[i] = (level){sc_strs_at(&c->levels, i), strtod(sc_strs_at(&c->levels, i), NULL), (int32_t)i};
-    qsort(l, (size_t)n, sizeof *l, c->type == SC_COL_INT || c->type == SC_COL_REAL ? by_number : by_text);
+        l[i] =
+            (level){sc_strs_at(&c->levels, i), strtod(sc_strs_at(&c->levels, i), NULL), (int32_t)i};
+    qsort(l, (size_t)n, sizeof *l,
+          c->type == SC_COL_INT || c->type == SC_COL_REAL ? by_number : by_text);
     for (int64_t i = 0; i < n; i++) {
         to[l[i].old] = (int32_t)i;
         SC_GOTO(st, sc_strs_push(&sorted, l[i].text, strlen(l[i].text), err), out);
@@ -141,7 +151,10 @@ sc_status sc_coder_finish(sc_coder *c, sc_category *cat, sc_err *err)
     return sc_strs_copy(&cat->levels, &c->levels, err);
 }
 
-void sc_coder_reset(sc_coder *c) { c->n = 0; }
+void sc_coder_reset(sc_coder *c)
+{
+    c->n = 0;
+}
 
 void sc_coder_close(sc_coder *c)
 {
@@ -164,7 +177,8 @@ sc_status sc_numbers_block(sc_block *b, const char *key, int64_t stride, float *
                          : col->type == SC_COL_INT  ? (double)col->v.i[i]
                                                     : (double)col->v.b[i];
         if (!isfinite(x))
-            return sc_fail(err, SC_EDATA, "cell '%s' has no number in obs column '%s'", sc_strs_at(&obs->names, i), key);
+            return sc_fail(err, SC_EDATA, "cell '%s' has no number in obs column '%s'",
+                           sc_strs_at(&obs->names, i), key);
         out[i * stride] = (float)x;
     }
     return SC_OK;

@@ -7,15 +7,15 @@
 #include "sc_stream.h"
 
 typedef struct sc_category {
-    char *key;     /* obs column; NULL: there is none */
+    char *key;      /* obs column; NULL: there is none */
     sc_strs levels; /* sorted, or in the order of an existing categorical column */
 } sc_category;
 
 void sc_category_free(sc_category *c);
 
 /*
- * Learns the levels of a column while its cells pass by. A categorical column brings its own, unused ones too; of
- * others the values are collected and sorted (numbers by value) at the end.
+ * Learns the levels of a column while its cells pass by. A categorical column brings its own,
+ * unused ones too; of others the values are collected and sorted (numbers by value) at the end.
  */
 typedef struct sc_coder {
     char *key;
@@ -28,16 +28,20 @@ typedef struct sc_coder {
 } sc_coder;
 
 /* SC_EDATA, naming near ones, if obs has no such column. fixed: NULL, or the levels to code by. */
-sc_status sc_coder_open(sc_coder *c, const sc_header *h, const char *key, const sc_strs *fixed, sc_err *err) SC_MUST_CHECK;
-/* Codes the rows of a block; SC_EDATA naming the cell where the value is missing or not among fixed levels. */
+sc_status sc_coder_open(sc_coder *c, const sc_header *h, const char *key, const sc_strs *fixed,
+                        sc_err *err) SC_MUST_CHECK;
+/* Codes the rows of a block; SC_EDATA naming the cell where the value is missing or not among fixed
+ * levels. */
 sc_status sc_coder_block(sc_coder *c, sc_block *b, sc_err *err) SC_MUST_CHECK;
 /* Sorts the levels and renumbers; moves them to cat. */
 sc_status sc_coder_finish(sc_coder *c, sc_category *cat, sc_err *err) SC_MUST_CHECK;
 void sc_coder_reset(sc_coder *c); /* forgets the cells, keeps the levels */
 void sc_coder_close(sc_coder *c);
 
-/* A numeric obs column's values of a block, appended to out[at ..]; SC_EDATA for missing or non-numeric ones. */
-sc_status sc_numbers_block(sc_block *b, const char *key, int64_t stride, float *out, sc_err *err) SC_MUST_CHECK;
+/* A numeric obs column's values of a block, appended to out[at ..]; SC_EDATA for missing or
+ * non-numeric ones. */
+sc_status sc_numbers_block(sc_block *b, const char *key, int64_t stride, float *out,
+                           sc_err *err) SC_MUST_CHECK;
 /* SC_EDATA if h has no such obs column. */
 sc_status sc_require_obs(const sc_header *h, const char *key, sc_err *err) SC_MUST_CHECK;
 

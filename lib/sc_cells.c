@@ -22,7 +22,8 @@ static sc_status room(sc_cells *c, int64_t n_obs, int64_t nnz, sc_err *err)
         c->cap_obs = (c->n_obs + n_obs + 1) * 3 / 2;
         SC_TRY(sc_resize(&c->indptr, (size_t)c->cap_obs, sizeof *c->indptr, err));
         if (c->n_cont_covs)
-            SC_TRY(sc_resize(&c->cont_covs, (size_t)(c->cap_obs * c->n_cont_covs), sizeof(float), err));
+            SC_TRY(sc_resize(&c->cont_covs, (size_t)(c->cap_obs * c->n_cont_covs), sizeof(float),
+                             err));
         if (c->dims.has_size_factor)
             SC_TRY(sc_resize(&c->size_factor, (size_t)c->cap_obs, sizeof(float), err));
     }
@@ -78,8 +79,8 @@ static sc_status add_value(loader *l, sc_block *b, int64_t i, int64_t j, float x
     if (!(x >= 0) || isinf(x)) {
         sc_table *obs = NULL;
         SC_TRY(sc_block_obs(b, &obs, err));
-        return sc_fail(err, SC_EDATA, "cell '%s', gene '%s': %g is not a count", sc_strs_at(&obs->names, i),
-                       sc_strs_at(&c->var.names, j), (double)x);
+        return sc_fail(err, SC_EDATA, "cell '%s', gene '%s': %g is not a count",
+                       sc_strs_at(&obs->names, i), sc_strs_at(&c->var.names, j), (double)x);
     }
     if (x == 0)
         return SC_OK;
@@ -133,7 +134,8 @@ static sc_status add_block(loader *l, sc_block *b, sc_err *err)
     for (int k = 0; k < l->n_coders; k++)
         SC_TRY(sc_coder_block(&l->coders[k], b, err));
     for (int k = 0; k < c->n_cont_covs; k++)
-        SC_TRY(sc_numbers_block(b, l->keys->cont_covs[k], c->n_cont_covs, c->cont_covs + c->n_obs * c->n_cont_covs + k, err));
+        SC_TRY(sc_numbers_block(b, l->keys->cont_covs[k], c->n_cont_covs,
+                                c->cont_covs + c->n_obs * c->n_cont_covs + k, err));
     if (c->dims.has_size_factor)
         SC_TRY(sc_numbers_block(b, l->keys->size_factor, 1, c->size_factor + c->n_obs, err));
     c->n_obs += obs->n_rows;
@@ -149,7 +151,8 @@ static sc_status open_keys(loader *l, sc_err *err)
     key[SC_IN_LABELS - SC_IN_BATCH] = k->labels;
     for (int i = 0; i < k->n_cat_covs; i++) {
         if (SC_IN_CAT_COV_0 - SC_IN_BATCH + i >= SC_IN_MAX)
-            return sc_fail(err, SC_EUSAGE, "more than %d categorical covariates", SC_IN_MAX - SC_IN_CAT_COV_0 + SC_IN_BATCH);
+            return sc_fail(err, SC_EUSAGE, "more than %d categorical covariates",
+                           SC_IN_MAX - SC_IN_CAT_COV_0 + SC_IN_BATCH);
         key[SC_IN_CAT_COV_0 - SC_IN_BATCH + i] = k->cat_covs[i];
     }
     for (int s = 0; s < SC_IN_MAX; s++) {
@@ -196,7 +199,8 @@ sc_status sc_cells_load(sc_cells *c, sc_reader *in, const sc_keys *keys, sc_err 
     l->c = c;
     l->keys = keys;
     l->h = sc_reader_header(in);
-    c->dims = (sc_dims){.n_batch = 1, .n_cat_covs = keys->n_cat_covs, .n_cont_covs = keys->n_cont_covs};
+    c->dims =
+        (sc_dims){.n_batch = 1, .n_cat_covs = keys->n_cat_covs, .n_cont_covs = keys->n_cont_covs};
     int mat = -1;
     sc_block *b = NULL;
     sc_status st;
@@ -214,7 +218,8 @@ sc_status sc_cells_load(sc_cells *c, sc_reader *in, const sc_keys *keys, sc_err 
     while ((st = sc_reader_next(in, &b, err)) == SC_OK)
         SC_GOTO(st, add_block(l, b, err), out);
     if (st == SC_END)
-        st = c->n_obs ? close_keys(l, err) : sc_fail(err, SC_EDATA, "%s has no cells", sc_reader_name(in));
+        st = c->n_obs ? close_keys(l, err)
+                      : sc_fail(err, SC_EDATA, "%s has no cells", sc_reader_name(in));
     c->dims.n_panels = c->dims.n_batch;
 out:
     for (int k = 0; k < l->n_coders; k++)
@@ -343,7 +348,8 @@ static void unpack_tile(void *ctx, int64_t tile, int tid)
     }
 }
 
-sc_status sc_minibuf_rows(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int64_t n, sc_pool *pool, sc_err *err)
+sc_status sc_minibuf_rows(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int64_t n,
+                          sc_pool *pool, sc_err *err)
 {
     g->indptr[0] = 0;
     for (int64_t r = 0; r < n; r++) {
@@ -355,8 +361,14 @@ sc_status sc_minibuf_rows(sc_minibuf *g, const sc_cells *c, const int64_t *rows,
         SC_TRY(sc_alloc(&g->cont_covs, (size_t)(g->n_rows * c->n_cont_covs), sizeof(float), err));
     unpack u = {g, c, rows, n};
     sc_pool_for(pool, (n + 15) / 16, unpack_tile, &u);
-    g->mini = (sc_mini){.n = n, .keys = g->keys, .indptr = g->indptr, .indices = g->indices, .values = g->values,
-                        .lgamma_x1 = g->lgamma_x1, .cont_covs = g->cont_covs, .size_factor = g->size_factor};
+    g->mini = (sc_mini){.n = n,
+                        .keys = g->keys,
+                        .indptr = g->indptr,
+                        .indices = g->indices,
+                        .values = g->values,
+                        .lgamma_x1 = g->lgamma_x1,
+                        .cont_covs = g->cont_covs,
+                        .size_factor = g->size_factor};
     for (int s = 0; s < SC_IN_MAX; s++) {
         if (!c->codes[s])
             continue;

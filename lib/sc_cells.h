@@ -26,15 +26,17 @@ typedef struct sc_cells {
     int n_cont_covs;
     float *cont_covs, *size_factor;
     sc_dims dims;
-    sc_strs records; /* provenance of the stream */
+    sc_strs records;       /* provenance of the stream */
     char note[SC_ERR_MAX]; /* which matrix was taken, if that is worth saying */
 } sc_cells;
 
-/* Reads all of a stream. SC_EDATA: no counts, a negative or non-finite value (cell and gene named), missing keys. */
+/* Reads all of a stream. SC_EDATA: no counts, a negative or non-finite value (cell and gene named),
+ * missing keys. */
 sc_status sc_cells_load(sc_cells *c, sc_reader *in, const sc_keys *keys, sc_err *err) SC_MUST_CHECK;
 void sc_cells_free(sc_cells *c);
 
-/* Mean and population variance of log total counts for each batch; a cell without counts has log total 0. n_batch each. */
+/* Mean and population variance of log total counts for each batch; a cell without counts has log
+ * total 0. n_batch each. */
 void sc_cells_library(const sc_cells *c, float *log_mean, float *log_var, int64_t *n_empty);
 
 /* Room for minibatches of up to n_rows rows. */
@@ -50,7 +52,8 @@ typedef struct sc_minibuf {
 
 sc_status sc_minibuf_new(sc_minibuf **out, int64_t n_rows, sc_err *err) SC_MUST_CHECK;
 /* Unpacks the rows into g->mini, on the pool's threads. */
-sc_status sc_minibuf_rows(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int64_t n, sc_pool *pool, sc_err *err) SC_MUST_CHECK;
+sc_status sc_minibuf_rows(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int64_t n,
+                          sc_pool *pool, sc_err *err) SC_MUST_CHECK;
 /* lgamma(x + 1) of n values. */
 void sc_minibuf_lgamma(const sc_minibuf *g, int64_t n, const float *x, float *out);
 sc_status sc_minibuf_room(sc_minibuf *g, int64_t nnz, sc_err *err) SC_MUST_CHECK;

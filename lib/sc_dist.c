@@ -9,11 +9,19 @@ double sc_digamma(double x)
         s -= 1 / x;
     const double r = 1 / x, t = r * r;
     return s + log(x) - 0.5 * r -
-           t * (1. / 12 - t * (1. / 120 - t * (1. / 252 - t * (1. / 240 - t * (1. / 132 - t * (691. / 32760 - t / 12))))));
+           t * (1. / 12 -
+                t * (1. / 120 - t * (1. / 252 - t * (1. / 240 - t * (1. / 132 - t * (691. / 32760 -
+                                                                                     t / 12))))));
 }
 
-static double softplus(double x) { return (x > 0 ? x : 0) + log1p(exp(-fabs(x))); }
-static double sigmoid(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
+static double softplus(double x)
+{
+    return (x > 0 ? x : 0) + log1p(exp(-fabs(x)));
+}
+static double sigmoid(double x)
+{
+    return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
+}
 
 static double lgamma_of(double x)
 {
@@ -52,21 +60,29 @@ static sc_point zinb(const sc_dist *d, double x, double mu, double theta, double
     return p;
 }
 
-static sc_point nb_mixture(const sc_dist *d, double x, double mu1, double theta, double logit, double mu2)
+static sc_point nb_mixture(const sc_dist *d, double x, double mu1, double theta, double logit,
+                           double mu2)
 {
-    const sc_point a = nb(x, mu1, theta, d->eps, d->eps_total), b = nb(x, mu2, theta, d->eps, d->eps_total);
+    const sc_point a = nb(x, mu1, theta, d->eps, d->eps_total),
+                   b = nb(x, mu2, theta, d->eps, d->eps_total);
     const double l1 = a.logp, l2 = b.logp - logit, top = fmax(l1, l2);
-    const double lse = top + log(exp(l1 - top) + exp(l2 - top)), w1 = exp(l1 - lse), w2 = exp(l2 - lse);
-    return (sc_point){lse - softplus(-logit), w1 * a.da, w1 * a.db + w2 * b.db, sigmoid(-logit) - w2, w2 * b.da};
+    const double lse = top + log(exp(l1 - top) + exp(l2 - top)), w1 = exp(l1 - lse),
+                 w2 = exp(l2 - lse);
+    return (sc_point){lse - softplus(-logit), w1 * a.da, w1 * a.db + w2 * b.db,
+                      sigmoid(-logit) - w2, w2 * b.da};
 }
 
 sc_point sc_dist_point(const sc_dist *d, double x, double a, double b, double c, double dd)
 {
     switch (d->kind) {
-    case SC_NB: return nb(x, a, b, d->eps, d->eps_total);
-    case SC_ZINB: return zinb(d, x, a, b, c);
-    case SC_NB_MIXTURE: return nb_mixture(d, x, a, b, c, dd);
-    case SC_POISSON: return (sc_point){(x > 0 ? x * log(a) - lgamma_of(x + 1) : 0) - a, x / a - 1, 0, 0, 0};
+    case SC_NB:
+        return nb(x, a, b, d->eps, d->eps_total);
+    case SC_ZINB:
+        return zinb(d, x, a, b, c);
+    case SC_NB_MIXTURE:
+        return nb_mixture(d, x, a, b, c, dd);
+    case SC_POISSON:
+        return (sc_point){(x > 0 ? x * log(a) - lgamma_of(x + 1) : 0) - a, x / a - 1, 0, 0, 0};
     default: {
         const double v = d->kind == SC_NORMAL_SD ? b * b : b, r = x - a;
         const double dv = 0.5 * (r * r / (v * v) - 1 / v);

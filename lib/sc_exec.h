@@ -1,9 +1,11 @@
 /*
- * Runs a built graph over minibatches, forward and backward, on a pool of threads. There are two executors of the same
- * code: float32 on the fast kernels (suffix _f32), and double on plain loops (suffix _f64) against which it is checked.
+ * Runs a built graph over minibatches, forward and backward, on a pool of threads. There are two
+ * executors of the same code: float32 on the fast kernels (suffix _f32), and double on plain loops
+ * (suffix _f64) against which it is checked.
  *
- * Same bits: work is cut into tiles by rows and columns, never by thread; a tile owns its outputs and sums in a fixed
- * order, so a row's values depend on that row (and, in training, on its minibatch) only.
+ * Same bits: work is cut into tiles by rows and columns, never by thread; a tile owns its outputs
+ * and sums in a fixed order, so a row's values depend on that row (and, in training, on its
+ * minibatch) only.
  */
 #ifndef SC_EXEC_H
 #define SC_EXEC_H
@@ -15,10 +17,11 @@
 /* Rows of one stream. Arrays are lent. */
 typedef struct sc_mini {
     int64_t n;
-    const uint64_t *keys; /* of draws: row of the data set in training, hash of the cell's name in inference */
+    const uint64_t
+        *keys; /* of draws: row of the data set in training, hash of the cell's name in inference */
     const int64_t *indptr; /* counts: CSR, from indptr[0] */
     const int32_t *indices;
-    const float *values, *lgamma_x1; /* lgamma(x + 1) of the values */
+    const float *values, *lgamma_x1;                 /* lgamma(x + 1) of the values */
     const float *proteins, *cont_covs, *size_factor; /* row-major */
     const int32_t *codes[SC_IN_MAX][2]; /* by input - SC_IN_BATCH; encoder's and decoder's side */
 } sc_mini;
@@ -27,15 +30,15 @@ typedef enum sc_draw { SC_DRAW_MEAN, SC_DRAW_SAMPLE, SC_DRAW_NOISE, SC_DRAW_STOR
 
 typedef struct sc_run {
     const sc_mini *mini[SC_N_STREAMS]; /* by sc_rowset; NULL: this stream has no part in this run */
-    bool train;      /* batch norm takes the minibatch's statistics and moves its own, dropout drops */
+    bool train; /* batch norm takes the minibatch's statistics and moves its own, dropout drops */
     bool no_dropout; /* in training */
     sc_draw draw;
     uint64_t seed;
     uint32_t epoch; /* or number of the draw */
     double kl_weight;
     const float *noise[16]; /* SC_DRAW_NOISE: by site, standard normal, rows x columns */
-    const float *stored_mean[16], *stored_var[16]; /* SC_DRAW_STORED: mean and variance of q by site; drawn from if
-                                                      stored_sample */
+    const float *stored_mean[16], *stored_var[16]; /* SC_DRAW_STORED: mean and variance of q by
+                                                      site; drawn from if stored_sample */
     bool stored_sample;
 } sc_run;
 
@@ -49,27 +52,32 @@ typedef struct sc_plan {
 
 enum { SC_PLAN_TERMS = 1, SC_PLAN_KEEPS = 2, SC_PLAN_BACKWARD = 4 };
 /* streams: bits 1 << sc_rowset of those that take part. roots: further nodes. */
-sc_status sc_plan_make(sc_plan *p, const sc_built *g, unsigned streams, unsigned what, const int32_t *roots, int n_roots,
-                       sc_err *err) SC_MUST_CHECK;
+sc_status sc_plan_make(sc_plan *p, const sc_built *g, unsigned streams, unsigned what,
+                       const int32_t *roots, int n_roots, sc_err *err) SC_MUST_CHECK;
 void sc_plan_free(sc_plan *p);
 
-#define SC_EXEC_DECLARE(S, T)                                                                                          \
-    typedef struct sc_exec_##S sc_exec_##S;                                                                            \
-    /* max_rows: of a minibatch. pool and graph are lent; kernels too. */                                              \
-    sc_status sc_exec_new_##S(sc_exec_##S **out, const sc_built *g, int64_t max_rows, bool with_backward, sc_pool *pool, \
-                              const sc_kernels *k, sc_err *err) SC_MUST_CHECK;                                         \
-    void sc_exec_free_##S(sc_exec_##S *e);                                                                             \
-    T *sc_exec_weights_##S(sc_exec_##S *e); /* n_params; layout: sc_gweight.offset */                                   \
-    T *sc_exec_gradients_##S(sc_exec_##S *e);                                                                          \
-    sc_status sc_exec_forward_##S(sc_exec_##S *e, const sc_plan *p, const sc_run *run, sc_err *err) SC_MUST_CHECK;     \
-    /* Gradient of the group's terms into gradients(), zeroed first. After forward of the same run. */                 \
-    void sc_exec_backward_##S(sc_exec_##S *e, const sc_plan *p, const sc_run *run, int group);                         \
-    const T *sc_exec_value_##S(const sc_exec_##S *e, int32_t node); /* rows x n_cols; lent until the next forward */   \
-    int64_t sc_exec_rows_##S(const sc_exec_##S *e, int32_t node);                                                      \
-    /* The loss that backward's group descends: sum over its terms that are on of weight x factor x (mean or sum). */  \
-    double sc_exec_loss_##S(const sc_exec_##S *e, const sc_plan *p, const sc_run *run, int group);                     \
-    /* A weight from and to the layout of the saved tensor (linear: n_out x n_in). */                                  \
-    void sc_exec_import_##S(sc_exec_##S *e, int weight, const float *from);                                            \
+#define SC_EXEC_DECLARE(S, T)                                                                      \
+    typedef struct sc_exec_##S sc_exec_##S;                                                        \
+    /* max_rows: of a minibatch. pool and graph are lent; kernels too. */                          \
+    sc_status sc_exec_new_##S(sc_exec_##S **out, const sc_built *g, int64_t max_rows,              \
+                              bool with_backward, sc_pool *pool, const sc_kernels *k, sc_err *err) \
+        SC_MUST_CHECK;                                                                             \
+    void sc_exec_free_##S(sc_exec_##S *e);                                                         \
+    T *sc_exec_weights_##S(sc_exec_##S *e); /* n_params; layout: sc_gweight.offset */              \
+    T *sc_exec_gradients_##S(sc_exec_##S *e);                                                      \
+    sc_status sc_exec_forward_##S(sc_exec_##S *e, const sc_plan *p, const sc_run *run,             \
+                                  sc_err *err) SC_MUST_CHECK;                                      \
+    /* Gradient of the group's terms into gradients(), zeroed first. After forward of the same     \
+     * run. */                                                                                     \
+    void sc_exec_backward_##S(sc_exec_##S *e, const sc_plan *p, const sc_run *run, int group);     \
+    const T *sc_exec_value_##S(const sc_exec_##S *e,                                               \
+                               int32_t node); /* rows x n_cols; lent until the next forward */     \
+    int64_t sc_exec_rows_##S(const sc_exec_##S *e, int32_t node);                                  \
+    /* The loss that backward's group descends: sum over its terms that are on of weight x factor  \
+     * x (mean or sum). */                                                                         \
+    double sc_exec_loss_##S(const sc_exec_##S *e, const sc_plan *p, const sc_run *run, int group); \
+    /* A weight from and to the layout of the saved tensor (linear: n_out x n_in). */              \
+    void sc_exec_import_##S(sc_exec_##S *e, int weight, const float *from);                        \
     void sc_exec_export_##S(const T *flat, const sc_built *g, int weight, float *to)
 SC_EXEC_DECLARE(f32, float);
 SC_EXEC_DECLARE(f64, double);

@@ -117,7 +117,8 @@ static sc_status check(const sc_built *g, sc_err *err)
     return SC_OK;
 }
 
-sc_status sc_graph_build(sc_built **out, const sc_model *model, const void *opts, const sc_dims *dims, sc_err *err)
+sc_status sc_graph_build(sc_built **out, const sc_model *model, const void *opts,
+                         const sc_dims *dims, sc_err *err)
 {
     sc_built *g = NULL;
     SC_TRY(sc_alloc(&g, 1, sizeof *g, err));

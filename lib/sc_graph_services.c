@@ -18,48 +18,78 @@ static const sc_gnode *node(const sc_built *g, sc_node n)
 /* A node whose rows are those of x, with x as the only parent. */
 static sc_gnode like(sc_op_id op, const sc_gnode *x, sc_node id)
 {
-    return (sc_gnode){.op = op, .form = x->form, .stream = x->stream, .reps = x->reps, .n_rows = x->n_rows,
-                      .n_cols = x->n_cols, .n_in = 1, .in = {id.id}, .weight = -1, .bias = -1};
+    return (sc_gnode){.op = op,
+                      .form = x->form,
+                      .stream = x->stream,
+                      .reps = x->reps,
+                      .n_rows = x->n_rows,
+                      .n_cols = x->n_cols,
+                      .n_in = 1,
+                      .in = {id.id},
+                      .weight = -1,
+                      .bias = -1};
 }
 
 static int64_t s_dim(sc_graph *gr, sc_dim d)
 {
     const sc_dims *s = &built(gr)->dims;
     switch (d) {
-    case SC_DIM_VARS: return s->n_vars;
-    case SC_DIM_BATCH: return s->n_batch;
-    case SC_DIM_LABELS: return s->n_labels;
-    case SC_DIM_CAT_COVS: return s->n_cat_covs;
-    case SC_DIM_CONT_COVS: return s->n_cont_covs;
-    case SC_DIM_SIZE_FACTOR: return s->has_size_factor;
-    case SC_DIM_PROTEINS: return s->n_proteins;
-    case SC_DIM_PANELS: return s->n_panels;
-    default: return (int)d - SC_DIM_CAT_COV_0 < s->n_cat_covs ? s->n_cats[(int)d - SC_DIM_CAT_COV_0] : 0;
+    case SC_DIM_VARS:
+        return s->n_vars;
+    case SC_DIM_BATCH:
+        return s->n_batch;
+    case SC_DIM_LABELS:
+        return s->n_labels;
+    case SC_DIM_CAT_COVS:
+        return s->n_cat_covs;
+    case SC_DIM_CONT_COVS:
+        return s->n_cont_covs;
+    case SC_DIM_SIZE_FACTOR:
+        return s->has_size_factor;
+    case SC_DIM_PROTEINS:
+        return s->n_proteins;
+    case SC_DIM_PANELS:
+        return s->n_panels;
+    default:
+        return (int)d - SC_DIM_CAT_COV_0 < s->n_cat_covs ? s->n_cats[(int)d - SC_DIM_CAT_COV_0] : 0;
     }
 }
 
 static sc_node s_input(sc_graph *gr, sc_rowset rows, sc_input in, sc_side side)
 {
     sc_built *g = built(gr);
-    sc_gnode n = {.op = SC_OP_INPUT, .form = SC_DENSE, .stream = rows, .reps = 1, .input = (int)in, .side = (int)side,
-                  .weight = -1, .bias = -1};
+    sc_gnode n = {.op = SC_OP_INPUT,
+                  .form = SC_DENSE,
+                  .stream = rows,
+                  .reps = 1,
+                  .input = (int)in,
+                  .side = (int)side,
+                  .weight = -1,
+                  .bias = -1};
     switch ((int)in) {
     case SC_IN_COUNTS:
         n.form = SC_SPARSE;
         n.n_cols = g->dims.n_vars;
         break;
-    case SC_IN_PROTEINS: n.n_cols = g->dims.n_proteins; break;
-    case SC_IN_CONT_COVS: n.n_cols = g->dims.n_cont_covs; break;
-    case SC_IN_SIZE_FACTOR: n.n_cols = g->dims.has_size_factor; break;
+    case SC_IN_PROTEINS:
+        n.n_cols = g->dims.n_proteins;
+        break;
+    case SC_IN_CONT_COVS:
+        n.n_cols = g->dims.n_cont_covs;
+        break;
+    case SC_IN_SIZE_FACTOR:
+        n.n_cols = g->dims.has_size_factor;
+        break;
     default:
         n.form = SC_CODES;
         n.n_cols = sc_graph_categories(g, (int)in);
     }
     if (n.n_cols <= 0)
-        return SC_NONE; /* the data have none: not a mistake until it is used */
+        return SC_NONE;                    /* the data have none: not a mistake until it is used */
     for (int i = 1; i < g->n_nodes; i++) { /* asked for again: the same node */
         const sc_gnode *o = &g->nodes[i];
-        if (o->op == SC_OP_INPUT && o->input == n.input && o->side == n.side && o->stream == n.stream)
+        if (o->op == SC_OP_INPUT && o->input == n.input && o->side == n.side &&
+            o->stream == n.stream)
             return (sc_node){i};
     }
     return sc_graph_add(g, &n);
@@ -71,13 +101,20 @@ static void s_part(sc_graph *gr, sc_part part)
     built(gr)->group = 0;
 }
 
-static sc_node s_weight(sc_graph *gr, const char *name, int64_t rows, int64_t cols, sc_input grows, sc_init init, double arg,
-                        unsigned flags)
+static sc_node s_weight(sc_graph *gr, const char *name, int64_t rows, int64_t cols, sc_input grows,
+                        sc_init init, double arg, unsigned flags)
 {
     sc_built *g = built(gr);
     const bool is_trained = (flags & SC_TRAINED) != 0;
-    sc_gweight w = {.name = (char *)name, .kind = SC_W_PLAIN, .rows = rows, .cols = cols, .init = init, .arg = arg,
-                    .is_trained = is_trained, .is_saved = !(flags & SC_UNSAVED), .row_input = -1};
+    sc_gweight w = {.name = (char *)name,
+                    .kind = SC_W_PLAIN,
+                    .rows = rows,
+                    .cols = cols,
+                    .init = init,
+                    .arg = arg,
+                    .is_trained = is_trained,
+                    .is_saved = !(flags & SC_UNSAVED),
+                    .row_input = -1};
     w.n_dims = rows == 1 && grows == SC_IN_COUNTS ? 1 : 2;
     if ((int)grows >= SC_IN_BATCH && rows == sc_graph_categories(g, (int)grows) && cols != rows)
         w.row_input = (int)grows;
@@ -85,8 +122,14 @@ static sc_node s_weight(sc_graph *gr, const char *name, int64_t rows, int64_t co
     if (!w.segments)
         return sc_graph_mistake(g, "out of memory");
     w.n_segments = 1;
-    w.segments[0] = (sc_segment){cols, (int)grows >= SC_IN_BATCH && w.row_input < 0 ? (int)grows : -1};
-    sc_gnode n = {.op = SC_OP_WEIGHT, .form = SC_DENSE, .reps = 0, .n_rows = rows, .n_cols = cols, .bias = -1};
+    w.segments[0] =
+        (sc_segment){cols, (int)grows >= SC_IN_BATCH && w.row_input < 0 ? (int)grows : -1};
+    sc_gnode n = {.op = SC_OP_WEIGHT,
+                  .form = SC_DENSE,
+                  .reps = 0,
+                  .n_rows = rows,
+                  .n_cols = cols,
+                  .bias = -1};
     n.weight = sc_graph_add_weight(g, &w);
     if (n.weight < 0 || g->weights[n.weight].segments != w.segments)
         free(w.segments);
@@ -94,20 +137,34 @@ static sc_node s_weight(sc_graph *gr, const char *name, int64_t rows, int64_t co
     return n.weight < 0 ? SC_NONE : sc_graph_add(g, &n);
 }
 
-static int side_weight(sc_built *g, const char *name, const char *suffix, sc_wkind kind, int64_t n, double arg,
-                       bool is_trained, int n_dims)
+static int side_weight(sc_built *g, const char *name, const char *suffix, sc_wkind kind, int64_t n,
+                       double arg, bool is_trained, int n_dims)
 {
     char at[256];
     (void)snprintf(at, sizeof at, "%s%s", name, suffix);
-    const sc_gweight w = {.name = at, .kind = kind, .rows = 1, .cols = n, .n_dims = n_dims, .init = SC_INIT_CONSTANT,
-                          .arg = arg, .is_trained = is_trained, .is_saved = true, .row_input = -1};
+    const sc_gweight w = {.name = at,
+                          .kind = kind,
+                          .rows = 1,
+                          .cols = n,
+                          .n_dims = n_dims,
+                          .init = SC_INIT_CONSTANT,
+                          .arg = arg,
+                          .is_trained = is_trained,
+                          .is_saved = true,
+                          .row_input = -1};
     return sc_graph_add_weight(g, &w);
 }
 
-static sc_node s_linear(sc_graph *gr, const char *name, const sc_node *parts, int n_parts, int64_t n_out, unsigned flags)
+static sc_node s_linear(sc_graph *gr, const char *name, const sc_node *parts, int n_parts,
+                        int64_t n_out, unsigned flags)
 {
     sc_built *g = built(gr);
-    sc_gnode n = {.op = SC_OP_LINEAR, .form = SC_DENSE, .reps = -1, .n_cols = n_out, .bias = -1, .needs_grad = true};
+    sc_gnode n = {.op = SC_OP_LINEAR,
+                  .form = SC_DENSE,
+                  .reps = -1,
+                  .n_cols = n_out,
+                  .bias = -1,
+                  .needs_grad = true};
     sc_segment *seg = calloc((size_t)n_parts + 1, sizeof *seg);
     int64_t n_in = 0;
     if (!seg)
@@ -116,21 +173,32 @@ static sc_node s_linear(sc_graph *gr, const char *name, const sc_node *parts, in
         const sc_gnode *x = node(g, parts[i]);
         if (!x || x->reps == 0 || (n.reps >= 0 && (x->reps != n.reps || x->stream != n.stream))) {
             free(seg);
-            return sc_graph_mistake(g, "linear '%s': part %d is missing, or its rows differ from the others'", name, i);
+            return sc_graph_mistake(
+                g, "linear '%s': part %d is missing, or its rows differ from the others'", name, i);
         }
         n.reps = x->reps;
         n.stream = x->stream;
         if (x->form == SC_CODES && x->n_cols <= 1)
             continue; /* one category carries no information and has no column */
-        seg[n.n_in] = (sc_segment){x->n_cols, x->form == SC_CODES ? (x->op == SC_OP_INPUT ? x->input : SC_IN_LABELS) : -1};
+        seg[n.n_in] = (sc_segment){
+            x->n_cols, x->form == SC_CODES ? (x->op == SC_OP_INPUT ? x->input : SC_IN_LABELS) : -1};
         n.in[n.n_in++] = parts[i].id;
         n_in += x->n_cols;
     }
     char at[256];
     (void)snprintf(at, sizeof at, "%s.weight", name);
-    const sc_gweight w = {.name = at, .kind = SC_W_LINEAR, .rows = n_out, .cols = n_in, .n_dims = 2, .arg = (double)n_in,
-                          .is_trained = true, .is_saved = true, .covariates_train = (flags & SC_COVARIATES_TRAIN) != 0,
-                          .n_segments = n.n_in, .segments = seg, .row_input = -1};
+    const sc_gweight w = {.name = at,
+                          .kind = SC_W_LINEAR,
+                          .rows = n_out,
+                          .cols = n_in,
+                          .n_dims = 2,
+                          .arg = (double)n_in,
+                          .is_trained = true,
+                          .is_saved = true,
+                          .covariates_train = (flags & SC_COVARIATES_TRAIN) != 0,
+                          .n_segments = n.n_in,
+                          .segments = seg,
+                          .row_input = -1};
     n.weight = sc_graph_add_weight(g, &w);
     if (n.weight < 0 || g->weights[n.weight].segments != seg)
         free(seg);
@@ -185,10 +253,11 @@ static sc_node s_map(sc_graph *gr, sc_map map, sc_node x, double arg)
 {
     sc_built *g = built(gr);
     const sc_gnode *p = node(g, x);
-    const bool keeps_zero = map == SC_MAP_LOG1P || map == SC_MAP_RELU || map == SC_MAP_NEG || map == SC_MAP_SQUARE ||
-                            map == SC_MAP_SQRT;
+    const bool keeps_zero = map == SC_MAP_LOG1P || map == SC_MAP_RELU || map == SC_MAP_NEG ||
+                            map == SC_MAP_SQUARE || map == SC_MAP_SQRT;
     if (!p || p->form == SC_CODES || (p->form == SC_SPARSE && !keeps_zero))
-        return sc_graph_mistake(g, "map %d would make counts dense, or has nothing to map", (int)map);
+        return sc_graph_mistake(g, "map %d would make counts dense, or has nothing to map",
+                                (int)map);
     sc_gnode n = like(SC_OP_MAP, p, x);
     n.map = (int)map;
     n.arg = arg;
@@ -207,28 +276,44 @@ static sc_node s_affine(sc_graph *gr, sc_node x, double scale, double shift)
 static sc_node binary(sc_built *g, sc_op_id op, sc_node x, sc_node y)
 {
     const sc_gnode *p = node(g, x), *q = node(g, y);
-    if (p && q && op != SC_OP_DIV && (p->reps == 0 || p->n_cols == 1) && (q->reps || p->reps == 0) &&
-        q->n_cols >= p->n_cols && (q->reps > p->reps || q->n_cols > p->n_cols)) {
+    if (p && q && op != SC_OP_DIV && (p->reps == 0 || p->n_cols == 1) &&
+        (q->reps || p->reps == 0) && q->n_cols >= p->n_cols &&
+        (q->reps > p->reps || q->n_cols > p->n_cols)) {
         const sc_node t = x; /* add and mul commute: the larger comes first */
         x = y;
         y = t;
         p = node(g, x);
         q = node(g, y);
     }
-    if (!p || !q || p->form == SC_CODES || q->form != SC_DENSE || (q->n_cols != p->n_cols && q->n_cols != 1) ||
-        (q->reps != 0 && (q->reps != p->reps || q->stream != p->stream)) || (q->reps == 0 && q->n_rows != 1) ||
+    if (!p || !q || p->form == SC_CODES || q->form != SC_DENSE ||
+        (q->n_cols != p->n_cols && q->n_cols != 1) ||
+        (q->reps != 0 && (q->reps != p->reps || q->stream != p->stream)) ||
+        (q->reps == 0 && q->n_rows != 1) ||
         (p->form == SC_SPARSE && (op == SC_OP_ADD || q->n_cols != 1)))
-        return sc_graph_mistake(g, "two matrices of shapes that don't go together are added, multiplied or divided");
+        return sc_graph_mistake(
+            g, "two matrices of shapes that don't go together are added, multiplied or divided");
     sc_gnode n = like(op, p, x);
     n.n_in = 2;
     n.in[1] = y.id;
     return sc_graph_add(g, &n);
 }
 
-static sc_node s_add(sc_graph *g, sc_node x, sc_node y) { return binary(built(g), SC_OP_ADD, x, y); }
-static sc_node s_mul(sc_graph *g, sc_node x, sc_node y) { return binary(built(g), SC_OP_MUL, x, y); }
-static sc_node s_div(sc_graph *g, sc_node x, sc_node y) { return binary(built(g), SC_OP_DIV, x, y); }
-static sc_node s_softmax(sc_graph *g, sc_node x) { return unary(built(g), SC_OP_SOFTMAX, "softmax", x, 0); }
+static sc_node s_add(sc_graph *g, sc_node x, sc_node y)
+{
+    return binary(built(g), SC_OP_ADD, x, y);
+}
+static sc_node s_mul(sc_graph *g, sc_node x, sc_node y)
+{
+    return binary(built(g), SC_OP_MUL, x, y);
+}
+static sc_node s_div(sc_graph *g, sc_node x, sc_node y)
+{
+    return binary(built(g), SC_OP_DIV, x, y);
+}
+static sc_node s_softmax(sc_graph *g, sc_node x)
+{
+    return unary(built(g), SC_OP_SOFTMAX, "softmax", x, 0);
+}
 static sc_node s_stop(sc_graph *gr, sc_node x)
 {
     const sc_node n = unary(built(gr), SC_OP_STOP_GRADIENT, "stop_gradient", x, 0);
@@ -286,8 +371,11 @@ static sc_node s_gather(sc_graph *gr, sc_node weight, sc_node category, bool by_
 {
     sc_built *g = built(gr);
     const sc_gnode *w = node(g, weight), *c = node(g, category);
-    if (!w || !c || w->op != SC_OP_WEIGHT || c->form != SC_CODES || (by_row ? w->n_rows : w->n_cols) != c->n_cols)
-        return sc_graph_mistake(g, "gather needs a weight with as many %s as the category has values", by_row ? "rows" : "columns");
+    if (!w || !c || w->op != SC_OP_WEIGHT || c->form != SC_CODES ||
+        (by_row ? w->n_rows : w->n_cols) != c->n_cols)
+        return sc_graph_mistake(g,
+                                "gather needs a weight with as many %s as the category has values",
+                                by_row ? "rows" : "columns");
     sc_gnode n = like(SC_OP_GATHER, c, weight);
     n.form = SC_DENSE;
     n.n_in = 2;
@@ -350,8 +438,8 @@ static sc_node s_pick(sc_graph *gr, sc_node x, sc_node category)
 {
     sc_built *g = built(gr);
     const sc_gnode *p = node(g, x), *c = node(g, category);
-    if (!p || !c || c->form != SC_CODES || p->form != SC_DENSE || p->n_cols != c->n_cols || p->reps != c->reps ||
-        p->stream != c->stream)
+    if (!p || !c || c->form != SC_CODES || p->form != SC_DENSE || p->n_cols != c->n_cols ||
+        p->reps != c->reps || p->stream != c->stream)
         return sc_graph_mistake(g, "pick needs a column for each category");
     sc_gnode n = like(SC_OP_PICK, p, x);
     n.n_in = 2;
@@ -360,7 +448,8 @@ static sc_node s_pick(sc_graph *gr, sc_node x, sc_node category)
     return sc_graph_add(g, &n);
 }
 
-/* Appends the parameters of a distribution as parents: d.a ... d.d in order, missing ones left out. */
+/* Appends the parameters of a distribution as parents: d.a ... d.d in order, missing ones left out.
+ */
 static void add_dist(sc_gnode *n, const sc_dist *d)
 {
     const sc_node p[4] = {d->a, d->b, d->c, d->d};
@@ -387,7 +476,8 @@ static sc_node s_latent(sc_graph *gr, const char *site, sc_dist q, sc_dist prior
     return id;
 }
 
-static sc_node dist_op(sc_built *g, sc_op_id op, const sc_dist *q, const sc_dist *p, sc_node x, sc_node mask)
+static sc_node dist_op(sc_built *g, sc_op_id op, const sc_dist *q, const sc_dist *p, sc_node x,
+                       sc_node mask)
 {
     const sc_gnode *a = node(g, q->a), *v = node(g, x);
     const sc_gnode *rows = v && v->reps ? v : a;
@@ -412,7 +502,10 @@ static sc_node dist_op(sc_built *g, sc_op_id op, const sc_dist *q, const sc_dist
     return sc_graph_add(g, &n);
 }
 
-static sc_node s_kl(sc_graph *g, sc_dist q, sc_dist p) { return dist_op(built(g), SC_OP_KL, &q, &p, SC_NONE, SC_NONE); }
+static sc_node s_kl(sc_graph *g, sc_dist q, sc_dist p)
+{
+    return dist_op(built(g), SC_OP_KL, &q, &p, SC_NONE, SC_NONE);
+}
 static sc_node s_log_prob(sc_graph *g, sc_dist d, sc_node x)
 {
     return dist_op(built(g), SC_OP_LOG_PROB, &d, NULL, x, SC_NONE);
@@ -459,9 +552,13 @@ static int s_side(sc_graph *gr, double lr, double eps)
     return g->n_groups++;
 }
 
-static void s_schedule(sc_graph *gr, sc_schedule s) { built(gr)->schedule = s; }
+static void s_schedule(sc_graph *gr, sc_schedule s)
+{
+    built(gr)->schedule = s;
+}
 
-static void s_output(sc_graph *gr, const char *name, sc_output_kind kind, sc_node x, const char *doc)
+static void s_output(sc_graph *gr, const char *name, sc_output_kind kind, sc_node x,
+                     const char *doc)
 {
     sc_built *g = built(gr);
     if (!x.id || g->n_outputs == 32) {
@@ -480,6 +577,8 @@ static void s_loadings(sc_graph *gr, const char *linear, const char *bn, int64_t
 }
 
 const sc_services sc_graph_services = {
-    sizeof(sc_services), s_dim, s_input, s_part, s_weight, s_linear, s_batch_norm, s_layer_norm, s_dropout, s_map, s_affine,
-    s_add, s_mul, s_div, s_softmax, s_row_sum, s_concat, s_slice, s_gather, s_transpose, s_stop, s_enumerate, s_repeat,
-    s_unstack, s_pick, s_latent, s_kl, s_log_prob, s_observe, s_term, s_keep, s_side, s_schedule, s_output, s_loadings};
+    sizeof(sc_services), s_dim,     s_input,   s_part,   s_weight,   s_linear,    s_batch_norm,
+    s_layer_norm,        s_dropout, s_map,     s_affine, s_add,      s_mul,       s_div,
+    s_softmax,           s_row_sum, s_concat,  s_slice,  s_gather,   s_transpose, s_stop,
+    s_enumerate,         s_repeat,  s_unstack, s_pick,   s_latent,   s_kl,        s_log_prob,
+    s_observe,           s_term,    s_keep,    s_side,   s_schedule, s_output,    s_loadings};

@@ -43,14 +43,16 @@ static sc_status match_genes(sc_infer *x, const sc_header *h, sc_err *err)
         last = at;
     }
     if (n_missing)
-        st = sc_fail(err, SC_EDATA, "the data lack %lld of the model's %lld genes ('%s' is the first)", (long long)n_missing,
-                     (long long)want->n, sc_strs_at(want, first));
+        st = sc_fail(err, SC_EDATA,
+                     "the data lack %lld of the model's %lld genes ('%s' is the first)",
+                     (long long)n_missing, (long long)want->n, sc_strs_at(want, first));
     sc_names_free(names);
     return st;
 }
 
 /* Codes are needed for the categories that the wanted nodes depend on. */
-static sc_status open_category(sc_infer *x, const sc_header *h, int input, const char *named, sc_err *err)
+static sc_status open_category(sc_infer *x, const sc_header *h, int input, const char *named,
+                               sc_err *err)
 {
     const int s = input - SC_IN_BATCH;
     const sc_category *c = &x->net->cats[s];
@@ -80,8 +82,8 @@ static sc_status open_inputs(sc_infer *x, const sc_header *h, const sc_keys *k, 
             SC_TRY(sc_require_obs(h, x->size_factor, err));
         } else if (n->input >= SC_IN_BATCH) {
             const int cov = n->input - SC_IN_CAT_COV_0;
-            const char *named = n->input == SC_IN_BATCH    ? k->batch
-                                : n->input == SC_IN_LABELS ? k->labels
+            const char *named = n->input == SC_IN_BATCH           ? k->batch
+                                : n->input == SC_IN_LABELS        ? k->labels
                                 : cov >= 0 && cov < k->n_cat_covs ? k->cat_covs[cov]
                                                                   : NULL;
             SC_TRY(open_category(x, h, n->input, named, err));
@@ -90,8 +92,9 @@ static sc_status open_inputs(sc_infer *x, const sc_header *h, const sc_keys *k, 
     return SC_OK;
 }
 
-sc_status sc_infer_open(sc_infer **out, const sc_net *net, const sc_header *h, const sc_keys *keys, const int32_t *nodes,
-                        int n_nodes, sc_pool *pool, const sc_kernels *k, char *note, size_t note_len, sc_err *err)
+sc_status sc_infer_open(sc_infer **out, const sc_net *net, const sc_header *h, const sc_keys *keys,
+                        const int32_t *nodes, int n_nodes, sc_pool *pool, const sc_kernels *k,
+                        char *note, size_t note_len, sc_err *err)
 {
     sc_infer *x = NULL;
     int mat = -1;
@@ -124,15 +127,17 @@ static sc_status rows_room(sc_infer *x, int64_t n, sc_err *err)
     sc_minibuf_free(x->buf);
     x->buf = NULL;
     SC_TRY(sc_minibuf_new(&x->buf, n, err));
-    return x->n_cont ? sc_alloc(&x->buf->cont_covs, (size_t)(n * x->n_cont), sizeof(float), err) : SC_OK;
+    return x->n_cont ? sc_alloc(&x->buf->cont_covs, (size_t)(n * x->n_cont), sizeof(float), err)
+                     : SC_OK;
 }
 
-static sc_status not_a_count(sc_infer *x, sc_block *b, int64_t i, int32_t gene, float v, sc_err *err)
+static sc_status not_a_count(sc_infer *x, sc_block *b, int64_t i, int32_t gene, float v,
+                             sc_err *err)
 {
     sc_table *obs = NULL;
     SC_TRY(sc_block_obs(b, &obs, err));
-    return sc_fail(err, SC_EDATA, "cell '%s', gene '%s': %g is not a count", sc_strs_at(&obs->names, i),
-                   sc_strs_at(&x->net->var.names, gene), (double)v);
+    return sc_fail(err, SC_EDATA, "cell '%s', gene '%s': %g is not a count",
+                   sc_strs_at(&obs->names, i), sc_strs_at(&x->net->var.names, gene), (double)v);
 }
 
 typedef struct pair {
@@ -173,7 +178,8 @@ static sc_status take_counts(sc_infer *x, sc_block *b, sc_err *err)
     int64_t nnz = 0;
     m->indptr[0] = 0;
     for (int64_t i = 0; i < x->n_rows; i++) {
-        const int64_t k0 = s ? s->indptr[i] : i * d->n_cols, k1 = s ? s->indptr[i + 1] : k0 + d->n_cols;
+        const int64_t k0 = s ? s->indptr[i] : i * d->n_cols,
+                      k1 = s ? s->indptr[i + 1] : k0 + d->n_cols;
         const int64_t from = nnz;
         for (int64_t k = k0; k < k1; k++) {
             const int32_t gene = x->to_model[s ? s->indices[k] : k - k0];
@@ -210,15 +216,22 @@ sc_status sc_infer_block(sc_infer *x, sc_block *b, sc_err *err)
     }
     for (int64_t c = 0; c < x->n_cont; c++)
         SC_TRY(sc_numbers_block(b, x->cont[c], x->n_cont, x->buf->cont_covs + c, err));
-    return x->size_factor ? sc_numbers_block(b, x->size_factor, 1, x->buf->size_factor, err) : SC_OK;
+    return x->size_factor ? sc_numbers_block(b, x->size_factor, 1, x->buf->size_factor, err)
+                          : SC_OK;
 }
 
-sc_status sc_infer_run(sc_infer *x, int64_t from, int64_t n, sc_draw draw, uint64_t seed, uint32_t draw_no, sc_err *err)
+sc_status sc_infer_run(sc_infer *x, int64_t from, int64_t n, sc_draw draw, uint64_t seed,
+                       uint32_t draw_no, sc_err *err)
 {
     static const int32_t one_category[SC_INFER_ROWS] = {0};
     const sc_minibuf *m = x->buf;
-    sc_mini mini = {.n = n, .keys = m->keys + from, .indptr = m->indptr + from, .indices = m->indices, .values = m->values,
-                    .lgamma_x1 = m->lgamma_x1, .cont_covs = m->cont_covs ? m->cont_covs + from * x->n_cont : NULL,
+    sc_mini mini = {.n = n,
+                    .keys = m->keys + from,
+                    .indptr = m->indptr + from,
+                    .indices = m->indices,
+                    .values = m->values,
+                    .lgamma_x1 = m->lgamma_x1,
+                    .cont_covs = m->cont_covs ? m->cont_covs + from * x->n_cont : NULL,
                     .size_factor = m->size_factor + from};
     for (int s = 0; s < SC_IN_MAX; s++)
         mini.codes[s][0] = mini.codes[s][1] = one_category;
@@ -228,7 +241,10 @@ sc_status sc_infer_run(sc_infer *x, int64_t from, int64_t n, sc_draw draw, uint6
     return sc_exec_forward_f32(x->e, &x->plan, &run, err);
 }
 
-const float *sc_infer_value(const sc_infer *x, int32_t node) { return sc_exec_value_f32(x->e, node); }
+const float *sc_infer_value(const sc_infer *x, int32_t node)
+{
+    return sc_exec_value_f32(x->e, node);
+}
 
 void sc_infer_close(sc_infer *x)
 {

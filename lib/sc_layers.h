@@ -1,5 +1,6 @@
 /*
- * Blocks that scVI's family shares, written in the services of sc_model.h; names are those of scvi-tools' state dicts.
+ * Blocks that scVI's family shares, written in the services of sc_model.h; names are those of
+ * scvi-tools' state dicts.
  */
 #ifndef SC_LAYERS_H
 #define SC_LAYERS_H
@@ -18,11 +19,11 @@ typedef struct sc_fc {
 } sc_fc;
 
 /*
- * FCLayers: n_layers of Linear, BatchNorm, LayerNorm, activation, Dropout. The first layer's input is parts followed by
- * the one-hot columns of cats; later ones get cats too if inject_covariates.
+ * FCLayers: n_layers of Linear, BatchNorm, LayerNorm, activation, Dropout. The first layer's input
+ * is parts followed by the one-hot columns of cats; later ones get cats too if inject_covariates.
  */
-static inline sc_node sc_fc_layers(sc_graph *g, const char *name, const sc_node *parts, int n_parts, const sc_node *cats,
-                                   int n_cats, const sc_fc *o)
+static inline sc_node sc_fc_layers(sc_graph *g, const char *name, const sc_node *parts, int n_parts,
+                                   const sc_node *cats, int n_cats, const sc_fc *o)
 {
     sc_node in[SC_PARTS_MAX], h = SC_NONE;
     int n = 0;
@@ -52,7 +53,8 @@ static inline sc_node sc_fc_layers(sc_graph *g, const char *name, const sc_node 
     return h;
 }
 
-static inline sc_node sc_head(sc_graph *g, const char *prefix, const char *suffix, sc_node h, int64_t n_out)
+static inline sc_node sc_head(sc_graph *g, const char *prefix, const char *suffix, sc_node h,
+                              int64_t n_out)
 {
     char at[SC_NAME_MAX];
     (void)snprintf(at, sizeof at, "%s%s", prefix, suffix);
@@ -60,8 +62,9 @@ static inline sc_node sc_head(sc_graph *g, const char *prefix, const char *suffi
 }
 
 /* Encoder: q = N(mean, variance = activation + 1e-4). */
-static inline sc_dist sc_encoder(sc_graph *g, const char *name, const sc_node *parts, int n_parts, const sc_node *cats,
-                                 int n_cats, const sc_fc *o, int64_t n_latent, sc_map var_activation)
+static inline sc_dist sc_encoder(sc_graph *g, const char *name, const sc_node *parts, int n_parts,
+                                 const sc_node *cats, int n_cats, const sc_fc *o, int64_t n_latent,
+                                 sc_map var_activation)
 {
     char at[SC_NAME_MAX];
     (void)snprintf(at, sizeof at, "%s.encoder", name);

@@ -29,11 +29,13 @@ sc_status sc_loadings(const sc_net *net, float **out, int64_t *n_latent, sc_err 
     char name[512];
     *out = NULL;
     if (!g->loadings_linear)
-        return sc_fail(err, SC_EUSAGE, "model '%s' has no linear decoder, so it has no loadings", net->handle.plugin->name);
+        return sc_fail(err, SC_EUSAGE, "model '%s' has no linear decoder, so it has no loadings",
+                       net->handle.plugin->name);
     (void)snprintf(name, sizeof name, "%s.weight", g->loadings_linear);
     const int at = sc_graph_weight(g, name);
     if (at < 0)
-        return sc_fail(err, SC_EPLUGIN, "model '%s' names loadings '%s' that it does not have", net->handle.plugin->name, name);
+        return sc_fail(err, SC_EPLUGIN, "model '%s' names loadings '%s' that it does not have",
+                       net->handle.plugin->name, name);
     const sc_gweight *w = &g->weights[at];
     const int64_t n_vars = w->rows, d = g->loadings_latent;
     SC_TRY(sc_alloc(out, (size_t)(n_vars * d), sizeof(float), err));

@@ -1,13 +1,15 @@
 /*
- * What a model plugin sees. build() writes the generative and the inference model down as a graph; the host owns the rest:
- * memory, gradients, optimizer, threads, random numbers, files, command line.
+ * What a model plugin sees. build() writes the generative and the inference model down as a graph;
+ * the host owns the rest: memory, gradients, optimizer, threads, random numbers, files, command
+ * line.
  *
- * Shapes. A node is a matrix. Its rows are those of a minibatch (of one row stream, perhaps repeated once per class by
- * sc_enumerate) or a single row that is broadcast (weights, constants); n_cols is fixed when the graph is built. Counts are
- * sparse and stay so: an op that would make them dense fails when the graph is built.
- * Errors. Services never fail at the call: a node with a wrong shape is SC_NONE, what is built on it too, and the host
- * reports the first mistake after build(). So the mathematics needs no checks.
- * Ownership. Nodes are small values that live with the graph. Names are copied.
+ * Shapes. A node is a matrix. Its rows are those of a minibatch (of one row stream, perhaps
+ * repeated once per class by sc_enumerate) or a single row that is broadcast (weights, constants);
+ * n_cols is fixed when the graph is built. Counts are sparse and stay so: an op that would make
+ * them dense fails when the graph is built. Errors. Services never fail at the call: a node with a
+ * wrong shape is SC_NONE, what is built on it too, and the host reports the first mistake after
+ * build(). So the mathematics needs no checks. Ownership. Nodes are small values that live with the
+ * graph. Names are copied.
  */
 #ifndef SC_MODEL_H
 #define SC_MODEL_H
@@ -31,8 +33,8 @@ typedef enum sc_dim {
     SC_DIM_CONT_COVS,   /* number of continuous covariates */
     SC_DIM_SIZE_FACTOR, /* 1 if a size factor column was named */
     SC_DIM_PROTEINS,
-    SC_DIM_PANELS,      /* categories of the panel; the batch's if no panel key */
-    SC_DIM_CAT_COV_0    /* + i: categories of covariate i */
+    SC_DIM_PANELS,   /* categories of the panel; the batch's if no panel key */
+    SC_DIM_CAT_COV_0 /* + i: categories of covariate i */
 } sc_dim;
 
 typedef enum sc_input {
@@ -43,7 +45,7 @@ typedef enum sc_input {
     SC_IN_BATCH,       /* categories from here */
     SC_IN_PANEL,
     SC_IN_LABELS,
-    SC_IN_CAT_COV_0    /* + i */
+    SC_IN_CAT_COV_0 /* + i */
 } sc_input;
 
 /* The decoder's side of a category is what --transform-batch replaces. */
@@ -61,61 +63,93 @@ typedef enum sc_part {
 
 typedef enum sc_init {
     SC_INIT_ZERO,
-    SC_INIT_CONSTANT, /* of value `arg` */
-    SC_INIT_NORMAL,   /* N(0,1) */
-    SC_INIT_UNIFORM,  /* U(0, arg) */
+    SC_INIT_CONSTANT,          /* of value `arg` */
+    SC_INIT_NORMAL,            /* N(0,1) */
+    SC_INIT_UNIFORM,           /* U(0, arg) */
     SC_INIT_LIBRARY_LOG_MEANS, /* from the data, per batch: 1 x n_batch; not trained */
     SC_INIT_LIBRARY_LOG_VARS,
-    SC_INIT_PROTEIN_PRIOR_MEAN,      /* background mixture per panel: n_proteins x n_panels */
+    SC_INIT_PROTEIN_PRIOR_MEAN, /* background mixture per panel: n_proteins x n_panels */
     SC_INIT_PROTEIN_PRIOR_LOG_SCALE,
-    SC_INIT_LOG_TOTAL_MEAN, /* 1 x 1: mean, standard deviation (ddof 1) of log total counts; not trained */
+    SC_INIT_LOG_TOTAL_MEAN, /* 1 x 1: mean, standard deviation (ddof 1) of log total counts; not
+                               trained */
     SC_INIT_LOG_TOTAL_SD,
-    SC_INIT_PROTEIN_OBSERVED /* n_proteins x n_panels: 1 where the panel measured the protein; not trained, not saved */
+    SC_INIT_PROTEIN_OBSERVED /* n_proteins x n_panels: 1 where the panel measured the protein; not
+                                trained, not saved */
 } sc_init;
 
 enum { SC_TRAINED = 1, SC_UNSAVED = 2 }; /* flags of sc_weight */
 
 typedef enum sc_map {
-    SC_MAP_LOG1P, SC_MAP_EXP, SC_MAP_LOG, SC_MAP_SOFTPLUS, SC_MAP_SIGMOID, SC_MAP_RELU, SC_MAP_NEG, SC_MAP_SQUARE,
-    SC_MAP_SQRT, SC_MAP_TANH, SC_MAP_LEAKY_RELU, SC_MAP_SILU, SC_MAP_GELU, SC_MAP_ELU,
-    SC_MAP_CLAMP_MAX, SC_MAP_CLAMP_MIN /* at arg */
+    SC_MAP_LOG1P,
+    SC_MAP_EXP,
+    SC_MAP_LOG,
+    SC_MAP_SOFTPLUS,
+    SC_MAP_SIGMOID,
+    SC_MAP_RELU,
+    SC_MAP_NEG,
+    SC_MAP_SQUARE,
+    SC_MAP_SQRT,
+    SC_MAP_TANH,
+    SC_MAP_LEAKY_RELU,
+    SC_MAP_SILU,
+    SC_MAP_GELU,
+    SC_MAP_ELU,
+    SC_MAP_CLAMP_MAX,
+    SC_MAP_CLAMP_MIN /* at arg */
 } sc_map;
 
-enum { SC_BIAS = 1, SC_COVARIATES_TRAIN = 2 }; /* flags of sc_linear; the latter: in surgery its category columns train */
+enum {
+    SC_BIAS = 1,
+    SC_COVARIATES_TRAIN = 2
+}; /* flags of sc_linear; the latter: in surgery its category columns train */
 
 typedef enum sc_dist_kind {
-    SC_NORMAL_VAR,  /* a mean, b variance */
-    SC_NORMAL_SD,   /* a mean, b standard deviation */
-    SC_NB,          /* a mean, b inverse dispersion */
-    SC_ZINB,        /* and c logits of an extra zero */
-    SC_POISSON,     /* a rate */
+    SC_NORMAL_VAR, /* a mean, b variance */
+    SC_NORMAL_SD,  /* a mean, b standard deviation */
+    SC_NB,         /* a mean, b inverse dispersion */
+    SC_ZINB,       /* and c logits of an extra zero */
+    SC_POISSON,    /* a rate */
     SC_CATEGORICAL_LOGITS,
     SC_CATEGORICAL_PROBS,
-    SC_NB_MIXTURE   /* a, d means, b inverse dispersion, c logits of the first component */
+    SC_NB_MIXTURE /* a, d means, b inverse dispersion, c logits of the first component */
 } sc_dist_kind;
 
 typedef struct sc_dist {
     sc_dist_kind kind;
     sc_node a, b, c, d;
-    double eps, eps_total; /* NB: log(mean + eps), log(theta + eps), log(theta + mean + eps_total) */
+    double eps,
+        eps_total; /* NB: log(mean + eps), log(theta + eps), log(theta + mean + eps_total) */
 } sc_dist;
 
-typedef enum sc_term_role { SC_TERM_RECONSTRUCTION, SC_TERM_KL_Z, SC_TERM_KL_L, SC_TERM_KL, SC_TERM_OTHER } sc_term_role;
+typedef enum sc_term_role {
+    SC_TERM_RECONSTRUCTION,
+    SC_TERM_KL_Z,
+    SC_TERM_KL_L,
+    SC_TERM_KL,
+    SC_TERM_OTHER
+} sc_term_role;
 typedef enum sc_term_weight { SC_WEIGHT_ONE, SC_WEIGHT_KL, SC_WEIGHT_ONE_MINUS_KL } sc_term_weight;
 
 typedef struct sc_term {
     const char *name;
     sc_term_role role;
     sc_term_weight weight;
-    double factor;  /* times the weight; 0 reads as 1 */
-    bool is_sum;    /* over the rows; otherwise their mean */
-    int group;      /* optimizer group whose weights this term moves; 0: the model's */
+    double factor; /* times the weight; 0 reads as 1 */
+    bool is_sum;   /* over the rows; otherwise their mean */
+    int group;     /* optimizer group whose weights this term moves; 0: the model's */
 } sc_term;
 
-/* Steps of training: all streams in one step (the shorter cycled), or minibatches of one stream each in random order. */
+/* Steps of training: all streams in one step (the shorter cycled), or minibatches of one stream
+ * each in random order. */
 typedef enum sc_schedule { SC_STEP_JOINT, SC_STEP_EITHER } sc_schedule;
 
-typedef enum sc_output_kind { SC_OUT_VARS, SC_OUT_PROTEINS, SC_OUT_CLASSES, SC_OUT_LATENT, SC_OUT_CELL } sc_output_kind;
+typedef enum sc_output_kind {
+    SC_OUT_VARS,
+    SC_OUT_PROTEINS,
+    SC_OUT_CLASSES,
+    SC_OUT_LATENT,
+    SC_OUT_CELL
+} sc_output_kind;
 
 typedef struct sc_graph sc_graph;
 
@@ -124,17 +158,21 @@ typedef struct sc_services {
     int64_t (*dim)(sc_graph *, sc_dim);
     sc_node (*input)(sc_graph *, sc_rowset, sc_input, sc_side);
     void (*part)(sc_graph *, sc_part);
-    /* rows x cols; col_grows: the category that its columns (or rows: row_grows) count, SC_IN_COUNTS for none */
-    sc_node (*weight)(sc_graph *, const char *name, int64_t rows, int64_t cols, sc_input col_grows, sc_init, double arg,
-                      unsigned flags);
-    /* y = [parts] W^T + b, W (n_out x sum of widths) named NAME.weight; a category is a part: its one-hot columns */
-    sc_node (*linear)(sc_graph *, const char *name, const sc_node *parts, int n_parts, int64_t n_out, unsigned flags);
+    /* rows x cols; col_grows: the category that its columns (or rows: row_grows) count,
+     * SC_IN_COUNTS for none */
+    sc_node (*weight)(sc_graph *, const char *name, int64_t rows, int64_t cols, sc_input col_grows,
+                      sc_init, double arg, unsigned flags);
+    /* y = [parts] W^T + b, W (n_out x sum of widths) named NAME.weight; a category is a part: its
+     * one-hot columns */
+    sc_node (*linear)(sc_graph *, const char *name, const sc_node *parts, int n_parts,
+                      int64_t n_out, unsigned flags);
     sc_node (*batch_norm)(sc_graph *, const char *name, sc_node x, double eps, double momentum);
     sc_node (*layer_norm)(sc_graph *, sc_node x, double eps);
     sc_node (*dropout)(sc_graph *, sc_node x, double p);
     sc_node (*map)(sc_graph *, sc_map, sc_node x, double arg);
     sc_node (*affine)(sc_graph *, sc_node x, double scale, double shift);
-    /* broadcast: y has x's rows or one row, x's columns or one column; add, mul, div (sparse x only with one column) */
+    /* broadcast: y has x's rows or one row, x's columns or one column; add, mul, div (sparse x only
+     * with one column) */
     sc_node (*add)(sc_graph *, sc_node x, sc_node y);
     sc_node (*mul)(sc_graph *, sc_node x, sc_node y);
     sc_node (*div)(sc_graph *, sc_node x, sc_node y);
@@ -142,26 +180,36 @@ typedef struct sc_services {
     sc_node (*row_sum)(sc_graph *, sc_node x);
     sc_node (*concat)(sc_graph *, const sc_node *parts, int n_parts);
     sc_node (*slice)(sc_graph *, sc_node x, int64_t first, int64_t n);
-    /* row i: column c_i of the weight (n x categories), as 1 x n; or, by_row, row c_i of the weight (categories x n) */
+    /* row i: column c_i of the weight (n x categories), as 1 x n; or, by_row, row c_i of the weight
+     * (categories x n) */
     sc_node (*gather)(sc_graph *, sc_node weight, sc_node category, bool by_row);
     sc_node (*transpose)(sc_graph *, sc_node weight); /* n x 1 or 1 x n only */
     sc_node (*stop_gradient)(sc_graph *, sc_node x);
-    sc_node (*enumerate)(sc_graph *, sc_node like, int64_t n_classes); /* category over n_classes * rows, class-major */
+    sc_node (*enumerate)(sc_graph *, sc_node like,
+                         int64_t n_classes); /* category over n_classes * rows, class-major */
     sc_node (*repeat_rows)(sc_graph *, sc_node x, int64_t n_classes);
-    sc_node (*unstack)(sc_graph *, sc_node x, int64_t n_classes); /* (n_classes * rows) x 1 to rows x n_classes */
-    sc_node (*pick)(sc_graph *, sc_node x, sc_node category);     /* rows x n to rows x 1: column c_i */
-    sc_node (*latent)(sc_graph *, const char *site, sc_dist q, sc_dist prior); /* a draw, the mean, or what is stored */
+    sc_node (*unstack)(sc_graph *, sc_node x,
+                       int64_t n_classes); /* (n_classes * rows) x 1 to rows x n_classes */
+    sc_node (*pick)(sc_graph *, sc_node x, sc_node category); /* rows x n to rows x 1: column c_i */
+    sc_node (*latent)(sc_graph *, const char *site, sc_dist q,
+                      sc_dist prior);                      /* a draw, the mean, or what is stored */
     sc_node (*kl)(sc_graph *, sc_dist q, sc_dist p);       /* rows x 1, summed over the columns */
     sc_node (*log_prob)(sc_graph *, sc_dist d, sc_node x); /* rows x 1; x a latent */
-    sc_node (*observe)(sc_graph *, const char *site, sc_dist d, sc_node x, sc_node mask); /* rows x 1; x an input; mask: none, or 0/1 */
+    sc_node (*observe)(sc_graph *, const char *site, sc_dist d, sc_node x,
+                       sc_node mask); /* rows x 1; x an input; mask: none, or 0/1 */
     void (*term)(sc_graph *, const sc_term *t, sc_node x); /* minimised; rows x 1 */
-    void (*keep)(sc_graph *, sc_node x); /* evaluated in training though no loss depends on it: its statistics move */
-    int (*side_network)(sc_graph *, double lr, double eps); /* a new optimizer group; weights declared next belong to it,
-                                                               are not saved; end with part() */
+    void (*keep)(
+        sc_graph *,
+        sc_node x); /* evaluated in training though no loss depends on it: its statistics move */
+    int (*side_network)(sc_graph *, double lr,
+                        double eps); /* a new optimizer group; weights declared next belong to it,
+                                        are not saved; end with part() */
     void (*schedule)(sc_graph *, sc_schedule);
     void (*output)(sc_graph *, const char *name, sc_output_kind, sc_node x, const char *doc);
-    /* loadings: weight of the linear `linear_name`, folded with the batch norm after it (NULL: none); n_latent columns */
-    void (*loadings)(sc_graph *, const char *linear_name, const char *batch_norm_name, int64_t n_latent);
+    /* loadings: weight of the linear `linear_name`, folded with the batch norm after it (NULL:
+     * none); n_latent columns */
+    void (*loadings)(sc_graph *, const char *linear_name, const char *batch_norm_name,
+                     int64_t n_latent);
 } sc_services;
 
 struct sc_graph {
@@ -178,81 +226,189 @@ typedef struct sc_train_defaults {
 
 typedef struct sc_model {
     uint32_t size;
-    void (*build)(sc_graph *g, const void *opts); /* pure: same options and dimensions, same graph */
+    void (*build)(sc_graph *g,
+                  const void *opts); /* pure: same options and dimensions, same graph */
     sc_train_defaults train;
     const char *scvi_class; /* "SCVI": whose saved models this reads; NULL: none */
 } sc_model;
 
 /* The services by their usual names. */
-static inline int64_t sc_dim_of(sc_graph *g, sc_dim d) { return g->sv->dim(g, d); }
-static inline sc_node sc_counts(sc_graph *g, sc_rowset r) { return g->sv->input(g, r, SC_IN_COUNTS, SC_ENCODER_SIDE); }
-static inline sc_node sc_in(sc_graph *g, sc_rowset r, sc_input i, sc_side s) { return g->sv->input(g, r, i, s); }
-static inline void sc_begin(sc_graph *g, sc_part p) { g->sv->part(g, p); }
-static inline sc_node sc_weight(sc_graph *g, const char *name, int64_t rows, int64_t cols, sc_input grows, sc_init init,
-                                double arg, unsigned flags)
+static inline int64_t sc_dim_of(sc_graph *g, sc_dim d)
+{
+    return g->sv->dim(g, d);
+}
+static inline sc_node sc_counts(sc_graph *g, sc_rowset r)
+{
+    return g->sv->input(g, r, SC_IN_COUNTS, SC_ENCODER_SIDE);
+}
+static inline sc_node sc_in(sc_graph *g, sc_rowset r, sc_input i, sc_side s)
+{
+    return g->sv->input(g, r, i, s);
+}
+static inline void sc_begin(sc_graph *g, sc_part p)
+{
+    g->sv->part(g, p);
+}
+static inline sc_node sc_weight(sc_graph *g, const char *name, int64_t rows, int64_t cols,
+                                sc_input grows, sc_init init, double arg, unsigned flags)
 {
     return g->sv->weight(g, name, rows, cols, grows, init, arg, flags);
 }
-static inline sc_node sc_linear(sc_graph *g, const char *name, const sc_node *parts, int n, int64_t n_out, unsigned flags)
+static inline sc_node sc_linear(sc_graph *g, const char *name, const sc_node *parts, int n,
+                                int64_t n_out, unsigned flags)
 {
     return g->sv->linear(g, name, parts, n, n_out, flags);
 }
-static inline sc_node sc_batch_norm(sc_graph *g, const char *name, sc_node x, double eps, double momentum)
+static inline sc_node sc_batch_norm(sc_graph *g, const char *name, sc_node x, double eps,
+                                    double momentum)
 {
     return g->sv->batch_norm(g, name, x, eps, momentum);
 }
-static inline sc_node sc_layer_norm(sc_graph *g, sc_node x, double eps) { return g->sv->layer_norm(g, x, eps); }
-static inline sc_node sc_dropout(sc_graph *g, sc_node x, double p) { return p > 0 ? g->sv->dropout(g, x, p) : x; }
-static inline sc_node sc_apply(sc_graph *g, sc_map m, sc_node x) { return g->sv->map(g, m, x, 0); }
-static inline sc_node sc_exp(sc_graph *g, sc_node x) { return sc_apply(g, SC_MAP_EXP, x); }
-static inline sc_node sc_log(sc_graph *g, sc_node x) { return sc_apply(g, SC_MAP_LOG, x); }
-static inline sc_node sc_log1p(sc_graph *g, sc_node x) { return sc_apply(g, SC_MAP_LOG1P, x); }
-static inline sc_node sc_softplus(sc_graph *g, sc_node x) { return sc_apply(g, SC_MAP_SOFTPLUS, x); }
-static inline sc_node sc_sigmoid(sc_graph *g, sc_node x) { return sc_apply(g, SC_MAP_SIGMOID, x); }
-static inline sc_node sc_relu(sc_graph *g, sc_node x) { return sc_apply(g, SC_MAP_RELU, x); }
-static inline sc_node sc_neg(sc_graph *g, sc_node x) { return sc_apply(g, SC_MAP_NEG, x); }
-static inline sc_node sc_affine(sc_graph *g, sc_node x, double a, double b) { return g->sv->affine(g, x, a, b); }
-static inline sc_node sc_add(sc_graph *g, sc_node x, sc_node y) { return g->sv->add(g, x, y); }
-static inline sc_node sc_sub(sc_graph *g, sc_node x, sc_node y) { return sc_add(g, x, sc_neg(g, y)); }
-static inline sc_node sc_mul(sc_graph *g, sc_node x, sc_node y) { return g->sv->mul(g, x, y); }
-static inline sc_node sc_div(sc_graph *g, sc_node x, sc_node y) { return g->sv->div(g, x, y); }
-static inline sc_node sc_softmax(sc_graph *g, sc_node x) { return g->sv->softmax(g, x); }
-static inline sc_node sc_row_sum(sc_graph *g, sc_node x) { return g->sv->row_sum(g, x); }
-static inline sc_node sc_concat(sc_graph *g, const sc_node *p, int n) { return g->sv->concat(g, p, n); }
-static inline sc_node sc_slice(sc_graph *g, sc_node x, int64_t first, int64_t n) { return g->sv->slice(g, x, first, n); }
-static inline sc_node sc_gather(sc_graph *g, sc_node w, sc_node c) { return g->sv->gather(g, w, c, false); }
-static inline sc_node sc_embed(sc_graph *g, sc_node w, sc_node c) { return g->sv->gather(g, w, c, true); }
-static inline sc_node sc_transpose(sc_graph *g, sc_node w) { return g->sv->transpose(g, w); }
-static inline sc_node sc_stop_gradient(sc_graph *g, sc_node x) { return g->sv->stop_gradient(g, x); }
-static inline sc_node sc_latent(sc_graph *g, const char *site, sc_dist q, sc_dist p) { return g->sv->latent(g, site, q, p); }
-static inline sc_node sc_kl(sc_graph *g, sc_dist q, sc_dist p) { return g->sv->kl(g, q, p); }
-static inline sc_node sc_log_prob(sc_graph *g, sc_dist d, sc_node x) { return g->sv->log_prob(g, d, x); }
+static inline sc_node sc_layer_norm(sc_graph *g, sc_node x, double eps)
+{
+    return g->sv->layer_norm(g, x, eps);
+}
+static inline sc_node sc_dropout(sc_graph *g, sc_node x, double p)
+{
+    return p > 0 ? g->sv->dropout(g, x, p) : x;
+}
+static inline sc_node sc_apply(sc_graph *g, sc_map m, sc_node x)
+{
+    return g->sv->map(g, m, x, 0);
+}
+static inline sc_node sc_exp(sc_graph *g, sc_node x)
+{
+    return sc_apply(g, SC_MAP_EXP, x);
+}
+static inline sc_node sc_log(sc_graph *g, sc_node x)
+{
+    return sc_apply(g, SC_MAP_LOG, x);
+}
+static inline sc_node sc_log1p(sc_graph *g, sc_node x)
+{
+    return sc_apply(g, SC_MAP_LOG1P, x);
+}
+static inline sc_node sc_softplus(sc_graph *g, sc_node x)
+{
+    return sc_apply(g, SC_MAP_SOFTPLUS, x);
+}
+static inline sc_node sc_sigmoid(sc_graph *g, sc_node x)
+{
+    return sc_apply(g, SC_MAP_SIGMOID, x);
+}
+static inline sc_node sc_relu(sc_graph *g, sc_node x)
+{
+    return sc_apply(g, SC_MAP_RELU, x);
+}
+static inline sc_node sc_neg(sc_graph *g, sc_node x)
+{
+    return sc_apply(g, SC_MAP_NEG, x);
+}
+static inline sc_node sc_affine(sc_graph *g, sc_node x, double a, double b)
+{
+    return g->sv->affine(g, x, a, b);
+}
+static inline sc_node sc_add(sc_graph *g, sc_node x, sc_node y)
+{
+    return g->sv->add(g, x, y);
+}
+static inline sc_node sc_sub(sc_graph *g, sc_node x, sc_node y)
+{
+    return sc_add(g, x, sc_neg(g, y));
+}
+static inline sc_node sc_mul(sc_graph *g, sc_node x, sc_node y)
+{
+    return g->sv->mul(g, x, y);
+}
+static inline sc_node sc_div(sc_graph *g, sc_node x, sc_node y)
+{
+    return g->sv->div(g, x, y);
+}
+static inline sc_node sc_softmax(sc_graph *g, sc_node x)
+{
+    return g->sv->softmax(g, x);
+}
+static inline sc_node sc_row_sum(sc_graph *g, sc_node x)
+{
+    return g->sv->row_sum(g, x);
+}
+static inline sc_node sc_concat(sc_graph *g, const sc_node *p, int n)
+{
+    return g->sv->concat(g, p, n);
+}
+static inline sc_node sc_slice(sc_graph *g, sc_node x, int64_t first, int64_t n)
+{
+    return g->sv->slice(g, x, first, n);
+}
+static inline sc_node sc_gather(sc_graph *g, sc_node w, sc_node c)
+{
+    return g->sv->gather(g, w, c, false);
+}
+static inline sc_node sc_embed(sc_graph *g, sc_node w, sc_node c)
+{
+    return g->sv->gather(g, w, c, true);
+}
+static inline sc_node sc_transpose(sc_graph *g, sc_node w)
+{
+    return g->sv->transpose(g, w);
+}
+static inline sc_node sc_stop_gradient(sc_graph *g, sc_node x)
+{
+    return g->sv->stop_gradient(g, x);
+}
+static inline sc_node sc_latent(sc_graph *g, const char *site, sc_dist q, sc_dist p)
+{
+    return g->sv->latent(g, site, q, p);
+}
+static inline sc_node sc_kl(sc_graph *g, sc_dist q, sc_dist p)
+{
+    return g->sv->kl(g, q, p);
+}
+static inline sc_node sc_log_prob(sc_graph *g, sc_dist d, sc_node x)
+{
+    return g->sv->log_prob(g, d, x);
+}
 static inline sc_node sc_observe(sc_graph *g, const char *site, sc_dist d, sc_node x)
 {
     return g->sv->observe(g, site, d, x, SC_NONE);
 }
-static inline void sc_result(sc_graph *g, const char *name, sc_output_kind k, sc_node x, const char *doc)
+static inline void sc_result(sc_graph *g, const char *name, sc_output_kind k, sc_node x,
+                             const char *doc)
 {
     g->sv->output(g, name, k, x, doc);
 }
-static inline void sc_minimize(sc_graph *g, const char *name, sc_term_role role, sc_term_weight w, sc_node x)
+static inline void sc_minimize(sc_graph *g, const char *name, sc_term_role role, sc_term_weight w,
+                               sc_node x)
 {
     const sc_term t = {name, role, w, 1, false, 0};
     g->sv->term(g, &t, x);
 }
 
-static inline sc_dist sc_normal(sc_node mean, sc_node var) { return (sc_dist){.kind = SC_NORMAL_VAR, .a = mean, .b = var}; }
-static inline sc_dist sc_normal_sd(sc_node mean, sc_node sd) { return (sc_dist){.kind = SC_NORMAL_SD, .a = mean, .b = sd}; }
+static inline sc_dist sc_normal(sc_node mean, sc_node var)
+{
+    return (sc_dist){.kind = SC_NORMAL_VAR, .a = mean, .b = var};
+}
+static inline sc_dist sc_normal_sd(sc_node mean, sc_node sd)
+{
+    return (sc_dist){.kind = SC_NORMAL_SD, .a = mean, .b = sd};
+}
 /* N(0,1): both none */
-static inline sc_dist sc_standard_normal(void) { return (sc_dist){.kind = SC_NORMAL_VAR, .a = SC_NONE}; }
+static inline sc_dist sc_standard_normal(void)
+{
+    return (sc_dist){.kind = SC_NORMAL_VAR, .a = SC_NONE};
+}
 static inline sc_dist sc_nb(sc_node mean, sc_node inv_disp)
 {
     return (sc_dist){.kind = SC_NB, .a = mean, .b = inv_disp, .eps = 1e-8, .eps_total = 1e-8};
 }
 static inline sc_dist sc_zinb(sc_node mean, sc_node inv_disp, sc_node logits)
 {
-    return (sc_dist){.kind = SC_ZINB, .a = mean, .b = inv_disp, .c = logits, .eps = 1e-8, .eps_total = 1e-8};
+    return (sc_dist){
+        .kind = SC_ZINB, .a = mean, .b = inv_disp, .c = logits, .eps = 1e-8, .eps_total = 1e-8};
 }
-static inline sc_dist sc_poisson(sc_node rate) { return (sc_dist){.kind = SC_POISSON, .a = rate}; }
+static inline sc_dist sc_poisson(sc_node rate)
+{
+    return (sc_dist){.kind = SC_POISSON, .a = rate};
+}
 
 #endif

@@ -36,7 +36,8 @@ static void init_weight(const sc_net *net, const sc_gweight *w, uint64_t seed)
 {
     float *to = net->weights + w->offset;
     const int64_t n = w->rows * w->cols;
-    const sc_key key = {seed, UINT32_C(0x57454947), (uint32_t)XXH3_64bits(w->name, strlen(w->name)), 0};
+    const sc_key key = {seed, UINT32_C(0x57454947), (uint32_t)XXH3_64bits(w->name, strlen(w->name)),
+                        0};
     const float bound = w->arg > 0 ? 1 / sqrtf((float)w->arg) : 0;
     switch (w->kind) {
     case SC_W_LINEAR:
@@ -81,7 +82,8 @@ void sc_net_set(sc_net *net, int weight, const float *values)
     float *to = net->weights + w->offset;
     for (int64_t r = 0; r < w->rows; r++)
         for (int64_t c = 0; c < w->cols; c++)
-            to[w->kind == SC_W_LINEAR ? c * w->rows + r : r * w->cols + c] = values[r * w->cols + c];
+            to[w->kind == SC_W_LINEAR ? c * w->rows + r : r * w->cols + c] =
+                values[r * w->cols + c];
 }
 
 void sc_net_get(const sc_net *net, int weight, float *values)
@@ -113,5 +115,6 @@ sc_status sc_kernels_pick(const char *isa, const sc_kernels **out, sc_err *err)
     *out = sc_kernels_get(isa);
     if (*out)
         return SC_OK;
-    return sc_fail(err, SC_EUSAGE, "this CPU has no '%s' kernels; the best it has are '%s'", isa, sc_kernels_get(NULL)->isa);
+    return sc_fail(err, SC_EUSAGE, "this CPU has no '%s' kernels; the best it has are '%s'", isa,
+                   sc_kernels_get(NULL)->isa);
 }

@@ -1,6 +1,6 @@
 /*
- * A model as the tools see it: plugin, options, graph, weights, genes and categories; from a .scm file or from a
- * model.pt that scvi-tools saved.
+ * A model as the tools see it: plugin, options, graph, weights, genes and categories; from a .scm
+ * file or from a model.pt that scvi-tools saved.
  */
 #ifndef SC_NET_H
 #define SC_NET_H

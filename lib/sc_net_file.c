@@ -1,6 +1,6 @@
 /* Models to and from files: our own .scm, and model.pt as scvi-tools saves it. */
-#include "sc_net.h"
 #include "sc_cli.h"
+#include "sc_net.h"
 #include "sc_pt.h"
 
 #include <errno.h>
@@ -88,11 +88,14 @@ static json_t *data_to_json(const sc_net *net)
     for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
         const sc_category *c = &net->cats[named[i].input - SC_IN_BATCH];
         if (c->key)
-            json_object_set_new(d, named[i].name, json_pack("{s:s, s:o}", "key", c->key, "levels", strs_to_json(&c->levels)));
+            json_object_set_new(
+                d, named[i].name,
+                json_pack("{s:s, s:o}", "key", c->key, "levels", strs_to_json(&c->levels)));
     }
     for (int64_t i = 0; i < net->dims.n_cat_covs; i++) {
         const sc_category *c = &net->cats[SC_IN_CAT_COV_0 - SC_IN_BATCH + i];
-        json_array_append_new(covs, json_pack("{s:s, s:o}", "key", c->key, "levels", strs_to_json(&c->levels)));
+        json_array_append_new(
+            covs, json_pack("{s:s, s:o}", "key", c->key, "levels", strs_to_json(&c->levels)));
     }
     json_object_set_new(d, "cat_covariates", covs);
     json_object_set_new(d, "cont_covariates", strs_to_json(&net->cont_covs));
@@ -127,15 +130,18 @@ static sc_status data_from_json(sc_net *net, const json_t *d, sc_err *err)
     s->n_batch = 1;
     SC_TRY(category_from_json(&net->cats[0], json_object_get(d, "batch"), &s->n_batch, err));
     s->n_panels = s->n_batch;
-    SC_TRY(category_from_json(&net->cats[SC_IN_PANEL - SC_IN_BATCH], json_object_get(d, "panel"), &s->n_panels, err));
-    SC_TRY(category_from_json(&net->cats[SC_IN_LABELS - SC_IN_BATCH], json_object_get(d, "labels"), &s->n_labels, err));
+    SC_TRY(category_from_json(&net->cats[SC_IN_PANEL - SC_IN_BATCH], json_object_get(d, "panel"),
+                              &s->n_panels, err));
+    SC_TRY(category_from_json(&net->cats[SC_IN_LABELS - SC_IN_BATCH], json_object_get(d, "labels"),
+                              &s->n_labels, err));
     s->n_labels = json_integer_value(json_object_get(d, "n_labels"));
     const json_t *covs = json_object_get(d, "cat_covariates");
     s->n_cat_covs = (int64_t)json_array_size(covs);
     if (s->n_cat_covs > SC_IN_MAX - (SC_IN_CAT_COV_0 - SC_IN_BATCH))
         return sc_fail(err, SC_EFORMAT, "the model has too many covariates");
     for (int64_t i = 0; i < s->n_cat_covs; i++)
-        SC_TRY(category_from_json(&net->cats[SC_IN_CAT_COV_0 - SC_IN_BATCH + i], json_array_get(covs, (size_t)i), &s->n_cats[i], err));
+        SC_TRY(category_from_json(&net->cats[SC_IN_CAT_COV_0 - SC_IN_BATCH + i],
+                                  json_array_get(covs, (size_t)i), &s->n_cats[i], err));
     SC_TRY(strs_from_json(&net->cont_covs, json_object_get(d, "cont_covariates"), err));
     s->n_cont_covs = net->cont_covs.n;
     net->layer = dup_text(d, "layer");
@@ -171,8 +177,9 @@ static sc_status tensors_of(const sc_net *net, sc_model_file *f, sc_err *err)
 sc_status sc_net_write(const sc_net *net, int fd, const char *name, sc_err *err)
 {
     sc_model_file f = {0};
-    json_t *meta = json_pack("{s:s, s:o, s:o, s:O, s:O}", "variant", net->handle.plugin->name, "options", options_to_json(net),
-                             "data", data_to_json(net), "training", net->training, "history", net->history);
+    json_t *meta = json_pack("{s:s, s:o, s:o, s:O, s:O}", "variant", net->handle.plugin->name,
+                             "options", options_to_json(net), "data", data_to_json(net), "training",
+                             net->training, "history", net->history);
     sc_status st = meta ? SC_OK : sc_fail(err, SC_ENOMEM, "out of memory");
     if (st == SC_OK)
         st = sc_table_copy(&f.var, &net->var, err);
@@ -188,15 +195,18 @@ sc_status sc_net_write(const sc_net *net, int fd, const char *name, sc_err *err)
     return st;
 }
 
-static sc_status take_tensor(sc_net *net, const char *name, int n_dims, const int64_t *dims, const float *values, sc_err *err)
+static sc_status take_tensor(sc_net *net, const char *name, int n_dims, const int64_t *dims,
+                             const float *values, sc_err *err)
 {
     const int w = sc_graph_weight(net->g, name);
     if (w < 0)
-        return sc_fail(err, SC_EFORMAT, "tensor '%s' is none of model '%s'", name, net->handle.plugin->name);
+        return sc_fail(err, SC_EFORMAT, "tensor '%s' is none of model '%s'", name,
+                       net->handle.plugin->name);
     sc_tensor t = {0};
     dims_of(&net->g->weights[w], &t);
     if (t.n_dims != n_dims || memcmp(t.dims, dims, (size_t)n_dims * sizeof *dims) != 0)
-        return sc_fail(err, SC_EFORMAT, "tensor '%s' has another shape than the model's options ask for", name);
+        return sc_fail(err, SC_EFORMAT,
+                       "tensor '%s' has another shape than the model's options ask for", name);
     sc_net_set(net, w, values);
     return SC_OK;
 }
@@ -206,7 +216,9 @@ static sc_status has_all(const sc_net *net, int n, sc_err *err)
     int want = 0;
     for (int i = 0; i < net->g->n_weights; i++)
         want += net->g->weights[i].is_saved;
-    return n == want ? SC_OK : sc_fail(err, SC_EFORMAT, "the model has %d tensors where %d are needed", n, want);
+    return n == want
+               ? SC_OK
+               : sc_fail(err, SC_EFORMAT, "the model has %d tensors where %d are needed", n, want);
 }
 
 static sc_status from_scm(sc_net *net, int fd, const char *name, sc_err *err)
@@ -231,7 +243,10 @@ static sc_status from_scm(sc_net *net, int fd, const char *name, sc_err *err)
     net->dims.n_vars = net->var.n_rows;
     SC_GOTO(st, sc_net_build(net, err), out);
     for (int i = 0; i < f.n_tensors; i++)
-        SC_GOTO(st, take_tensor(net, f.tensors[i].name, f.tensors[i].n_dims, f.tensors[i].dims, f.tensors[i].values, err), out);
+        SC_GOTO(st,
+                take_tensor(net, f.tensors[i].name, f.tensors[i].n_dims, f.tensors[i].dims,
+                            f.tensors[i].values, err),
+                out);
     st = has_all(net, f.n_tensors, err);
 out:
     json_decref(meta);
@@ -286,7 +301,8 @@ static sc_status data_from_pt(sc_net *net, const sc_pt *pt, sc_err *err)
     if (s->n_cat_covs > SC_IN_MAX - (SC_IN_CAT_COV_0 - SC_IN_BATCH))
         return sc_fail(err, SC_EFORMAT, "the model has too many covariates");
     for (size_t i = 0; i < r->n_cat_covs; i++) {
-        SC_TRY(category_from_pt(&net->cats[SC_IN_CAT_COV_0 - SC_IN_BATCH + (int)i], &r->cat_covs[i], err));
+        SC_TRY(category_from_pt(&net->cats[SC_IN_CAT_COV_0 - SC_IN_BATCH + (int)i], &r->cat_covs[i],
+                                err));
         s->n_cats[i] = (int64_t)r->cat_covs[i].levels.n;
     }
     for (size_t i = 0; i < r->cont_covs.n; i++)
@@ -321,7 +337,9 @@ static sc_status variant_of_class(const char *class_name, char *variant, size_t 
             (void)snprintf(variant, n, "%s", p->name);
     }
     sc_plugin_list_free(&list);
-    return variant[0] ? SC_OK : sc_fail(err, SC_EPLUGIN, "no plugin reads models of class '%s'", class_name ? class_name : "?");
+    return variant[0] ? SC_OK
+                      : sc_fail(err, SC_EPLUGIN, "no plugin reads models of class '%s'",
+                                class_name ? class_name : "?");
 }
 
 static sc_status from_pt(sc_net *net, int fd, const char *name, sc_err *err)
@@ -330,7 +348,8 @@ static sc_status from_pt(sc_net *net, int fd, const char *name, sc_err *err)
     char variant[128];
     sc_status st;
     SC_GOTO(st, sc_pt_read(&pt, fd, name, err), out);
-    SC_GOTO(st, variant_of_class(sc_pt_get_registry(pt)->model_name, variant, sizeof variant, err), out);
+    SC_GOTO(st, variant_of_class(sc_pt_get_registry(pt)->model_name, variant, sizeof variant, err),
+            out);
     SC_GOTO(st, sc_net_new(net, variant, NULL, err), out);
     SC_GOTO(st, options_from_pt(net, pt, err), out);
     SC_GOTO(st, data_from_pt(net, pt, err), out);
@@ -354,7 +373,8 @@ sc_status sc_net_read(sc_net *net, const char *path, sc_err *err)
     unsigned char magic[2] = {0};
     if (fd < 0)
         return sc_fail_errno(err, "can't open '%s'", path);
-    const bool is_zip = pread(fd, magic, sizeof magic, 0) == 2 && magic[0] == 'P' && magic[1] == 'K';
+    const bool is_zip =
+        pread(fd, magic, sizeof magic, 0) == 2 && magic[0] == 'P' && magic[1] == 'K';
     sc_status st = is_zip ? from_pt(net, fd, name, err) : from_scm(net, fd, name, err);
     if (!is_stdin)
         (void)close(fd);

@@ -29,11 +29,15 @@ sc_status sc_optimizer_new(sc_optimizer **out, const sc_built *g, sc_err *err)
     SC_GOTO(st, sc_alloc(&o->m, (size_t)g->n_params, sizeof *o->m, err), fail);
     SC_GOTO(st, sc_alloc(&o->v, (size_t)g->n_params, sizeof *o->v, err), fail);
     SC_GOTO(st, sc_alloc(&o->t, (size_t)g->n_weights, sizeof *o->t, err), fail);
-    SC_GOTO(st, sc_alloc(&o->tiles, (size_t)(g->n_params / CHUNK + g->n_weights), sizeof *o->tiles, err), fail);
+    SC_GOTO(
+        st,
+        sc_alloc(&o->tiles, (size_t)(g->n_params / CHUNK + g->n_weights), sizeof *o->tiles, err),
+        fail);
     for (int w = 0; w < g->n_weights; w++) {
         const int64_t n = g->weights[w].rows * g->weights[w].cols;
         for (int64_t at = 0; at < n && g->weights[w].is_trained; at += CHUNK)
-            o->tiles[o->n_tiles++] = (tile){w, g->weights[w].offset + at, n - at < CHUNK ? n - at : CHUNK};
+            o->tiles[o->n_tiles++] =
+                (tile){w, g->weights[w].offset + at, n - at < CHUNK ? n - at : CHUNK};
     }
     *out = o;
     return SC_OK;
@@ -75,13 +79,18 @@ static void move(void *ctx, int64_t i, int tid)
     if (!s->moves[t->weight])
         return;
     const double steps = (double)s->o->t[t->weight];
-    const sc_adam_args a = {(float)s->lr, 0.9F, 0.999F, (float)s->eps, (float)s->weight_decay,
-                            (float)(1 - pow(0.9, steps)), (float)sqrt(1 - pow(0.999, steps))};
+    const sc_adam_args a = {(float)s->lr,
+                            0.9F,
+                            0.999F,
+                            (float)s->eps,
+                            (float)s->weight_decay,
+                            (float)(1 - pow(0.9, steps)),
+                            (float)sqrt(1 - pow(0.999, steps))};
     s->k->adam(t->n, s->w + t->from, s->o->m + t->from, s->o->v + t->from, s->grad + t->from, &a);
 }
 
-bool sc_optimizer_step(sc_optimizer *o, const bool *moves, float *w, const float *grad, double lr, double eps,
-                       double weight_decay, sc_pool *pool, const sc_kernels *k)
+bool sc_optimizer_step(sc_optimizer *o, const bool *moves, float *w, const float *grad, double lr,
+                       double eps, double weight_decay, sc_pool *pool, const sc_kernels *k)
 {
     step s = {o, moves, w, grad, lr, eps, weight_decay, k, false};
     sc_pool_for(pool, o->n_tiles, look, &s);

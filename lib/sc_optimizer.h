@@ -1,6 +1,6 @@
 /*
- * Adam as torch has it, over the weights of a graph. A weight that gets no gradient in a step is skipped: no decay, no
- * moment, no step counted.
+ * Adam as torch has it, over the weights of a graph. A weight that gets no gradient in a step is
+ * skipped: no decay, no moment, no step counted.
  */
 #ifndef SC_OPTIMIZER_H
 #define SC_OPTIMIZER_H
@@ -10,10 +10,10 @@
 typedef struct sc_optimizer sc_optimizer;
 
 sc_status sc_optimizer_new(sc_optimizer **out, const sc_built *g, sc_err *err) SC_MUST_CHECK;
-/* One step for the weights that moves[] marks (sc_plan.moves). w, grad: flat, as the executor has them. False if a
- * gradient is not finite: the weights are then as they were. */
-bool sc_optimizer_step(sc_optimizer *o, const bool *moves, float *w, const float *grad, double lr, double eps,
-                       double weight_decay, sc_pool *pool, const sc_kernels *k);
+/* One step for the weights that moves[] marks (sc_plan.moves). w, grad: flat, as the executor has
+ * them. False if a gradient is not finite: the weights are then as they were. */
+bool sc_optimizer_step(sc_optimizer *o, const bool *moves, float *w, const float *grad, double lr,
+                       double eps, double weight_decay, sc_pool *pool, const sc_kernels *k);
 void sc_optimizer_free(sc_optimizer *o);
 
 #endif

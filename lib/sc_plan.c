@@ -41,8 +41,8 @@ static void plan_backward(sc_plan *p, const sc_built *g, int group, bool *reach)
         p->moves[group][w] = p->moves[group][w] && g->weights[w].group == group;
 }
 
-sc_status sc_plan_make(sc_plan *p, const sc_built *g, unsigned streams, unsigned what, const int32_t *roots, int n_roots,
-                       sc_err *err)
+sc_status sc_plan_make(sc_plan *p, const sc_built *g, unsigned streams, unsigned what,
+                       const int32_t *roots, int n_roots, sc_err *err)
 {
     memset(p, 0, sizeof *p);
     bool *need = NULL;

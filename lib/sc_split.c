@@ -8,12 +8,13 @@
 
 int64_t sc_default_epochs(int64_t n_obs)
 {
-    const double e = nearbyint(20000.0 / (double)n_obs * 400.0); /* halves to even, as Python rounds */
+    const double e =
+        nearbyint(20000.0 / (double)n_obs * 400.0); /* halves to even, as Python rounds */
     return e < 1 ? 1 : e > 400 ? 400 : (int64_t)e;
 }
 
-static sc_status by_name(const sc_cells *c, const sc_strs *validation, int64_t *rows, int64_t *n_train, int64_t *n_val,
-                         sc_err *err)
+static sc_status by_name(const sc_cells *c, const sc_strs *validation, int64_t *rows,
+                         int64_t *n_train, int64_t *n_val, sc_err *err)
 {
     sc_names *names = NULL;
     bool *is_val = NULL;
@@ -24,7 +25,8 @@ static sc_status by_name(const sc_cells *c, const sc_strs *validation, int64_t *
     for (int64_t i = 0; i < validation->n; i++) {
         const int64_t row = sc_names_find(names, sc_strs_at(validation, i));
         if (row < 0) {
-            st = sc_fail(err, SC_EDATA, "validation cell '%s' is not in the data", sc_strs_at(validation, i));
+            st = sc_fail(err, SC_EDATA, "validation cell '%s' is not in the data",
+                         sc_strs_at(validation, i));
             goto out;
         }
         *n_val += is_val[row] ? 0 : 1;
@@ -42,8 +44,8 @@ out:
     return st;
 }
 
-sc_status sc_split(const sc_cells *c, const sc_train_opts *o, int64_t batch_size, int64_t *rows, int64_t *n_train,
-                   int64_t *n_val, sc_err *err)
+sc_status sc_split(const sc_cells *c, const sc_train_opts *o, int64_t batch_size, int64_t *rows,
+                   int64_t *n_train, int64_t *n_val, sc_err *err)
 {
     if (o->validation_cells)
         return by_name(c, o->validation_cells, rows, n_train, n_val, err);
@@ -52,7 +54,8 @@ sc_status sc_split(const sc_cells *c, const sc_train_opts *o, int64_t batch_size
     int64_t t = (int64_t)ceil(train_size * (double)n);
     int64_t v = o->validation_size < 0 ? n - t : (int64_t)floor((double)n * o->validation_size);
     if (t > n || v < 0 || t + v > n)
-        return sc_fail(err, SC_EUSAGE, "--train-size and --validation-size take more than all cells");
+        return sc_fail(err, SC_EUSAGE,
+                       "--train-size and --validation-size take more than all cells");
     const int64_t rest = t % batch_size;
     if (o->train_size < 0 && rest > 0 && rest < 3 && t > rest) {
         t -= rest;

@@ -20,19 +20,31 @@ enum { LN_SAMPLES = 5000 }; /* of a logistic-normal mean, as scvi-tools draws */
 
 static const sc_param params[] = {
     SC_STRING(embed_opts, key, "key", "NAME", "name in obsm; default X_ and the variant"),
-    SC_CHOICE(embed_opts, latent, "latent", LATENT_MEAN, "mean|sample|mode", "mean of q(z|x), a draw, or softmax of the mean (ln)"),
-    SC_INT(embed_opts, n_samples, "n-samples", 1, 1, 1000000, "draws to average with --latent sample"),
+    SC_CHOICE(embed_opts, latent, "latent", LATENT_MEAN, "mean|sample|mode",
+              "mean of q(z|x), a draw, or softmax of the mean (ln)"),
+    SC_INT(embed_opts, n_samples, "n-samples", 1, 1, 1000000,
+           "draws to average with --latent sample"),
     SC_BOOL(embed_opts, variance, "variance", 0, "add the variance of q(z|x) as NAME_var"),
     SC_BOOL(embed_opts, to_obs, "to-obs", 0, "add the dimensions to obs as Z_0, Z_1, ..."),
     SC_STRING(embed_opts, layer, "layer", "NAME", "matrix of counts; default as at fit"),
-    SC_STRING(embed_opts, batch_key, "batch-key", "COLUMN", "obs column of the batches; default as at fit"),
-    SC_LIST(embed_opts, cat_covariates, "cat-covariate", "COLUMN", "categorical covariate; default as at fit"),
-    SC_LIST(embed_opts, cont_covariates, "cont-covariate", "COLUMN", "continuous covariate; default as at fit"),
-    SC_STRING(embed_opts, isa, "isa", "NAME", "instruction set: avx512, avx2, base; default the best there is"),
+    SC_STRING(embed_opts, batch_key, "batch-key", "COLUMN",
+              "obs column of the batches; default as at fit"),
+    SC_LIST(embed_opts, cat_covariates, "cat-covariate", "COLUMN",
+            "categorical covariate; default as at fit"),
+    SC_LIST(embed_opts, cont_covariates, "cont-covariate", "COLUMN",
+            "continuous covariate; default as at fit"),
+    SC_STRING(embed_opts, isa, "isa", "NAME",
+              "instruction set: avx512, avx2, base; default the best there is"),
     SC_PARAM_END};
 
-static const sc_tool tool = {"sc-embed", "latent representation of cells", "MODEL [IN]", 1, 2,
-                             SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG, params, sizeof(embed_opts),
+static const sc_tool tool = {"sc-embed",
+                             "latent representation of cells",
+                             "MODEL [IN]",
+                             1,
+                             2,
+                             SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG,
+                             params,
+                             sizeof(embed_opts),
                              "sc-embed model.scm counts.scz > embedded.scz"};
 
 typedef struct embedder {
@@ -74,7 +86,8 @@ static sc_status embed_rows(embedder *m, int64_t from, int64_t n, float *z, floa
     SC_TRY(sc_alloc(&sum, (size_t)(n * d), sizeof *sum, err));
     sc_status st = SC_OK;
     for (int64_t k = 0; k < n_draws && st == SC_OK; k++) {
-        st = sc_infer_run(m->x, from, n, draws ? SC_DRAW_SAMPLE : SC_DRAW_MEAN, (uint64_t)o->common.seed, (uint32_t)k + 1, err);
+        st = sc_infer_run(m->x, from, n, draws ? SC_DRAW_SAMPLE : SC_DRAW_MEAN,
+                          (uint64_t)o->common.seed, (uint32_t)k + 1, err);
         const float *v = sc_infer_value(m->x, m->z);
         for (int64_t i = 0; i < n * d; i++)
             sum[i] += (double)v[i];
@@ -113,7 +126,10 @@ static sc_status embed_block(embedder *m, sc_block *b, sc_err *err)
     if (m->o->variance)
         SC_GOTO(st, sc_alloc(&var.values, (size_t)(n * d), sizeof(float), err), out);
     for (int64_t at = 0; at < n; at += SC_INFER_ROWS)
-        SC_GOTO(st, embed_rows(m, at, n - at < SC_INFER_ROWS ? n - at : SC_INFER_ROWS, z.values, var.values, err), out);
+        SC_GOTO(st,
+                embed_rows(m, at, n - at < SC_INFER_ROWS ? n - at : SC_INFER_ROWS, z.values,
+                           var.values, err),
+                out);
     if (m->o->to_obs)
         SC_GOTO(st, add_columns(m, b, z.values, err), out);
     SC_GOTO(st, sc_block_set_dense(b, m->path, &z, err), out);
@@ -128,7 +144,8 @@ out:
 static sc_status add_to_header(embedder *m, sc_header *h, const char *variant, sc_err *err)
 {
     const embed_opts *o = m->o;
-    (void)snprintf(m->path, sizeof m->path, o->key ? "obsm/%s" : "obsm/X_%s", o->key ? o->key : variant);
+    (void)snprintf(m->path, sizeof m->path, o->key ? "obsm/%s" : "obsm/X_%s",
+                   o->key ? o->key : variant);
     (void)snprintf(m->var_path, sizeof m->var_path, "%s_var", m->path);
     SC_TRY(sc_header_add(h, m->path, SC_REAL, false, m->n_latent, NULL, err));
     if (o->variance)
@@ -139,21 +156,32 @@ static sc_status add_to_header(embedder *m, sc_header *h, const char *variant, s
         (void)snprintf(name, sizeof name, "Z_%d", (int)d);
         SC_TRY(sc_table_add(&h->obs, name, SC_COL_REAL, &c, err));
     }
-    return o->common.no_pg ? SC_OK : sc_header_record(h, tool.name, o->common.argc, o->common.argv, err);
+    return o->common.no_pg ? SC_OK
+                           : sc_header_record(h, tool.name, o->common.argc, o->common.argv, err);
 }
 
-static sc_status stream(embedder *m, sc_reader *in, const sc_net *net, sc_output *to, sc_pool *pool, const sc_kernels *k,
-                        sc_err *err)
+static sc_status stream(embedder *m, sc_reader *in, const sc_net *net, sc_output *to, sc_pool *pool,
+                        const sc_kernels *k, sc_err *err)
 {
     const embed_opts *o = m->o;
-    const sc_keys keys = {o->layer, o->batch_key, NULL, NULL, NULL, o->cat_covariates.n, o->cont_covariates.n,
-                          o->cat_covariates.items, o->cont_covariates.items};
+    const sc_keys keys = {o->layer,
+                          o->batch_key,
+                          NULL,
+                          NULL,
+                          NULL,
+                          o->cat_covariates.n,
+                          o->cont_covariates.n,
+                          o->cat_covariates.items,
+                          o->cont_covariates.items};
     const int32_t nodes[] = {m->z, m->mean, m->var};
     char note[SC_ERR_MAX] = "";
     sc_header h = {0};
     sc_block *b = NULL;
     sc_status st;
-    SC_GOTO(st, sc_infer_open(&m->x, net, sc_reader_header(in), &keys, nodes, 3, pool, k, note, sizeof note, err), out);
+    SC_GOTO(st,
+            sc_infer_open(&m->x, net, sc_reader_header(in), &keys, nodes, 3, pool, k, note,
+                          sizeof note, err),
+            out);
     if (note[0])
         sc_cli_note(&tool, o, "%s", note);
     SC_GOTO(st, sc_header_copy(&h, sc_reader_header(in), err), out);
@@ -183,7 +211,9 @@ static sc_status run(const embed_opts *o, sc_err *err)
     SC_GOTO(st, sc_net_read(&net, o->common.operands[0], err), out);
     SC_GOTO(st, find_nodes(&m, &net, err), out);
     SC_GOTO(st, sc_output_open(&to, o->common.output, true, err), out);
-    SC_GOTO(st, sc_reader_open_path(&in, o->common.n_operands > 1 ? o->common.operands[1] : NULL, err), out);
+    SC_GOTO(st,
+            sc_reader_open_path(&in, o->common.n_operands > 1 ? o->common.operands[1] : NULL, err),
+            out);
     SC_GOTO(st, sc_pool_new(&pool, (int)o->common.n_threads, err), out);
     SC_GOTO(st, stream(&m, in, &net, &to, pool, k, err), out);
     st = sc_output_commit(&to, err);

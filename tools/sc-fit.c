@@ -20,32 +20,53 @@ typedef struct fit_opts {
 } fit_opts;
 
 static const sc_param params[] = {
-    {SC_PARAM_STRING, "model", offsetof(fit_opts, model), 0, 0, 0, "NAME", "variant: scvi, ldvae, ... or a path ./my.so", 'm'},
-    SC_STRING(fit_opts, layer, "layer", "NAME", "matrix of counts; default X, or the only layer that is counts"),
+    {SC_PARAM_STRING, "model", offsetof(fit_opts, model), 0, 0, 0, "NAME",
+     "variant: scvi, ldvae, ... or a path ./my.so", 'm'},
+    SC_STRING(fit_opts, layer, "layer", "NAME",
+              "matrix of counts; default X, or the only layer that is counts"),
     SC_STRING(fit_opts, batch_key, "batch-key", "COLUMN", "obs column of the batches"),
     SC_STRING(fit_opts, labels_key, "labels-key", "COLUMN", "obs column of the labels"),
-    SC_LIST(fit_opts, cat_covariates, "cat-covariate", "COLUMN", "categorical covariate; repeatable"),
-    SC_LIST(fit_opts, cont_covariates, "cont-covariate", "COLUMN", "continuous covariate; repeatable"),
+    SC_LIST(fit_opts, cat_covariates, "cat-covariate", "COLUMN",
+            "categorical covariate; repeatable"),
+    SC_LIST(fit_opts, cont_covariates, "cont-covariate", "COLUMN",
+            "continuous covariate; repeatable"),
     SC_STRING(fit_opts, size_factor_key, "size-factor-key", "COLUMN", "obs column of size factors"),
-    SC_INT(fit_opts, max_epochs, "max-epochs", 0, 0, 1000000, "passes over the training cells; 0: 400, fewer above 20000 cells"),
-    SC_INT(fit_opts, batch_size, "batch-size", 0, 0, 1048576, "cells in a minibatch; 0: the model's"),
+    SC_INT(fit_opts, max_epochs, "max-epochs", 0, 0, 1000000,
+           "passes over the training cells; 0: 400, fewer above 20000 cells"),
+    SC_INT(fit_opts, batch_size, "batch-size", 0, 0, 1048576,
+           "cells in a minibatch; 0: the model's"),
     SC_REAL(fit_opts, lr, "lr", -1, -1, 10, "learning rate; -1: the model's"),
     SC_REAL(fit_opts, eps, "eps", -1, -1, 1, "epsilon of Adam; -1: the model's"),
-    SC_REAL(fit_opts, weight_decay, "weight-decay", -1, -1, 1, "L2 penalty of Adam; -1: the model's"),
-    SC_INT(fit_opts, n_epochs_kl_warmup, "n-epochs-kl-warmup", -1, -1, 1000000, "epochs until the KL weight is full; -1: the model's, 0: none"),
-    SC_INT(fit_opts, n_steps_kl_warmup, "n-steps-kl-warmup", 0, 0, 1e12, "the same in minibatches, where no epochs are given"),
-    SC_REAL(fit_opts, min_kl_weight, "min-kl-weight", 0, 0, 1000, "KL weight at the start of the warm-up"),
+    SC_REAL(fit_opts, weight_decay, "weight-decay", -1, -1, 1,
+            "L2 penalty of Adam; -1: the model's"),
+    SC_INT(fit_opts, n_epochs_kl_warmup, "n-epochs-kl-warmup", -1, -1, 1000000,
+           "epochs until the KL weight is full; -1: the model's, 0: none"),
+    SC_INT(fit_opts, n_steps_kl_warmup, "n-steps-kl-warmup", 0, 0, 1e12,
+           "the same in minibatches, where no epochs are given"),
+    SC_REAL(fit_opts, min_kl_weight, "min-kl-weight", 0, 0, 1000,
+            "KL weight at the start of the warm-up"),
     SC_REAL(fit_opts, max_kl_weight, "max-kl-weight", 1, 0, 1000, "KL weight after the warm-up"),
-    SC_REAL(fit_opts, train_size, "train-size", -1, -1, 1, "share of cells to train on; -1: 0.9 without tiny minibatches"),
-    SC_REAL(fit_opts, validation_size, "validation-size", -1, -1, 1, "share of cells to validate on; -1: the rest"),
-    SC_STRING(fit_opts, validation_cells, "validation-cells", "FILE", "names of the validation cells, one a line"),
-    SC_INT(fit_opts, check_val_every, "check-val-every", 0, 0, 1000000, "epochs from one validation to the next; 0: none"),
-    SC_STRING(fit_opts, isa, "isa", "NAME", "instruction set: avx512, avx2, base; default the best there is"),
+    SC_REAL(fit_opts, train_size, "train-size", -1, -1, 1,
+            "share of cells to train on; -1: 0.9 without tiny minibatches"),
+    SC_REAL(fit_opts, validation_size, "validation-size", -1, -1, 1,
+            "share of cells to validate on; -1: the rest"),
+    SC_STRING(fit_opts, validation_cells, "validation-cells", "FILE",
+              "names of the validation cells, one a line"),
+    SC_INT(fit_opts, check_val_every, "check-val-every", 0, 0, 1000000,
+           "epochs from one validation to the next; 0: none"),
+    SC_STRING(fit_opts, isa, "isa", "NAME",
+              "instruction set: avx512, avx2, base; default the best there is"),
     SC_STRING(fit_opts, log_json, "log-json", "FILE", "a JSON line for each epoch"),
     SC_PARAM_END};
 
-static const sc_tool tool = {"sc-fit", "train a variational model of counts", "[IN]", 0, 1,
-                             SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG, params, sizeof(fit_opts),
+static const sc_tool tool = {"sc-fit",
+                             "train a variational model of counts",
+                             "[IN]",
+                             0,
+                             1,
+                             SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG,
+                             params,
+                             sizeof(fit_opts),
                              "sc-fit -m scvi --batch-key tech -o model.scm counts.scz"};
 
 /* The plugin chosen on the command line, and its options. */
@@ -78,7 +99,8 @@ static void report(void *ctx, const sc_epoch_report *r)
 {
     progress *p = ctx;
     if (p->log) {
-        fprintf(p->log, "{\"epoch\": %lld, \"elbo_train\": %.9g", (long long)r->epoch, r->elbo_train);
+        fprintf(p->log, "{\"epoch\": %lld, \"elbo_train\": %.9g", (long long)r->epoch,
+                r->elbo_train);
         if (isfinite(r->elbo_validation))
             fprintf(p->log, ", \"elbo_validation\": %.9g", r->elbo_validation);
         fprintf(p->log, ", \"seconds\": %.3f}\n", r->seconds);
@@ -89,8 +111,8 @@ static void report(void *ctx, const sc_epoch_report *r)
     p->last = r->seconds;
     const double left = r->seconds / (double)r->epoch * (double)(r->n_epochs - r->epoch);
     if (!p->is_terminal) {
-        fprintf(stderr, "sc-fit: epoch %lld of %lld, ELBO %.2f, %.0f s left\n", (long long)r->epoch, (long long)r->n_epochs,
-                r->elbo_train, left);
+        fprintf(stderr, "sc-fit: epoch %lld of %lld, ELBO %.2f, %.0f s left\n", (long long)r->epoch,
+                (long long)r->n_epochs, r->elbo_train, left);
         return;
     }
     char bar[31];
@@ -98,8 +120,8 @@ static void report(void *ctx, const sc_epoch_report *r)
     memset(bar, ' ', 30);
     memset(bar, '#', (size_t)full);
     bar[30] = 0;
-    fprintf(stderr, "\r[%s] epoch %lld/%lld  ELBO %.2f  %.0f s left \033[K%s", bar, (long long)r->epoch,
-            (long long)r->n_epochs, r->elbo_train, left, is_last ? "\n" : "");
+    fprintf(stderr, "\r[%s] epoch %lld/%lld  ELBO %.2f  %.0f s left \033[K%s", bar,
+            (long long)r->epoch, (long long)r->n_epochs, r->elbo_train, left, is_last ? "\n" : "");
 }
 
 /* Names, one a line; empty lines are skipped. */
@@ -124,7 +146,8 @@ static void move_category(sc_category *to, sc_category *from)
     memset(from, 0, sizeof *from);
 }
 
-/* Takes genes and categories from the cells, builds the graph, fills in what comes from the data. */
+/* Takes genes and categories from the cells, builds the graph, fills in what comes from the data.
+ */
 static sc_status prepare(sc_net *net, const fit_opts *o, sc_cells *c, sc_err *err)
 {
     net->dims = c->dims;
@@ -133,17 +156,21 @@ static sc_status prepare(sc_net *net, const fit_opts *o, sc_cells *c, sc_err *er
     for (int i = 0; i < SC_IN_MAX; i++)
         move_category(&net->cats[i], &c->cats[i]);
     for (int i = 0; i < o->cont_covariates.n; i++)
-        SC_TRY(sc_strs_push(&net->cont_covs, o->cont_covariates.items[i], strlen(o->cont_covariates.items[i]), err));
+        SC_TRY(sc_strs_push(&net->cont_covs, o->cont_covariates.items[i],
+                            strlen(o->cont_covariates.items[i]), err));
     net->layer = o->layer ? strdup(o->layer) : NULL;
     net->size_factor = o->size_factor_key ? strdup(o->size_factor_key) : NULL;
     SC_TRY(sc_net_build(net, err));
     sc_net_init(net, (uint64_t)o->common.seed);
-    const int mean = sc_graph_weight(net->g, "library_log_means"), var = sc_graph_weight(net->g, "library_log_vars");
+    const int mean = sc_graph_weight(net->g, "library_log_means"),
+              var = sc_graph_weight(net->g, "library_log_vars");
     int64_t n_empty = 0;
     if (mean >= 0 && var >= 0)
-        sc_cells_library(c, net->weights + net->g->weights[mean].offset, net->weights + net->g->weights[var].offset, &n_empty);
+        sc_cells_library(c, net->weights + net->g->weights[mean].offset,
+                         net->weights + net->g->weights[var].offset, &n_empty);
     if (n_empty)
-        sc_cli_note(&tool, o, "%lld cells have no counts; their log library size is taken as 0", (long long)n_empty);
+        sc_cli_note(&tool, o, "%lld cells have no counts; their log library size is taken as 0",
+                    (long long)n_empty);
     return SC_OK;
 }
 
@@ -162,9 +189,20 @@ static sc_status train(sc_net *net, const fit_opts *o, sc_cells *c, sc_err *err)
         st = sc_fail_errno(err, "can't write '%s'", o->log_json);
         goto out;
     }
-    const sc_train_opts t = {o->max_epochs, o->batch_size, o->lr, o->eps, o->weight_decay, o->n_epochs_kl_warmup,
-                             o->n_steps_kl_warmup, o->min_kl_weight, o->max_kl_weight, o->train_size, o->validation_size,
-                             o->check_val_every, o->validation_cells ? &validation : NULL, (uint64_t)o->common.seed};
+    const sc_train_opts t = {o->max_epochs,
+                             o->batch_size,
+                             o->lr,
+                             o->eps,
+                             o->weight_decay,
+                             o->n_epochs_kl_warmup,
+                             o->n_steps_kl_warmup,
+                             o->min_kl_weight,
+                             o->max_kl_weight,
+                             o->train_size,
+                             o->validation_size,
+                             o->check_val_every,
+                             o->validation_cells ? &validation : NULL,
+                             (uint64_t)o->common.seed};
     st = sc_train(net, c, &t, pool, k, report, &p, err);
     if (p.log && fclose(p.log) != 0 && st == SC_OK)
         st = sc_fail_errno(err, "can't write '%s'", o->log_json);
@@ -176,7 +214,8 @@ out:
 
 static sc_status add_record(sc_net *net, const fit_opts *o, sc_err *err)
 {
-    sc_header h = {.records = net->records}; /* lends the records to the one place that writes them */
+    sc_header h = {.records =
+                       net->records}; /* lends the records to the one place that writes them */
     if (o->common.no_pg)
         return SC_OK;
     const sc_status st = sc_header_record(&h, tool.name, o->common.argc, o->common.argv, err);
@@ -190,14 +229,23 @@ static sc_status run(const fit_opts *o, const choice *ch, sc_err *err)
     sc_cells cells = {0};
     sc_reader *in = NULL;
     sc_output out = {.fd = -1};
-    const sc_keys keys = {o->layer, o->batch_key, o->labels_key, NULL, o->size_factor_key, o->cat_covariates.n,
-                          o->cont_covariates.n, o->cat_covariates.items, o->cont_covariates.items};
+    const sc_keys keys = {o->layer,
+                          o->batch_key,
+                          o->labels_key,
+                          NULL,
+                          o->size_factor_key,
+                          o->cat_covariates.n,
+                          o->cont_covariates.n,
+                          o->cat_covariates.items,
+                          o->cont_covariates.items};
     sc_status st;
     if (!o->model)
-        return sc_fail(err, SC_EUSAGE, "which model? -m scvi, -m ldvae; sc-fit -m NAME --help lists its options");
+        return sc_fail(err, SC_EUSAGE,
+                       "which model? -m scvi, -m ldvae; sc-fit -m NAME --help lists its options");
     SC_GOTO(st, sc_net_new(&net, o->model, ch->opts, err), out);
     SC_GOTO(st, sc_output_open(&out, o->common.output, true, err), out);
-    SC_GOTO(st, sc_reader_open_path(&in, o->common.n_operands ? o->common.operands[0] : NULL, err), out);
+    SC_GOTO(st, sc_reader_open_path(&in, o->common.n_operands ? o->common.operands[0] : NULL, err),
+            out);
     SC_GOTO(st, sc_cells_load(&cells, in, &keys, err), out);
     if (cells.note[0])
         sc_cli_note(&tool, o, "%s", cells.note);

@@ -1,4 +1,5 @@
-/* Prints the loadings of a linearly decoded model: genes x latent dimensions, or the top genes in each direction. */
+/* Prints the loadings of a linearly decoded model: genes x latent dimensions, or the top genes in
+ * each direction. */
 #include "sc_cli.h"
 #include "sc_loadings.h"
 
@@ -12,11 +13,19 @@ typedef struct loadings_opts {
 } loadings_opts;
 
 static const sc_param params[] = {
-    SC_INT(loadings_opts, top, "top", 0, 0, 1000000, "the N genes with the largest and smallest loadings; 0: all genes"),
+    SC_INT(loadings_opts, top, "top", 0, 0, 1000000,
+           "the N genes with the largest and smallest loadings; 0: all genes"),
     SC_PARAM_END};
 
-static const sc_tool tool = {"sc-loadings", "loadings of a linearly decoded model", "MODEL", 1, 1, SC_TOOL_OUTPUT, params,
-                             sizeof(loadings_opts), "sc-loadings ldvae.scm --top 5"};
+static const sc_tool tool = {"sc-loadings",
+                             "loadings of a linearly decoded model",
+                             "MODEL",
+                             1,
+                             1,
+                             SC_TOOL_OUTPUT,
+                             params,
+                             sizeof(loadings_opts),
+                             "sc-loadings ldvae.scm --top 5"};
 
 static void print_all(FILE *f, const sc_strs *genes, const float *w, int64_t d)
 {
@@ -45,7 +54,8 @@ static int by_loading(const void *a, const void *b)
     return (x->gene > y->gene) - (x->gene < y->gene);
 }
 
-static sc_status print_top(FILE *f, const sc_strs *genes, const float *w, int64_t d, int64_t top, sc_err *err)
+static sc_status print_top(FILE *f, const sc_strs *genes, const float *w, int64_t d, int64_t top,
+                           sc_err *err)
 {
     const int64_t n = genes->n, shown = top < n ? top : n;
     ranked *r = NULL;
@@ -57,8 +67,8 @@ static sc_status print_top(FILE *f, const sc_strs *genes, const float *w, int64_
         qsort(r, (size_t)n, sizeof *r, by_loading);
         for (int64_t i = 0; i < 2 * shown; i++) {
             const ranked *at = i < shown ? &r[i] : &r[n - 1 - (i - shown)];
-            fprintf(f, "Z_%d\t%s\t%d\t%s\t%.9g\n", (int)k, i < shown ? "top" : "bottom", (int)(i % shown) + 1,
-                    sc_strs_at(genes, at->gene), (double)at->w);
+            fprintf(f, "Z_%d\t%s\t%d\t%s\t%.9g\n", (int)k, i < shown ? "top" : "bottom",
+                    (int)(i % shown) + 1, sc_strs_at(genes, at->gene), (double)at->w);
         }
     }
     free(r);

@@ -4,8 +4,8 @@
 #include <math.h>
 
 #ifdef SC_F64
-void sc_gemm_nn_f64(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b, int64_t ldb,
-                    real *c, int64_t ldc)
+void SC_X(sc_gemm_nn)(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda,
+                      const real *b, int64_t ldb, real *c, int64_t ldc)
 {
     (void)e;
     for (int64_t i = 0; i < m; i++)
@@ -14,8 +14,8 @@ void sc_gemm_nn_f64(const ex *e, int64_t m, int64_t n, int64_t k, const real *a,
                 c[i * ldc + j] += a[i * lda + p] * b[p * ldb + j];
 }
 
-void sc_gemm_nt_f64(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b, int64_t ldb,
-                    real *c, int64_t ldc)
+void SC_X(sc_gemm_nt)(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda,
+                      const real *b, int64_t ldb, real *c, int64_t ldc)
 {
     (void)e;
     for (int64_t i = 0; i < m; i++)
@@ -24,8 +24,8 @@ void sc_gemm_nt_f64(const ex *e, int64_t m, int64_t n, int64_t k, const real *a,
                 c[i * ldc + j] += a[i * lda + p] * b[j * ldb + p];
 }
 
-void sc_gemm_tn_f64(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b, int64_t ldb,
-                    real *c, int64_t ldc)
+void SC_X(sc_gemm_tn)(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda,
+                      const real *b, int64_t ldb, real *c, int64_t ldc)
 {
     (void)e;
     for (int64_t p = 0; p < k; p++)
@@ -34,7 +34,7 @@ void sc_gemm_tn_f64(const ex *e, int64_t m, int64_t n, int64_t k, const real *a,
                 c[i * ldc + j] += a[p * lda + i] * b[p * ldb + j];
 }
 
-void sc_axpy_f64(const ex *e, int64_t n, real a, const real *x, real *y)
+void SC_X(sc_axpy)(const ex *e, int64_t n, real a, const real *x, real *y)
 {
     (void)e;
     for (int64_t i = 0; i < n; i++)
@@ -47,25 +47,25 @@ static bool fast_map(const ex *e, int map, int64_t n, const real *x, real *y)
     return false;
 }
 #else
-void sc_gemm_nn_f32(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b, int64_t ldb,
-                    real *c, int64_t ldc)
+void SC_X(sc_gemm_nn)(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda,
+                      const real *b, int64_t ldb, real *c, int64_t ldc)
 {
     e->k->gemm_nn((int)m, (int)n, (int)k, a, (int)lda, b, (int)ldb, c, (int)ldc, true);
 }
 
-void sc_gemm_nt_f32(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b, int64_t ldb,
-                    real *c, int64_t ldc)
+void SC_X(sc_gemm_nt)(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda,
+                      const real *b, int64_t ldb, real *c, int64_t ldc)
 {
     e->k->gemm_nt((int)m, (int)n, (int)k, a, (int)lda, b, (int)ldb, c, (int)ldc, true);
 }
 
-void sc_gemm_tn_f32(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b, int64_t ldb,
-                    real *c, int64_t ldc)
+void SC_X(sc_gemm_tn)(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda,
+                      const real *b, int64_t ldb, real *c, int64_t ldc)
 {
     e->k->gemm_tn((int)m, (int)n, (int)k, a, (int)lda, b, (int)ldb, c, (int)ldc, true);
 }
 
-void sc_axpy_f32(const ex *e, int64_t n, real a, const real *x, real *y)
+void SC_X(sc_axpy)(const ex *e, int64_t n, real a, const real *x, real *y)
 {
     e->k->axpy(n, a, x, y);
 }
@@ -73,38 +73,71 @@ void sc_axpy_f32(const ex *e, int64_t n, real a, const real *x, real *y)
 static bool fast_map(const ex *e, int map, int64_t n, const real *x, real *y)
 {
     switch (map) {
-    case SC_MAP_LOG1P: e->k->log1p(n, x, y); return true;
-    case SC_MAP_EXP: e->k->exp(n, x, y); return true;
-    case SC_MAP_LOG: e->k->log(n, x, y); return true;
-    case SC_MAP_SOFTPLUS: e->k->softplus(n, x, y); return true;
-    case SC_MAP_SIGMOID: e->k->sigmoid(n, x, y); return true;
-    default: return false;
+    case SC_MAP_LOG1P:
+        e->k->log1p(n, x, y);
+        return true;
+    case SC_MAP_EXP:
+        e->k->exp(n, x, y);
+        return true;
+    case SC_MAP_LOG:
+        e->k->log(n, x, y);
+        return true;
+    case SC_MAP_SOFTPLUS:
+        e->k->softplus(n, x, y);
+        return true;
+    case SC_MAP_SIGMOID:
+        e->k->sigmoid(n, x, y);
+        return true;
+    default:
+        return false;
     }
 }
 #endif
 
-static double sigmoid(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
-static double gauss_cdf(double x) { return 0.5 * erfc(-x * 0.70710678118654752440); }
+static double sigmoid(double x)
+{
+    return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
+}
+static double gauss_cdf(double x)
+{
+    return 0.5 * erfc(-x * 0.70710678118654752440);
+}
 
 static double map_one(int map, double arg, double x)
 {
     switch (map) {
-    case SC_MAP_LOG1P: return log1p(x);
-    case SC_MAP_EXP: return exp(x);
-    case SC_MAP_LOG: return log(x);
-    case SC_MAP_SOFTPLUS: return (x > 0 ? x : 0) + log1p(exp(-fabs(x)));
-    case SC_MAP_SIGMOID: return sigmoid(x);
-    case SC_MAP_RELU: return x > 0 ? x : 0;
-    case SC_MAP_NEG: return -x;
-    case SC_MAP_SQUARE: return x * x;
-    case SC_MAP_SQRT: return sqrt(x);
-    case SC_MAP_TANH: return tanh(x);
-    case SC_MAP_LEAKY_RELU: return x > 0 ? x : 0.01 * x;
-    case SC_MAP_SILU: return x * sigmoid(x);
-    case SC_MAP_GELU: return x * gauss_cdf(x);
-    case SC_MAP_ELU: return x > 0 ? x : expm1(x);
-    case SC_MAP_CLAMP_MAX: return x > arg ? arg : x;
-    default: return x < arg ? arg : x; /* SC_MAP_CLAMP_MIN */
+    case SC_MAP_LOG1P:
+        return log1p(x);
+    case SC_MAP_EXP:
+        return exp(x);
+    case SC_MAP_LOG:
+        return log(x);
+    case SC_MAP_SOFTPLUS:
+        return (x > 0 ? x : 0) + log1p(exp(-fabs(x)));
+    case SC_MAP_SIGMOID:
+        return sigmoid(x);
+    case SC_MAP_RELU:
+        return x > 0 ? x : 0;
+    case SC_MAP_NEG:
+        return -x;
+    case SC_MAP_SQUARE:
+        return x * x;
+    case SC_MAP_SQRT:
+        return sqrt(x);
+    case SC_MAP_TANH:
+        return tanh(x);
+    case SC_MAP_LEAKY_RELU:
+        return x > 0 ? x : 0.01 * x;
+    case SC_MAP_SILU:
+        return x * sigmoid(x);
+    case SC_MAP_GELU:
+        return x * gauss_cdf(x);
+    case SC_MAP_ELU:
+        return x > 0 ? x : expm1(x);
+    case SC_MAP_CLAMP_MAX:
+        return x > arg ? arg : x;
+    default:
+        return x < arg ? arg : x; /* SC_MAP_CLAMP_MIN */
     }
 }
 
@@ -112,26 +145,42 @@ static double map_one(int map, double arg, double x)
 static double slope(int map, double arg, double x, double y)
 {
     switch (map) {
-    case SC_MAP_LOG1P: return 1 / (1 + x);
-    case SC_MAP_EXP: return y;
-    case SC_MAP_LOG: return 1 / x;
-    case SC_MAP_SOFTPLUS: return sigmoid(x);
-    case SC_MAP_SIGMOID: return y * (1 - y);
-    case SC_MAP_RELU: return x > 0 ? 1 : 0;
-    case SC_MAP_NEG: return -1;
-    case SC_MAP_SQUARE: return 2 * x;
-    case SC_MAP_SQRT: return 0.5 / y;
-    case SC_MAP_TANH: return 1 - y * y;
-    case SC_MAP_LEAKY_RELU: return x > 0 ? 1 : 0.01;
-    case SC_MAP_SILU: return sigmoid(x) * (1 + x * (1 - sigmoid(x)));
-    case SC_MAP_GELU: return gauss_cdf(x) + x * exp(-0.5 * x * x) * 0.39894228040143267794;
-    case SC_MAP_ELU: return x > 0 ? 1 : y + 1;
-    case SC_MAP_CLAMP_MAX: return x > arg ? 0 : 1;
-    default: return x < arg ? 0 : 1;
+    case SC_MAP_LOG1P:
+        return 1 / (1 + x);
+    case SC_MAP_EXP:
+        return y;
+    case SC_MAP_LOG:
+        return 1 / x;
+    case SC_MAP_SOFTPLUS:
+        return sigmoid(x);
+    case SC_MAP_SIGMOID:
+        return y * (1 - y);
+    case SC_MAP_RELU:
+        return x > 0 ? 1 : 0;
+    case SC_MAP_NEG:
+        return -1;
+    case SC_MAP_SQUARE:
+        return 2 * x;
+    case SC_MAP_SQRT:
+        return 0.5 / y;
+    case SC_MAP_TANH:
+        return 1 - y * y;
+    case SC_MAP_LEAKY_RELU:
+        return x > 0 ? 1 : 0.01;
+    case SC_MAP_SILU:
+        return sigmoid(x) * (1 + x * (1 - sigmoid(x)));
+    case SC_MAP_GELU:
+        return gauss_cdf(x) + x * exp(-0.5 * x * x) * 0.39894228040143267794;
+    case SC_MAP_ELU:
+        return x > 0 ? 1 : y + 1;
+    case SC_MAP_CLAMP_MAX:
+        return x > arg ? 0 : 1;
+    default:
+        return x < arg ? 0 : 1;
     }
 }
 
-void SC_R(sc_map_apply)(const ex *e, int map, double arg, int64_t n, const real *x, real *y)
+void SC_X(sc_map_apply)(const ex *e, int map, double arg, int64_t n, const real *x, real *y)
 {
     if (map == SC_MAP_RELU)
         for (int64_t i = 0; i < n; i++)
@@ -141,7 +190,8 @@ void SC_R(sc_map_apply)(const ex *e, int map, double arg, int64_t n, const real 
             y[i] = (real)map_one(map, arg, (double)x[i]);
 }
 
-void SC_R(sc_map_grad)(int map, double arg, int64_t n, const real *x, const real *y, const real *dy, real *dx)
+void SC_X(sc_map_grad)(int map, double arg, int64_t n, const real *x, const real *y, const real *dy,
+                       real *dx)
 {
     if (map == SC_MAP_RELU)
         for (int64_t i = 0; i < n; i++)

@@ -3,11 +3,14 @@
 #include <math.h>
 
 /*
- * The first weight of the node is followed by bias, running mean, running variance and the count of minibatches. A training
- * minibatch of one row has no variance: it uses the stored statistics and leaves them as they are.
- * aux: mean and 1/sd of the pass, then x normalised.
+ * The first weight of the node is followed by bias, running mean, running variance and the count of
+ * minibatches. A training minibatch of one row has no variance: it uses the stored statistics and
+ * leaves them as they are. aux: mean and 1/sd of the pass, then x normalised.
  */
-static real *w_of(const ex *e, const sc_gnode *n, int k) { return e->w + e->g->weights[n->weight + k].offset; }
+static real *w_of(const ex *e, const sc_gnode *n, int k)
+{
+    return e->w + e->g->weights[n->weight + k].offset;
+}
 
 static int64_t tiles(const ex *e, int32_t id, int phase, bool backward)
 {
@@ -15,12 +18,18 @@ static int64_t tiles(const ex *e, int32_t id, int phase, bool backward)
     return ceil_div(cols_of(e, id), COL_TILE);
 }
 
-static int64_t aux(const ex *e, int32_t id, int64_t rows) { return cols_of(e, id) * (rows + 2); }
-static bool by_batch(const ex *e, int64_t rows) { return e->run->train && rows > 1; }
+static int64_t aux(const ex *e, int32_t id, int64_t rows)
+{
+    return cols_of(e, id) * (rows + 2);
+}
+static bool by_batch(const ex *e, int64_t rows)
+{
+    return e->run->train && rows > 1;
+}
 
 /* Mean and 1/sd of columns j0.. over the rows, in double; moves the running statistics. */
-static void batch_statistics(ex *e, const sc_gnode *n, const real *x, int64_t rows, int64_t j0, int64_t nc, real *mean,
-                             real *inv)
+static void batch_statistics(ex *e, const sc_gnode *n, const real *x, int64_t rows, int64_t j0,
+                             int64_t nc, real *mean, real *inv)
 {
     double m[COL_TILE] = {0}, v[COL_TILE] = {0};
     real *rm = w_of(e, n, 2) + j0, *rv = w_of(e, n, 3) + j0;
@@ -49,9 +58,11 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
 {
     (void)phase;
     const sc_gnode *n = nd(e, id);
-    const int64_t cols = n->n_cols, rows = rows_of(e, id), j0 = tile * COL_TILE, nc = min64(COL_TILE, cols - j0);
+    const int64_t cols = n->n_cols, rows = rows_of(e, id), j0 = tile * COL_TILE,
+                  nc = min64(COL_TILE, cols - j0);
     const real *x = e->val[n->in[0]] + j0, *w = w_of(e, n, 0) + j0, *b = w_of(e, n, 1) + j0;
-    real *y = e->val[id] + j0, *mean = e->aux[id] + j0, *inv = mean + cols, *xhat = e->aux[id] + 2 * cols + j0;
+    real *y = e->val[id] + j0, *mean = e->aux[id] + j0, *inv = mean + cols,
+         *xhat = e->aux[id] + 2 * cols + j0;
     if (by_batch(e, rows))
         batch_statistics(e, n, x, rows, j0, nc, mean, inv);
     else
@@ -70,10 +81,13 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
 {
     (void)phase;
     const sc_gnode *n = nd(e, id);
-    const int64_t cols = n->n_cols, rows = rows_of(e, id), j0 = tile * COL_TILE, nc = min64(COL_TILE, cols - j0);
-    const real *w = w_of(e, n, 0) + j0, *inv = e->aux[id] + cols + j0, *xhat = e->aux[id] + 2 * cols + j0;
+    const int64_t cols = n->n_cols, rows = rows_of(e, id), j0 = tile * COL_TILE,
+                  nc = min64(COL_TILE, cols - j0);
+    const real *w = w_of(e, n, 0) + j0, *inv = e->aux[id] + cols + j0,
+               *xhat = e->aux[id] + 2 * cols + j0;
     const real *dy = e->grad[id] + j0;
-    real *gw = e->gw + e->g->weights[n->weight].offset + j0, *gb = e->gw + e->g->weights[n->weight + 1].offset + j0;
+    real *gw = e->gw + e->g->weights[n->weight].offset + j0,
+         *gb = e->gw + e->g->weights[n->weight + 1].offset + j0;
     double s[COL_TILE] = {0}, sx[COL_TILE] = {0};
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < nc; j++) {
@@ -98,4 +112,4 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
             dx[i * cols + j] += k[j] * (dy[i * cols + j] - a[j] - xhat[i * cols + j] * c[j]);
 }
 
-const sc_op SC_R(sc_op_batch_norm) = {1, 1, tiles, fwd, bwd, aux};
+const sc_op SC_X(sc_op_batch_norm) = {1, 1, tiles, fwd, bwd, aux};

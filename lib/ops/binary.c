@@ -1,15 +1,18 @@
 #include "op.h"
 
 /*
- * x + y, x y, x / y with y broadcast over rows (a single row), columns (a single column) or both. The gradient to what is
- * broadcast over rows is summed in a phase of its own, column by column. Counts (sparse x) take y as one value a row.
+ * x + y, x y, x / y with y broadcast over rows (a single row), columns (a single column) or both.
+ * The gradient to what is broadcast over rows is summed in a phase of its own, column by column.
+ * Counts (sparse x) take y as one value a row.
  */
 static int64_t tiles(const ex *e, int32_t id, int phase, bool backward)
 {
     const int32_t y = nd(e, id)->in[1];
     if (!backward || phase == 0)
         return row_tiles(e, id, phase, backward);
-    return nd(e, y)->reps == 0 && nd(e, id)->reps && wants_grad(e, y) ? ceil_div(cols_of(e, y), COL_TILE) : 0;
+    return nd(e, y)->reps == 0 && nd(e, id)->reps && wants_grad(e, y)
+               ? ceil_div(cols_of(e, y), COL_TILE)
+               : 0;
 }
 
 static real combine(sc_op_id op, real x, real y)
@@ -54,7 +57,10 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
 }
 
 /* dz/dx times dz, and dz/dy times dz, at one element */
-static real to_x(sc_op_id op, real y, real dz) { return op == SC_OP_ADD ? dz : op == SC_OP_MUL ? dz * y : dz / y; }
+static real to_x(sc_op_id op, real y, real dz)
+{
+    return op == SC_OP_ADD ? dz : op == SC_OP_MUL ? dz * y : dz / y;
+}
 static real to_y(sc_op_id op, real x, real y, real dz)
 {
     return op == SC_OP_ADD ? dz : op == SC_OP_MUL ? dz * x : -dz * x / (y * y);
@@ -66,7 +72,8 @@ static void bwd_rows(ex *e, int32_t id, int64_t tile)
     const int64_t cols = n->n_cols, i0 = tile * ROW_TILE, i1 = min64(rows_of(e, id), i0 + ROW_TILE);
     const bool one = cols_of(e, n->in[1]) == 1, y_rows = nd(e, n->in[1])->reps == nd(e, id)->reps;
     for (int64_t i = i0; i < i1; i++) {
-        const real *x = e->val[n->in[0]] + i * cols, *y = at_row(e, e->val, n->in[1], i), *dz = e->grad[id] + i * cols;
+        const real *x = e->val[n->in[0]] + i * cols, *y = at_row(e, e->val, n->in[1], i),
+                   *dz = e->grad[id] + i * cols;
         if (wants_grad(e, n->in[0])) {
             real *dx = e->grad[n->in[0]] + i * cols;
             for (int64_t j = 0; j < cols; j++)
@@ -114,6 +121,6 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
         bwd_broadcast(e, id, tile);
 }
 
-const sc_op SC_R(sc_op_add) = {1, 2, tiles, fwd, bwd, NULL};
-const sc_op SC_R(sc_op_mul) = {1, 2, tiles, fwd, bwd, NULL};
-const sc_op SC_R(sc_op_div) = {1, 2, tiles, fwd, bwd, NULL};
+const sc_op SC_X(sc_op_add) = {1, 2, tiles, fwd, bwd, NULL};
+const sc_op SC_X(sc_op_mul) = {1, 2, tiles, fwd, bwd, NULL};
+const sc_op SC_X(sc_op_div) = {1, 2, tiles, fwd, bwd, NULL};

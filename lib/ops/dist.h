@@ -1,6 +1,7 @@
 /*
- * One count under each likelihood in double: its log-probability and the derivatives by the parameters.
- * Formulas: NB with means and inverse dispersion, L = log(theta + mu + eps_total); ZINB with logits of an extra zero.
+ * One count under each likelihood in double: its log-probability and the derivatives by the
+ * parameters. Formulas: NB with means and inverse dispersion, L = log(theta + mu + eps_total); ZINB
+ * with logits of an extra zero.
  */
 #ifndef SC_DIST_H
 #define SC_DIST_H

@@ -3,10 +3,17 @@
 
 #include <string.h>
 
-/* In training keeps a value with probability 1 - p and scales it by 1/(1 - p); the mask (aux) is keyed by seed, epoch, row
- * and site, so it depends neither on threads nor on the place in the minibatch. */
-static int64_t aux(const ex *e, int32_t id, int64_t rows) { return rows * cols_of(e, id); }
-static bool drops(const ex *e) { return e->run->train && !e->run->no_dropout; }
+/* In training keeps a value with probability 1 - p and scales it by 1/(1 - p); the mask (aux) is
+ * keyed by seed, epoch, row and site, so it depends neither on threads nor on the place in the
+ * minibatch. */
+static int64_t aux(const ex *e, int32_t id, int64_t rows)
+{
+    return rows * cols_of(e, id);
+}
+static bool drops(const ex *e)
+{
+    return e->run->train && !e->run->no_dropout;
+}
 
 static void mask_row(const ex *e, int32_t id, int64_t i, real *mask)
 {
@@ -18,7 +25,8 @@ static void mask_row(const ex *e, int32_t id, int64_t i, real *mask)
 #ifdef SC_F64
     float part[256];
     sc_key k = key;
-    for (int64_t j = 0; j < n->n_cols; j += 256) { /* the double executor only needs some mask, not the same one */
+    for (int64_t j = 0; j < n->n_cols;
+         j += 256) { /* the double executor only needs some mask, not the same one */
         k.seed = key.seed + (uint64_t)j;
         sc_fill_mask(k, keep, 1 / keep, min64(256, n->n_cols - j), part);
         for (int64_t t = 0; t < min64(256, n->n_cols - j); t++)
@@ -58,4 +66,4 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
         e->grad[n->in[0]][k] += e->grad[id][k] * (drops(e) ? e->aux[id][k] : 1);
 }
 
-const sc_op SC_R(sc_op_dropout) = {1, 1, row_tiles, fwd, bwd, aux};
+const sc_op SC_X(sc_op_dropout) = {1, 1, row_tiles, fwd, bwd, aux};

@@ -1,6 +1,7 @@
 #include "op.h"
 
-/* Row i: column c_i of a weight (n x categories), or with `first` set row c_i of a weight (categories x n). */
+/* Row i: column c_i of a weight (n x categories), or with `first` set row c_i of a weight
+ * (categories x n). */
 static int64_t tiles(const ex *e, int32_t id, int phase, bool backward)
 {
     (void)phase;
@@ -36,4 +37,4 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
     }
 }
 
-const sc_op SC_R(sc_op_gather) = {1, 1, tiles, fwd, bwd, NULL};
+const sc_op SC_X(sc_op_gather) = {1, 1, tiles, fwd, bwd, NULL};

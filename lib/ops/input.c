@@ -18,11 +18,13 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
             e->sparse[id][k] = (real)m->values[m->indptr[0] + k];
         return;
     }
-    const float *from = n->input == SC_IN_PROTEINS ? m->proteins : n->input == SC_IN_CONT_COVS ? m->cont_covs : m->size_factor;
+    const float *from = n->input == SC_IN_PROTEINS    ? m->proteins
+                        : n->input == SC_IN_CONT_COVS ? m->cont_covs
+                                                      : m->size_factor;
     for (int64_t k = i0 * n->n_cols; k < i1 * n->n_cols; k++)
         e->val[id][k] = (real)from[k];
 }
 
-const sc_op SC_R(sc_op_input) = {1, 0, tiles, fwd, NULL, NULL};
-const sc_op SC_R(sc_op_weight) = {0, 0, tiles, NULL, NULL, NULL};
-const sc_op SC_R(sc_op_enumerate) = {0, 0, tiles, NULL, NULL, NULL};
+const sc_op SC_X(sc_op_input) = {1, 0, tiles, fwd, NULL, NULL};
+const sc_op SC_X(sc_op_weight) = {0, 0, tiles, NULL, NULL, NULL};
+const sc_op SC_X(sc_op_enumerate) = {0, 0, tiles, NULL, NULL, NULL};

@@ -3,8 +3,9 @@
 #include <float.h>
 #include <math.h>
 
-/* KL(q || p), summed over the columns: two normals (p may be the standard normal, or one broadcast row), or two categoricals
- * given by probabilities. Gradients go to q and, where it has rows of its own, to p. */
+/* KL(q || p), summed over the columns: two normals (p may be the standard normal, or one broadcast
+ * row), or two categoricals given by probabilities. Gradients go to q and, where it has rows of its
+ * own, to p. */
 typedef struct normal {
     double m, v; /* mean, variance */
 } normal;
@@ -18,10 +19,17 @@ static normal normal_at(const ex *e, const sc_dist *d, int64_t i, int64_t j)
                     d->kind == SC_NORMAL_SD ? b * b : b};
 }
 
-/* torch renormalises probabilities and keeps them off 0 and 1 by float32's epsilon before the log */
-static double clamped_log(double p) { return log(fmin(fmax(p, FLT_EPSILON), 1 - (double)FLT_EPSILON)); }
+/* torch renormalises probabilities and keeps them off 0 and 1 by float32's epsilon before the log
+ */
+static double clamped_log(double p)
+{
+    return log(fmin(fmax(p, FLT_EPSILON), 1 - (double)FLT_EPSILON));
+}
 
-static double prob_at(const ex *e, sc_node a, int64_t i, int64_t j) { return (double)at_row(e, e->val, a.id, i)[j]; }
+static double prob_at(const ex *e, sc_node a, int64_t i, int64_t j)
+{
+    return (double)at_row(e, e->val, a.id, i)[j];
+}
 
 static void fwd(ex *e, int32_t id, int phase, int64_t tile)
 {
@@ -67,7 +75,9 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
             if (n->q.kind == SC_CATEGORICAL_PROBS) {
                 const double q = prob_at(e, n->q.a, i, j);
                 const bool inside = q > FLT_EPSILON && q < 1 - (double)FLT_EPSILON;
-                add(e, n->q.a, i, j, dy * (clamped_log(q) - clamped_log(prob_at(e, n->p.a, i, j)) + (inside ? 1 : 0)));
+                add(e, n->q.a, i, j,
+                    dy * (clamped_log(q) - clamped_log(prob_at(e, n->p.a, i, j)) +
+                          (inside ? 1 : 0)));
                 continue;
             }
             const normal q = normal_at(e, &n->q, i, j), p = normal_at(e, &n->p, i, j);
@@ -76,10 +86,11 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
             add(e, n->q.b, i, j, by_spread(e, &n->q, i, j, dy * 0.5 * (1 / p.v - 1 / q.v)));
             if (n->p.a.id && nd(e, n->p.a.id)->reps) {
                 add(e, n->p.a, i, j, -dy * d / p.v);
-                add(e, n->p.b, i, j, by_spread(e, &n->p, i, j, dy * 0.5 * (1 / p.v - (q.v + d * d) / (p.v * p.v))));
+                add(e, n->p.b, i, j,
+                    by_spread(e, &n->p, i, j, dy * 0.5 * (1 / p.v - (q.v + d * d) / (p.v * p.v))));
             }
         }
     }
 }
 
-const sc_op SC_R(sc_op_kl) = {1, 1, row_tiles, fwd, bwd, NULL};
+const sc_op SC_X(sc_op_kl) = {1, 1, row_tiles, fwd, bwd, NULL};

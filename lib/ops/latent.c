@@ -3,8 +3,12 @@
 
 #include <math.h>
 
-/* z = mean + sd * noise; the noise stays in aux. How noise comes about is the run's: none, drawn, given; or q is stored. */
-static int64_t aux(const ex *e, int32_t id, int64_t rows) { return rows * cols_of(e, id); }
+/* z = mean + sd * noise; the noise stays in aux. How noise comes about is the run's: none, drawn,
+ * given; or q is stored. */
+static int64_t aux(const ex *e, int32_t id, int64_t rows)
+{
+    return rows * cols_of(e, id);
+}
 
 static void noise_row(const ex *e, int32_t id, int64_t i, real *to)
 {
@@ -22,12 +26,14 @@ static void noise_row(const ex *e, int32_t id, int64_t i, real *to)
             to[j] = 0;
         return;
     }
-    /* in training (epoch, row, site); in inference the key is the hash of the cell's name and epoch counts the draws */
+    /* in training (epoch, row, site); in inference the key is the hash of the cell's name and epoch
+     * counts the draws */
     const uint64_t key = m->keys[i % m->n];
     const uint32_t site = (uint32_t)n->site | (uint32_t)(i / m->n) << 8;
-    const sc_key k = r->train ? (sc_key){r->seed, r->epoch, (uint32_t)key, site}
-                              : (sc_key){r->seed + r->epoch * UINT64_C(0x9E3779B97F4A7C15), (uint32_t)(key >> 32),
-                                         (uint32_t)key, site | UINT32_C(0x80)};
+    const sc_key k = r->train
+                         ? (sc_key){r->seed, r->epoch, (uint32_t)key, site}
+                         : (sc_key){r->seed + r->epoch * UINT64_C(0x9E3779B97F4A7C15),
+                                    (uint32_t)(key >> 32), (uint32_t)key, site | UINT32_C(0x80)};
     float part[256];
     for (int64_t j = 0; j < cols; j += 256) {
         sc_key at = k;
@@ -50,9 +56,12 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
         real *z = e->val[id] + i * cols, *eps = e->aux[id] + i * cols;
         noise_row(e, id, i, eps);
         for (int64_t j = 0; j < cols; j++) {
-            const double m = stored ? (double)r->stored_mean[n->site][i * cols + j] : (double)e->val[n->q.a.id][i * cols + j];
-            const double v = stored ? (double)r->stored_var[n->site][i * cols + j] : (double)e->val[n->q.b.id][i * cols + j];
-            z[j] = (real)(m + (stored || n->q.kind == SC_NORMAL_VAR ? sqrt(v) : v) * (double)eps[j]);
+            const double m = stored ? (double)r->stored_mean[n->site][i * cols + j]
+                                    : (double)e->val[n->q.a.id][i * cols + j];
+            const double v = stored ? (double)r->stored_var[n->site][i * cols + j]
+                                    : (double)e->val[n->q.b.id][i * cols + j];
+            z[j] =
+                (real)(m + (stored || n->q.kind == SC_NORMAL_VAR ? sqrt(v) : v) * (double)eps[j]);
         }
     }
 }
@@ -63,12 +72,14 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
     const sc_gnode *n = nd(e, id);
     const int64_t cols = n->n_cols, i1 = min64(rows_of(e, id), (tile + 1) * ROW_TILE);
     for (int64_t k = tile * ROW_TILE * cols; k < i1 * cols; k++) {
-        const double dz = (double)e->grad[id][k], eps = (double)e->aux[id][k], v = (double)e->val[n->q.b.id][k];
+        const double dz = (double)e->grad[id][k], eps = (double)e->aux[id][k],
+                     v = (double)e->val[n->q.b.id][k];
         if (wants_grad(e, n->q.a.id))
             e->grad[n->q.a.id][k] += (real)dz;
         if (wants_grad(e, n->q.b.id))
-            e->grad[n->q.b.id][k] += (real)(n->q.kind == SC_NORMAL_VAR ? dz * eps * 0.5 / sqrt(v) : dz * eps);
+            e->grad[n->q.b.id][k] +=
+                (real)(n->q.kind == SC_NORMAL_VAR ? dz * eps * 0.5 / sqrt(v) : dz * eps);
     }
 }
 
-const sc_op SC_R(sc_op_latent) = {1, 1, row_tiles, fwd, bwd, aux};
+const sc_op SC_X(sc_op_latent) = {1, 1, row_tiles, fwd, bwd, aux};

@@ -2,7 +2,8 @@
 
 #include <math.h>
 
-/* log p(x) of a latent or a class, summed over the columns: normal, categorical by logits or probabilities (x: codes). */
+/* log p(x) of a latent or a class, summed over the columns: normal, categorical by logits or
+ * probabilities (x: codes). */
 static double log_sum_exp(const real *x, int64_t n)
 {
     double top = (double)x[0], s = 0;
@@ -28,7 +29,8 @@ static double class_log_prob(const ex *e, const sc_gnode *n, int64_t i)
 {
     const int64_t k = cols_of(e, n->q.a.id), c = code_at(e, (int32_t)n->first, i);
     const real *p = at_row(e, e->val, n->q.a.id, i);
-    return n->q.kind == SC_CATEGORICAL_LOGITS ? (double)p[c] - log_sum_exp(p, k) : log((double)p[c]);
+    return n->q.kind == SC_CATEGORICAL_LOGITS ? (double)p[c] - log_sum_exp(p, k)
+                                              : log((double)p[c]);
 }
 
 static void fwd(ex *e, int32_t id, int phase, int64_t tile)
@@ -44,7 +46,8 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
         }
         double s = 0;
         for (int64_t j = 0; j < cols_of(e, x); j++) {
-            const double v = variance(e, n, i, j), d = (double)at_row(e, e->val, x, i)[j] - param(e, n->q.a, i, j, 0);
+            const double v = variance(e, n, i, j),
+                         d = (double)at_row(e, e->val, x, i)[j] - param(e, n->q.a, i, j, 0);
             s -= 0.5 * (log(6.283185307179586477 * v) + d * d / v);
         }
         e->val[id][i] = (real)s;
@@ -71,22 +74,25 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
             const double lse = n->q.kind == SC_CATEGORICAL_LOGITS ? log_sum_exp(p, k) : 0;
             for (int64_t j = 0; j < k; j++)
                 add(e, a, i, j,
-                    n->q.kind == SC_CATEGORICAL_LOGITS ? dy * ((j == c ? 1 : 0) - exp((double)p[j] - lse))
-                    : j == c                           ? dy / (double)p[j]
-                                                       : 0);
+                    n->q.kind == SC_CATEGORICAL_LOGITS
+                        ? dy * ((j == c ? 1 : 0) - exp((double)p[j] - lse))
+                    : j == c ? dy / (double)p[j]
+                             : 0);
             continue;
         }
         for (int64_t j = 0; j < cols_of(e, x); j++) {
-            const double v = variance(e, n, i, j), d = (double)at_row(e, e->val, x, i)[j] - param(e, n->q.a, i, j, 0);
+            const double v = variance(e, n, i, j),
+                         d = (double)at_row(e, e->val, x, i)[j] - param(e, n->q.a, i, j, 0);
             add(e, x, i, j, -dy * d / v);
             if (a && nd(e, a)->reps)
                 add(e, a, i, j, dy * d / v);
             if (b && nd(e, b)->reps) {
                 const double gv = dy * 0.5 * (d * d / (v * v) - 1 / v);
-                add(e, b, i, j, n->q.kind == SC_NORMAL_SD ? gv * 2 * param(e, n->q.b, i, j, 1) : gv);
+                add(e, b, i, j,
+                    n->q.kind == SC_NORMAL_SD ? gv * 2 * param(e, n->q.b, i, j, 1) : gv);
             }
         }
     }
 }
 
-const sc_op SC_R(sc_op_log_prob) = {1, 1, row_tiles, fwd, bwd, NULL};
+const sc_op SC_X(sc_op_log_prob) = {1, 1, row_tiles, fwd, bwd, NULL};

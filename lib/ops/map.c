@@ -21,7 +21,7 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
     int64_t a, b;
     range(e, id, tile, &a, &b);
     real *const *m = n->form == SC_SPARSE ? e->sparse : e->val;
-    SC_R(sc_map_apply)(e, n->map, n->arg, b - a, m[n->in[0]] + a, m[id] + a);
+    SC_X(sc_map_apply)(e, n->map, n->arg, b - a, m[n->in[0]] + a, m[id] + a);
 }
 
 static void bwd(ex *e, int32_t id, int phase, int64_t tile)
@@ -31,7 +31,9 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
     int64_t a, b;
     range(e, id, tile, &a, &b);
     if (n->form == SC_DENSE && wants_grad(e, n->in[0]))
-        SC_R(sc_map_grad)(n->map, n->arg, b - a, e->val[n->in[0]] + a, e->val[id] + a, e->grad[id] + a, e->grad[n->in[0]] + a);
+        SC_X(sc_map_grad)
+        (n->map, n->arg, b - a, e->val[n->in[0]] + a, e->val[id] + a, e->grad[id] + a,
+         e->grad[n->in[0]] + a);
 }
 
 static void fwd_affine(ex *e, int32_t id, int phase, int64_t tile)
@@ -63,6 +65,6 @@ static void fwd_stop(ex *e, int32_t id, int phase, int64_t tile)
         e->val[id][k] = e->val[nd(e, id)->in[0]][k];
 }
 
-const sc_op SC_R(sc_op_map) = {1, 1, row_tiles, fwd, bwd, NULL};
-const sc_op SC_R(sc_op_affine) = {1, 1, row_tiles, fwd_affine, bwd_affine, NULL};
-const sc_op SC_R(sc_op_stop_gradient) = {1, 0, row_tiles, fwd_stop, NULL, NULL};
+const sc_op SC_X(sc_op_map) = {1, 1, row_tiles, fwd, bwd, NULL};
+const sc_op SC_X(sc_op_affine) = {1, 1, row_tiles, fwd_affine, bwd_affine, NULL};
+const sc_op SC_X(sc_op_stop_gradient) = {1, 0, row_tiles, fwd_stop, NULL, NULL};

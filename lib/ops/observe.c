@@ -4,30 +4,43 @@
 #include <string.h>
 
 /*
- * Log-likelihood of counts or proteins, summed over the columns. Forward also takes the gradients, since they share their
- * logarithms with the value: aux holds them for each parameter, rows x columns; backward scales and adds. A parameter that
- * is one broadcast row (gene-wise dispersion) is summed over the rows in a second phase, column by column.
+ * Log-likelihood of counts or proteins, summed over the columns. Forward also takes the gradients,
+ * since they share their logarithms with the value: aux holds them for each parameter, rows x
+ * columns; backward scales and adds. A parameter that is one broadcast row (gene-wise dispersion)
+ * is summed over the rows in a second phase, column by column.
  */
-static int64_t width(const ex *e, const sc_gnode *n) { return cols_of(e, (int32_t)n->first); }
+static int64_t width(const ex *e, const sc_gnode *n)
+{
+    return cols_of(e, (int32_t)n->first);
+}
 
 static int64_t aux(const ex *e, int32_t id, int64_t rows)
 {
     return e->with_backward ? 4 * rows * width(e, nd(e, id)) : 0;
 }
 
-static sc_node param_of(const sc_gnode *n, int p) { return p == 0 ? n->q.a : p == 1 ? n->q.b : p == 2 ? n->q.c : n->q.d; }
+static sc_node param_of(const sc_gnode *n, int p)
+{
+    return p == 0 ? n->q.a : p == 1 ? n->q.b : p == 2 ? n->q.c : n->q.d;
+}
 
 static real *aux_of(const ex *e, int32_t id, int p)
 {
     const sc_node q = param_of(nd(e, id), p);
-    return q.id && e->with_backward && wants_grad(e, q.id) ? e->aux[id] + p * rows_of(e, id) * width(e, nd(e, id)) : NULL;
+    return q.id && e->with_backward && wants_grad(e, q.id)
+               ? e->aux[id] + p * rows_of(e, id) * width(e, nd(e, id))
+               : NULL;
 }
 
-static bool is_broadcast(const ex *e, sc_node p) { return nd(e, p.id)->reps == 0; }
+static bool is_broadcast(const ex *e, sc_node p)
+{
+    return nd(e, p.id)->reps == 0;
+}
 
 static int64_t tiles(const ex *e, int32_t id, int phase, bool backward)
 {
-    return backward && phase == 1 ? ceil_div(width(e, nd(e, id)), COL_TILE) : ceil_div(rows_of(e, id), ROW_TILE);
+    return backward && phase == 1 ? ceil_div(width(e, nd(e, id)), COL_TILE)
+                                  : ceil_div(rows_of(e, id), ROW_TILE);
 }
 
 static double param(const ex *e, sc_node p, int64_t i, int64_t j)
@@ -53,9 +66,10 @@ static double point_row(ex *e, int32_t id, int64_t i, real *const *d)
         else if (k < m->indptr[i + 1] && m->indices[k] == j)
             v = (double)e->sparse[x][k++ - m->indptr[0]];
         const bool on = !mask || mask[j] != 0;
-        const sc_point p = on ? sc_dist_point(&n->q, v, param(e, n->q.a, i, j), param(e, n->q.b, i, j),
-                                              param(e, n->q.c, i, j), param(e, n->q.d, i, j))
-                              : (sc_point){0};
+        const sc_point p =
+            on ? sc_dist_point(&n->q, v, param(e, n->q.a, i, j), param(e, n->q.b, i, j),
+                               param(e, n->q.c, i, j), param(e, n->q.d, i, j))
+               : (sc_point){0};
         s += p.logp;
         const double g[4] = {p.da, p.db, p.dc, p.dd};
         for (int t = 0; t < 4; t++)
@@ -68,9 +82,10 @@ static double point_row(ex *e, int32_t id, int64_t i, real *const *d)
 #ifndef SC_F64
 static bool has_kernel(const ex *e, const sc_gnode *n)
 {
-    return (n->q.kind == SC_NB || n->q.kind == SC_ZINB) && n->q.eps == 1e-8 && n->q.eps_total == 1e-8 && !n->bias &&
-           nd(e, (int32_t)n->first)->op == SC_OP_INPUT && nd(e, (int32_t)n->first)->form == SC_SPARSE &&
-           cols_of(e, n->q.a.id) == width(e, n) && cols_of(e, n->q.b.id) == width(e, n);
+    return (n->q.kind == SC_NB || n->q.kind == SC_ZINB) && n->q.eps == 1e-8 &&
+           n->q.eps_total == 1e-8 && !n->bias && nd(e, (int32_t)n->first)->op == SC_OP_INPUT &&
+           nd(e, (int32_t)n->first)->form == SC_SPARSE && cols_of(e, n->q.a.id) == width(e, n) &&
+           cols_of(e, n->q.b.id) == width(e, n);
 }
 
 static double kernel_row(ex *e, int32_t id, int64_t i, real *const *d)
@@ -81,9 +96,10 @@ static double kernel_row(ex *e, int32_t id, int64_t i, real *const *d)
     for (int t = 0; t < 3; t++)
         if (d[t])
             memset(d[t], 0, (size_t)cols * sizeof(real));
-    return e->k->zinb_row(cols, m->indptr[i + 1] - k0, m->indices + k0, m->values + k0, m->lgamma_x1 + k0,
-                          at_row(e, e->val, n->q.a.id, i), at_row(e, e->val, n->q.b.id, i),
-                          n->q.kind == SC_ZINB ? at_row(e, e->val, n->q.c.id, i) : NULL, 1, d[0], d[1], d[2]);
+    return e->k->zinb_row(
+        cols, m->indptr[i + 1] - k0, m->indices + k0, m->values + k0, m->lgamma_x1 + k0,
+        at_row(e, e->val, n->q.a.id, i), at_row(e, e->val, n->q.b.id, i),
+        n->q.kind == SC_ZINB ? at_row(e, e->val, n->q.c.id, i) : NULL, 1, d[0], d[1], d[2]);
 }
 #else
 static bool has_kernel(const ex *e, const sc_gnode *n)
@@ -131,7 +147,8 @@ static void bwd_rows(ex *e, int32_t id, int64_t tile)
 static void bwd_broadcast(ex *e, int32_t id, int64_t tile)
 {
     const sc_gnode *n = nd(e, id);
-    const int64_t cols = width(e, n), rows = rows_of(e, id), j0 = tile * COL_TILE, j1 = min64(cols, j0 + COL_TILE);
+    const int64_t cols = width(e, n), rows = rows_of(e, id), j0 = tile * COL_TILE,
+                  j1 = min64(cols, j0 + COL_TILE);
     for (int p = 0; p < 4; p++) {
         const sc_node q = param_of(n, p);
         const real *d = aux_of(e, id, p);
@@ -154,4 +171,4 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
         bwd_broadcast(e, id, tile);
 }
 
-const sc_op SC_R(sc_op_observe) = {1, 2, tiles, fwd, bwd, aux};
+const sc_op SC_X(sc_op_observe) = {1, 2, tiles, fwd, bwd, aux};

@@ -1,7 +1,9 @@
 /*
- * What an op's file includes. Every file here is compiled twice: as it is for float, with SC_F64 for double. Matrices are
- * row-major. fwd(phase, tile) writes the node's value, bwd adds to its parents' gradients; tiles of one phase run at the
- * same time on any thread and own what they write; a phase begins when the one before is done.
+ * What an op's file includes. Every file here is compiled for double (SC_F64), and for float once
+ * for each instruction set (SC_ISA), so that plain loops become its vectors. Matrices are
+ * row-major. fwd(phase, tile) writes the node's value, bwd adds to its parents' gradients; tiles of
+ * one phase run at the same time on any thread and own what they write; a phase begins when the one
+ * before is done.
  */
 #ifndef SC_OP_H
 #define SC_OP_H
@@ -11,9 +13,13 @@
 #ifdef SC_F64
 typedef double real;
 #define SC_R(name) name##_f64
+#define SC_X(name) name##_f64
 #else
 typedef float real;
 #define SC_R(name) name##_f32
+#define SC_PASTE(name, isa) name##_f32_##isa
+#define SC_PASTE2(name, isa) SC_PASTE(name, isa)
+#define SC_X(name) SC_PASTE2(name, SC_ISA)
 #endif
 
 typedef struct SC_R(sc_exec) ex;
@@ -21,15 +27,16 @@ typedef struct SC_R(sc_exec) ex;
 struct SC_R(sc_exec) {
     const sc_built *g;
     const sc_kernels *k;
+    const struct sc_op *const *ops; /* by sc_op_id, for the instruction set of k */
     sc_pool *pool;
     const sc_run *run;
     bool with_backward;
     int64_t max_rows, max_nnz;
-    real *w, *gw;      /* flat weights and gradients */
+    real *w, *gw;              /* flat weights and gradients */
     real **val, **grad, **aux; /* by node */
-    int64_t *cap;      /* by node: elements of val */
+    int64_t *cap;              /* by node: elements of val */
     real *slab_val, *slab_grad;
-    real **sparse;     /* by sparse node: max_nnz values */
+    real **sparse; /* by sparse node: max_nnz values */
 };
 
 typedef struct sc_op {
@@ -42,17 +49,35 @@ typedef struct sc_op {
 
 enum { ROW_TILE = 16, COL_TILE = 64 };
 
-static inline const sc_gnode *nd(const ex *e, int32_t id) { return &e->g->nodes[id]; }
-static inline const sc_mini *mini_of(const ex *e, int32_t id) { return e->run->mini[nd(e, id)->stream]; }
+static inline const sc_gnode *nd(const ex *e, int32_t id)
+{
+    return &e->g->nodes[id];
+}
+static inline const sc_mini *mini_of(const ex *e, int32_t id)
+{
+    return e->run->mini[nd(e, id)->stream];
+}
 static inline int64_t rows_of(const ex *e, int32_t id)
 {
     const sc_gnode *n = nd(e, id);
     return n->reps == 0 ? n->n_rows : n->reps * e->run->mini[n->stream]->n;
 }
-static inline int64_t cols_of(const ex *e, int32_t id) { return nd(e, id)->n_cols; }
-static inline bool wants_grad(const ex *e, int32_t id) { return nd(e, id)->needs_grad; }
-static inline int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static inline int64_t cols_of(const ex *e, int32_t id)
+{
+    return nd(e, id)->n_cols;
+}
+static inline bool wants_grad(const ex *e, int32_t id)
+{
+    return nd(e, id)->needs_grad;
+}
+static inline int64_t min64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+static inline int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
 /* row i of a value or gradient that may be a single broadcast row */
 static inline real *at_row(const ex *e, real *const *m, int32_t id, int64_t i)
 {
@@ -63,7 +88,8 @@ static inline int32_t code_at(const ex *e, int32_t id, int64_t i)
 {
     const sc_gnode *n = nd(e, id);
     const sc_mini *m = e->run->mini[n->stream];
-    return n->op == SC_OP_ENUMERATE ? (int32_t)(i / m->n) : m->codes[n->input - SC_IN_BATCH][n->side][i];
+    return n->op == SC_OP_ENUMERATE ? (int32_t)(i / m->n)
+                                    : m->codes[n->input - SC_IN_BATCH][n->side][i];
 }
 static inline int64_t row_tiles(const ex *e, int32_t id, int phase, bool backward)
 {
@@ -72,25 +98,29 @@ static inline int64_t row_tiles(const ex *e, int32_t id, int phase, bool backwar
     return ceil_div(rows_of(e, id), ROW_TILE);
 }
 
+#if defined SC_F64 || defined SC_ISA
 /* Precision-neutral arithmetic: fast kernels in float, plain loops in double. */
-void SC_R(sc_gemm_nn)(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b, int64_t ldb,
-                      real *c, int64_t ldc);
-void SC_R(sc_gemm_nt)(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b, int64_t ldb,
-                      real *c, int64_t ldc);
-void SC_R(sc_gemm_tn)(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b, int64_t ldb,
-                      real *c, int64_t ldc); /* all three add to c */
-void SC_R(sc_axpy)(const ex *e, int64_t n, real a, const real *x, real *y);
-void SC_R(sc_map_apply)(const ex *e, int map, double arg, int64_t n, const real *x, real *y);
-void SC_R(sc_map_grad)(int map, double arg, int64_t n, const real *x, const real *y, const real *dy, real *dx);
+void SC_X(sc_gemm_nn)(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda,
+                      const real *b, int64_t ldb, real *c, int64_t ldc);
+void SC_X(sc_gemm_nt)(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda,
+                      const real *b, int64_t ldb, real *c, int64_t ldc);
+void SC_X(sc_gemm_tn)(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda,
+                      const real *b, int64_t ldb, real *c, int64_t ldc); /* all three add to c */
+void SC_X(sc_axpy)(const ex *e, int64_t n, real a, const real *x, real *y);
+void SC_X(sc_map_apply)(const ex *e, int map, double arg, int64_t n, const real *x, real *y);
+void SC_X(sc_map_grad)(int map, double arg, int64_t n, const real *x, const real *y, const real *dy,
+                       real *dx);
+#endif
 
-#define SC_OP_LIST(X)                                                                                                  \
-    X(SC_OP_INPUT, input) X(SC_OP_WEIGHT, weight) X(SC_OP_LINEAR, linear) X(SC_OP_BATCH_NORM, batch_norm)              \
-    X(SC_OP_LAYER_NORM, layer_norm) X(SC_OP_DROPOUT, dropout) X(SC_OP_MAP, map) X(SC_OP_AFFINE, affine)                \
-    X(SC_OP_ADD, add) X(SC_OP_MUL, mul) X(SC_OP_DIV, div) X(SC_OP_SOFTMAX, softmax) X(SC_OP_ROW_SUM, row_sum)          \
-    X(SC_OP_CONCAT, concat) X(SC_OP_SLICE, slice) X(SC_OP_GATHER, gather) X(SC_OP_STOP_GRADIENT, stop_gradient)        \
-    X(SC_OP_ENUMERATE, enumerate) X(SC_OP_REPEAT_ROWS, repeat_rows) X(SC_OP_UNSTACK, unstack) X(SC_OP_PICK, pick)      \
-    X(SC_OP_LATENT, latent) X(SC_OP_KL, kl) X(SC_OP_LOG_PROB, log_prob) X(SC_OP_OBSERVE, observe)
-#define SC_OP_EXTERN(id, name) extern const sc_op SC_R(sc_op_##name);
-SC_OP_LIST(SC_OP_EXTERN)
-
+#define SC_OP_LIST(X)                                                                              \
+    X(SC_OP_INPUT, input)                                                                          \
+    X(SC_OP_WEIGHT, weight) X(SC_OP_LINEAR, linear) X(SC_OP_BATCH_NORM, batch_norm)                \
+        X(SC_OP_LAYER_NORM, layer_norm) X(SC_OP_DROPOUT, dropout) X(SC_OP_MAP, map)                \
+            X(SC_OP_AFFINE, affine) X(SC_OP_ADD, add) X(SC_OP_MUL, mul) X(SC_OP_DIV, div)          \
+                X(SC_OP_SOFTMAX, softmax) X(SC_OP_ROW_SUM, row_sum) X(SC_OP_CONCAT, concat)        \
+                    X(SC_OP_SLICE, slice) X(SC_OP_GATHER, gather)                                  \
+                        X(SC_OP_STOP_GRADIENT, stop_gradient) X(SC_OP_ENUMERATE, enumerate)        \
+                            X(SC_OP_REPEAT_ROWS, repeat_rows) X(SC_OP_UNSTACK, unstack)            \
+                                X(SC_OP_PICK, pick) X(SC_OP_LATENT, latent) X(SC_OP_KL, kl)        \
+                                    X(SC_OP_LOG_PROB, log_prob) X(SC_OP_OBSERVE, observe)
 #endif

@@ -2,8 +2,12 @@
 
 #include <string.h>
 
-/* Ops that move or sum values inside and between rows: row_sum, concat, slice, repeat_rows, unstack, pick. */
-static int64_t last(const ex *e, int32_t id, int64_t tile) { return min64(rows_of(e, id), (tile + 1) * ROW_TILE); }
+/* Ops that move or sum values inside and between rows: row_sum, concat, slice, repeat_rows,
+ * unstack, pick. */
+static int64_t last(const ex *e, int32_t id, int64_t tile)
+{
+    return min64(rows_of(e, id), (tile + 1) * ROW_TILE);
+}
 
 static void fwd_row_sum(ex *e, int32_t id, int phase, int64_t tile)
 {
@@ -76,7 +80,8 @@ static void bwd_slice(ex *e, int32_t id, int phase, int64_t tile)
     const sc_gnode *n = nd(e, id);
     for (int64_t i = tile * ROW_TILE; i < last(e, id, tile) && wants_grad(e, n->in[0]); i++)
         for (int64_t j = 0; j < n->n_cols; j++)
-            e->grad[n->in[0]][i * cols_of(e, n->in[0]) + n->first + j] += e->grad[id][i * n->n_cols + j];
+            e->grad[n->in[0]][i * cols_of(e, n->in[0]) + n->first + j] +=
+                e->grad[id][i * n->n_cols + j];
 }
 
 static void fwd_repeat(ex *e, int32_t id, int phase, int64_t tile)
@@ -85,7 +90,8 @@ static void fwd_repeat(ex *e, int32_t id, int phase, int64_t tile)
     const sc_gnode *n = nd(e, id);
     const int64_t b = mini_of(e, id)->n;
     for (int64_t i = tile * ROW_TILE; i < last(e, id, tile); i++)
-        memcpy(e->val[id] + i * n->n_cols, e->val[n->in[0]] + i % b * n->n_cols, (size_t)n->n_cols * sizeof(real));
+        memcpy(e->val[id] + i * n->n_cols, e->val[n->in[0]] + i % b * n->n_cols,
+               (size_t)n->n_cols * sizeof(real));
 }
 
 /* The rows of x own the sums over their copies. */
@@ -142,9 +148,9 @@ static void bwd_pick(ex *e, int32_t id, int phase, int64_t tile)
         e->grad[n->in[0]][i * cols_of(e, n->in[0]) + code_at(e, n->in[1], i)] += e->grad[id][i];
 }
 
-const sc_op SC_R(sc_op_row_sum) = {1, 1, row_tiles, fwd_row_sum, bwd_row_sum, NULL};
-const sc_op SC_R(sc_op_concat) = {1, 1, row_tiles, fwd_concat, bwd_concat, NULL};
-const sc_op SC_R(sc_op_slice) = {1, 1, row_tiles, fwd_slice, bwd_slice, NULL};
-const sc_op SC_R(sc_op_repeat_rows) = {1, 1, tiles_repeat, fwd_repeat, bwd_repeat, NULL};
-const sc_op SC_R(sc_op_unstack) = {1, 1, row_tiles, fwd_unstack, bwd_unstack, NULL};
-const sc_op SC_R(sc_op_pick) = {1, 1, row_tiles, fwd_pick, bwd_pick, NULL};
+const sc_op SC_X(sc_op_row_sum) = {1, 1, row_tiles, fwd_row_sum, bwd_row_sum, NULL};
+const sc_op SC_X(sc_op_concat) = {1, 1, row_tiles, fwd_concat, bwd_concat, NULL};
+const sc_op SC_X(sc_op_slice) = {1, 1, row_tiles, fwd_slice, bwd_slice, NULL};
+const sc_op SC_X(sc_op_repeat_rows) = {1, 1, tiles_repeat, fwd_repeat, bwd_repeat, NULL};
+const sc_op SC_X(sc_op_unstack) = {1, 1, row_tiles, fwd_unstack, bwd_unstack, NULL};
+const sc_op SC_X(sc_op_pick) = {1, 1, row_tiles, fwd_pick, bwd_pick, NULL};

@@ -46,7 +46,8 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
     const int32_t x = nd(e, id)->in[0];
     const int64_t cols = cols_of(e, id), i1 = min64(rows_of(e, id), (tile + 1) * ROW_TILE);
     for (int64_t i = tile * ROW_TILE; i < i1 && wants_grad(e, x); i++)
-        softmax_grad_row(e, cols, e->val[id] + i * cols, e->grad[id] + i * cols, e->grad[x] + i * cols);
+        softmax_grad_row(e, cols, e->val[id] + i * cols, e->grad[id] + i * cols,
+                         e->grad[x] + i * cols);
 }
 
-const sc_op SC_R(sc_op_softmax) = {1, 1, row_tiles, fwd, bwd, NULL};
+const sc_op SC_X(sc_op_softmax) = {1, 1, row_tiles, fwd, bwd, NULL};

@@ -1,11 +1,26 @@
-#include "op.h"
+#include "../ops/op.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SC_OP_ENTRY(id, name) [id] = &SC_R(sc_op_##name),
-static const sc_op *const ops[SC_OP_COUNT] = {SC_OP_LIST(SC_OP_ENTRY)};
+#ifdef SC_F64
+extern const sc_op *const sc_ops_f64[SC_OP_COUNT];
+static const sc_op *const *ops_for(const sc_kernels *k)
+{
+    (void)k;
+    return sc_ops_f64;
+}
+#else
+extern const sc_op *const sc_ops_f32_avx512[SC_OP_COUNT], *const sc_ops_f32_avx2[SC_OP_COUNT],
+                                                              *const sc_ops_f32_base[SC_OP_COUNT];
+static const sc_op *const *ops_for(const sc_kernels *k)
+{
+    return strcmp(k->isa, "avx512") == 0 ? sc_ops_f32_avx512
+           : strcmp(k->isa, "avx2") == 0 ? sc_ops_f32_avx2
+                                         : sc_ops_f32_base;
+}
+#endif
 
 static int64_t value_size(const ex *e, const sc_gnode *n)
 {
@@ -21,9 +36,13 @@ static sc_status lay_out(ex *e, sc_err *err)
     int64_t total = 0, n_aux = 0;
     for (int i = 1; i < g->n_nodes; i++) {
         total += value_size(e, &g->nodes[i]);
-        const sc_op *op = ops[g->nodes[i].op];
+        const sc_op *op = e->ops[g->nodes[i].op];
         if (op->aux)
-            n_aux += (op->aux(e, i, g->nodes[i].reps ? g->nodes[i].reps * e->max_rows : g->nodes[i].n_rows) + 15) / 16 * 16;
+            n_aux +=
+                (op->aux(e, i,
+                         g->nodes[i].reps ? g->nodes[i].reps * e->max_rows : g->nodes[i].n_rows) +
+                 15) /
+                16 * 16;
     }
     SC_TRY(sc_alloc(&e->slab_val, (size_t)(total + n_aux), sizeof(real), err));
     if (e->with_backward)
@@ -31,7 +50,7 @@ static sc_status lay_out(ex *e, sc_err *err)
     int64_t at = 0, aux = total;
     for (int i = 1; i < g->n_nodes; i++) {
         const sc_gnode *n = &g->nodes[i];
-        const sc_op *op = ops[n->op];
+        const sc_op *op = e->ops[n->op];
         e->cap[i] = value_size(e, n);
         if (n->op == SC_OP_WEIGHT) {
             e->val[i] = e->w + g->weights[n->weight].offset;
@@ -49,8 +68,8 @@ static sc_status lay_out(ex *e, sc_err *err)
     return SC_OK;
 }
 
-sc_status SC_R(sc_exec_new)(ex **out, const sc_built *g, int64_t max_rows, bool with_backward, sc_pool *pool,
-                            const sc_kernels *k, sc_err *err)
+sc_status SC_R(sc_exec_new)(ex **out, const sc_built *g, int64_t max_rows, bool with_backward,
+                            sc_pool *pool, const sc_kernels *k, sc_err *err)
 {
     *out = NULL;
     ex *e = NULL;
@@ -58,6 +77,7 @@ sc_status SC_R(sc_exec_new)(ex **out, const sc_built *g, int64_t max_rows, bool 
     SC_TRY(sc_alloc(&e, 1, sizeof *e, err));
     e->g = g;
     e->k = k;
+    e->ops = ops_for(k);
     e->pool = pool;
     e->max_rows = max_rows;
     e->with_backward = with_backward;
@@ -96,10 +116,22 @@ void SC_R(sc_exec_free)(ex *e)
     free(e);
 }
 
-real *SC_R(sc_exec_weights)(ex *e) { return e->w; }
-real *SC_R(sc_exec_gradients)(ex *e) { return e->gw; }
-const real *SC_R(sc_exec_value)(const ex *e, int32_t node) { return e->val[node]; }
-int64_t SC_R(sc_exec_rows)(const ex *e, int32_t node) { return rows_of(e, node); }
+real *SC_R(sc_exec_weights)(ex *e)
+{
+    return e->w;
+}
+real *SC_R(sc_exec_gradients)(ex *e)
+{
+    return e->gw;
+}
+const real *SC_R(sc_exec_value)(const ex *e, int32_t node)
+{
+    return e->val[node];
+}
+int64_t SC_R(sc_exec_rows)(const ex *e, int32_t node)
+{
+    return rows_of(e, node);
+}
 
 /* Sparse nodes hold as many values as the largest minibatch has had. */
 static sc_status reserve(ex *e, sc_err *err)
@@ -108,8 +140,9 @@ static sc_status reserve(ex *e, sc_err *err)
     for (int s = 0; s < SC_N_STREAMS; s++) {
         const sc_mini *m = e->run->mini[s];
         if (m && m->n > e->max_rows)
-            return sc_fail(err, SC_EFORMAT, "a minibatch of %lld rows where %lld are expected at most", (long long)m->n,
-                           (long long)e->max_rows);
+            return sc_fail(err, SC_EFORMAT,
+                           "a minibatch of %lld rows where %lld are expected at most",
+                           (long long)m->n, (long long)e->max_rows);
         if (m && m->indptr && m->indptr[m->n] - m->indptr[0] > nnz)
             nnz = m->indptr[m->n] - m->indptr[0];
     }
@@ -135,7 +168,7 @@ static void one_tile(void *ctx, int64_t tile, int tid)
 {
     (void)tid;
     const job *j = ctx;
-    const sc_op *op = ops[nd(j->e, j->id)->op];
+    const sc_op *op = j->e->ops[nd(j->e, j->id)->op];
     (j->backward ? op->bwd : op->fwd)(j->e, j->id, j->phase, tile);
 }
 
@@ -145,7 +178,7 @@ static void sweep(void *ctx, int tid, int n_threads)
     job j = *(const job *)ctx;
     for (int i = 0; i < j.n; i++) {
         j.id = j.list[i];
-        const sc_op *op = ops[nd(j.e, j.id)->op];
+        const sc_op *op = j.e->ops[nd(j.e, j.id)->op];
         const int phases = j.backward ? op->bwd_phases : op->fwd_phases;
         for (j.phase = 0; j.phase < phases; j.phase++) {
             const int64_t tiles = op->tiles(j.e, j.id, j.phase, j.backward);
@@ -230,7 +263,8 @@ void SC_R(sc_exec_import)(ex *e, int weight, const float *from)
     real *to = e->w + w->offset;
     for (int64_t r = 0; r < w->rows; r++)
         for (int64_t c = 0; c < w->cols; c++)
-            to[w->kind == SC_W_LINEAR ? c * w->rows + r : r * w->cols + c] = (real)from[r * w->cols + c];
+            to[w->kind == SC_W_LINEAR ? c * w->rows + r : r * w->cols + c] =
+                (real)from[r * w->cols + c];
 }
 
 void SC_R(sc_exec_export)(const real *flat, const sc_built *g, int weight, float *to)
@@ -239,5 +273,6 @@ void SC_R(sc_exec_export)(const real *flat, const sc_built *g, int weight, float
     const real *from = flat + w->offset;
     for (int64_t r = 0; r < w->rows; r++)
         for (int64_t c = 0; c < w->cols; c++)
-            to[r * w->cols + c] = (float)from[w->kind == SC_W_LINEAR ? c * w->rows + r : r * w->cols + c];
+            to[r * w->cols + c] =
+                (float)from[w->kind == SC_W_LINEAR ? c * w->rows + r : r * w->cols + c];
 }
