@@ -4,7 +4,7 @@
  * right, and what is inside is anything. The first byte of a record picks its tag, the next two
  * give its length; the flag in the first byte of all leaves the framing away.
  *
- *   tests/fuzz/run [SECONDS]
+ *   tests/fuzz/run stream [SECONDS]
  */
 #include "sc_stream_int.h"
 
