@@ -39,6 +39,7 @@ damaged_in_turn() {
         flip "$file" $((n * k / 20)) $((k % 8))
         refuses "$@"
     done
+    cp whole "$file" # the next round would otherwise flip the bit back
 }
 
 @test "sc-read" {
