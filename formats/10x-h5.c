@@ -17,14 +17,10 @@ typedef struct tenx_reader {
 
 static int probe(const sc_source *src)
 {
-    static const unsigned char magic[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
-    if (src->is_dir || src->head_len < sizeof magic || memcmp(src->head, magic, sizeof magic) != 0)
-        return 0;
     hid_t file = 0;
-    if (!src->path)
-        return 40;
-    if (!h5_try_open(&file, src->path))
-        return 1;
+    const int score = h5_probe(&file, src->head, src->head_len, src->path, src->name, ".h5", 1);
+    if (score >= 0)
+        return score;
     const bool is_ours = tenx_has_group(file);
     h5_close(&file);
     return is_ours ? 95 : 0;

@@ -4,23 +4,12 @@
  */
 #include "h5ad/h5ad.h"
 
-static bool ends_with(const char *s, const char *tail)
-{
-    const size_t n = strlen(s), m = strlen(tail);
-    return n >= m && strcmp(s + n - m, tail) == 0;
-}
-
 static int probe(const sc_source *src)
 {
-    static const unsigned char magic[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
-    if (src->is_dir || src->head_len < sizeof magic || memcmp(src->head, magic, sizeof magic) != 0)
-        return ends_with(src->name, ".h5ad") ? 10 : 0;
-    if (!src->path)
-        return 50;
     hid_t file = 0;
-    /* a cut file, or HDF5 of another kind, is ours if it is nobody else's: open() then says why */
-    if (!h5_try_open(&file, src->path))
-        return 20;
+    const int score = h5_probe(&file, src->head, src->head_len, src->path, src->name, ".h5ad", 20);
+    if (score >= 0)
+        return score;
     const bool is_ours = h5_has(file, "obs") && h5_has(file, "var");
     h5_close(&file);
     return is_ours ? 95 : 2;

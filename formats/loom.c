@@ -35,14 +35,10 @@ typedef struct loom_reader {
 
 static int probe(const sc_source *src)
 {
-    static const unsigned char magic[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
-    if (src->is_dir || src->head_len < sizeof magic || memcmp(src->head, magic, sizeof magic) != 0)
-        return 0;
     hid_t file = 0;
-    if (!src->path)
-        return 40;
-    if (!h5_try_open(&file, src->path))
-        return 1;
+    const int score = h5_probe(&file, src->head, src->head_len, src->path, src->name, ".loom", 1);
+    if (score >= 0)
+        return score;
     const bool is_ours = h5_has(file, "matrix") && !h5_is_group(file, "matrix") &&
                          h5_is_group(file, "row_attrs") && h5_is_group(file, "col_attrs");
     h5_close(&file);

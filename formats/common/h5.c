@@ -35,6 +35,20 @@ sc_status h5_open(hid_t *file, const char *path, sc_err *err)
     return sc_fail(err, SC_EFORMAT, "not a whole HDF5 file: it is cut or damaged");
 }
 
+int h5_probe(hid_t *file, const unsigned char *head, size_t head_len, const char *path,
+             const char *name, const char *suffix, int otherwise)
+{
+    static const unsigned char magic[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+    const size_t n = strlen(name), m = strlen(suffix);
+    if (head_len < sizeof magic || memcmp(head, magic, sizeof magic) != 0)
+        return 0;
+    if (!path)
+        return 40;
+    if (h5_try_open(file, path))
+        return -1;
+    return n >= m && strcmp(name + n - m, suffix) == 0 ? 30 : otherwise;
+}
+
 void h5_close(hid_t *id)
 {
     if (*id > 0)

@@ -19,6 +19,13 @@ enum { H5_PATH_MAX = 512, H5_MAX_RANK = 4 };
 sc_status h5_open(hid_t *file, const char *path, sc_err *err) SC_MUST_CHECK;
 /* True if the file is HDF5 and can be opened; *file is then to be closed. For probes. */
 bool h5_try_open(hid_t *file, const char *path);
+/*
+ * For probes: how sure a format may be of what begins with head. 0: not HDF5; if path is NULL, 40:
+ * perhaps; if the file can't be opened, 30 where the name ends in suffix, for open() then says why,
+ * else `otherwise`. -1: *file is open, and the format is to look into it.
+ */
+int h5_probe(hid_t *file, const unsigned char *head, size_t head_len, const char *path,
+             const char *name, const char *suffix, int otherwise);
 /* Gives back any identifier and zeroes it; accepts 0. */
 void h5_close(hid_t *id);
 void h5_lzf_register(void);

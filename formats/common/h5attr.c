@@ -72,6 +72,8 @@ out:
     h5_close(&mem);
     h5_close(&type);
     h5_close(&a);
+    if (st != SC_OK && err && !strchr(err->msg, '\''))
+        return sc_err_prefix(err, st, "attribute '%s'", name);
     return st;
 }
 

@@ -127,6 +127,15 @@ static sc_status push_fixed(const h5_vec *v, hid_t type, size_t size, int64_t ro
     return st;
 }
 
+/* What a string itself complains of (it is no UTF-8) doesn't say where it stands. */
+static sc_status name_text(hid_t ds, sc_status st, sc_err *err)
+{
+    char at[H5_PATH_MAX];
+    if (st != SC_EFORMAT || !err || strchr(err->msg, '\''))
+        return st;
+    return sc_err_prefix(err, st, "'%s'", h5_path(ds, at, sizeof at));
+}
+
 sc_status h5_read_text(const h5_vec *v, int64_t row0, int64_t n, sc_strs *out, sc_err *err)
 {
     char at[H5_PATH_MAX];
@@ -148,9 +157,7 @@ sc_status h5_read_text(const h5_vec *v, int64_t row0, int64_t n, sc_strs *out, s
                     : push_fixed(v, type, size, row0 + i, m, out, err);
     }
     h5_close(&type);
-    if (st == SC_EFORMAT && err && !strchr(err->msg, '\''))
-        return sc_err_prefix(err, st, "'%s'", h5_path(v->ds, at, sizeof at));
-    return st;
+    return name_text(v->ds, st, err);
 }
 
 sc_status h5_read_scalar_text(hid_t ds, sc_strs *out, sc_err *err)
@@ -177,5 +184,5 @@ out:
     h5_close(&mem);
     h5_close(&space);
     h5_close(&type);
-    return st;
+    return name_text(ds, st, err);
 }

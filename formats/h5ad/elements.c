@@ -165,6 +165,22 @@ static sc_status protein_names(h5ad_reader *s, const char *path, int64_t n, sc_s
     return st;
 }
 
+/* Proteins often come as a data frame: is it all counts? */
+static sc_status frame_kind(const h5ad_reader *s, const h5table *t, sc_matkind *kind, sc_err *err)
+{
+    *kind = SC_COUNTS;
+    for (int64_t i = 0; i < s->n_obs && *kind == SC_COUNTS; i += SC_BLOCK_ROWS) {
+        sc_dense x = {0};
+        const int64_t n = s->n_obs - i < SC_BLOCK_ROWS ? s->n_obs - i : SC_BLOCK_ROWS;
+        sc_status st = h5table_numbers(t, i, n, &x, err);
+        if (st == SC_OK)
+            *kind = sc_kind_scan(*kind, x.values, n * x.n_cols);
+        sc_dense_free(&x);
+        SC_TRY(st);
+    }
+    return SC_OK;
+}
+
 static sc_status add_obsm(h5ad_reader *s, const char *path, sc_err *err)
 {
     h5elem e = {0};
@@ -176,12 +192,13 @@ static sc_status add_obsm(h5ad_reader *s, const char *path, sc_err *err)
     if (st == SC_OK && is_taken) {
         const bool is_mat = e.source == H5ELEM_MATRIX;
         const int64_t n_cols = is_mat ? e.mat.n_cols : h5table_n_numeric(&e.table);
-        const bool is_counts = is_mat && e.mat.kind == SC_COUNTS;
+        sc_matkind kind = e.mat.kind;
         sc_mat *mat;
-        if (is_mat)
-            st = protein_names(s, path, n_cols, &names, err);
+        st = is_mat ? protein_names(s, path, n_cols, &names, err)
+                    : frame_kind(s, &e.table, &kind, err);
         if (st == SC_OK)
-            st = add_elem(s, &e, path, is_counts ? SC_COUNTS : SC_REAL, false, n_cols, &mat, err);
+            st = add_elem(s, &e, path, kind == SC_COUNTS ? SC_COUNTS : SC_REAL, false, n_cols, &mat,
+                          err);
         if (st == SC_OK)
             st = sc_strs_copy(&mat->col_names, &names, err);
     }
