@@ -1,0 +1,177 @@
+#!/usr/bin/env bats
+load helper
+
+setup_file() {
+    export F=$BATS_FILE_TMPDIR
+    sc-sim -q --n-obs 300 --n-vars 80 --n-types 3 --n-batches 2 --seed 1 >"$F/sim.scz"
+    sc-fit -q -m ldvae --n-latent 4 --n-hidden 16 --max-epochs 4 --check-val-every 2 --lr 5e-3 \
+        -o "$F/ldvae.scm" "$F/sim.scz"
+}
+
+fit() {
+    sc-fit -q --no-PG -m scvi --n-hidden 16 --n-latent 3 --max-epochs 2 "$@"
+}
+
+@test "the model is the same bytes for any number of threads, from a file or a pipe" {
+    fit -@ 1 "$F/sim.scz" >"$T/1.scm"
+    for n in 2 3 4; do fit -@ $n <"$F/sim.scz" | cmp - "$T/1.scm"; done
+}
+
+@test "another seed, another model" {
+    fit "$F/sim.scz" >"$T/0.scm"
+    fit --seed 1 "$F/sim.scz" >"$T/1.scm"
+    ! cmp -s "$T/0.scm" "$T/1.scm"
+}
+
+# Each option at a value that is not its default must change the weights.
+@test "each option changes what is fitted" {
+    sc-view -t tensors "$F/ldvae.scm" >/dev/null
+    weights() { fit "$@" "$F/sim.scz" | sc-view -t tensors/px_r | cksum; }
+    local base changed
+    base=$(weights --batch-key batch)
+    [ "$base" = "$(weights --batch-key batch)" ]
+    while read -r option; do
+        # shellcheck disable=SC2086
+        changed=$(weights --batch-key batch $option)
+        [ "$base" != "$changed" ] || { echo "$option changes nothing"; return 1; }
+    done <<'END'
+--n-hidden 12
+--n-latent 5
+--n-layers 2
+--dropout-rate 0.3
+--dispersion gene-batch
+--gene-likelihood nb
+--latent-distribution ln
+--encode-covariates
+--batch-representation embedding
+--use-batch-norm none
+--use-layer-norm both
+--no-use-observed-lib-size
+--no-log-variational
+--var-activation softplus
+--cat-covariate cell_type
+--cont-covariate library_size
+--size-factor-key library_size
+--max-epochs 3
+--batch-size 64
+--lr 0.01
+--eps 1e-8
+--weight-decay 0.1
+--n-epochs-kl-warmup 1
+--n-steps-kl-warmup 3 --n-epochs-kl-warmup 0
+--min-kl-weight 0.5
+--max-kl-weight 0 --n-epochs-kl-warmup 0
+--train-size 0.5
+--seed 3
+END
+    [ "$(weights --n-layers 2 --batch-key batch)" != \
+        "$(weights --n-layers 2 --batch-key batch --no-deeply-inject-covariates)" ]
+    [ "$(weights --batch-key batch --batch-representation embedding)" != \
+        "$(weights --batch-key batch --batch-representation embedding --embedding-dim 3)" ]
+}
+
+@test "the history has a row an epoch, and validation where it ran" {
+    sc-view -t history "$F/ldvae.scm" >"$T/history"
+    [ "$(head -1 "$T/history" | cut -f1-3,8)" = $'epoch\ttrain_loss\telbo_train\telbo_validation' ]
+    [ "$(wc -l <"$T/history")" -eq 5 ]
+    [ -z "$(sed -n 2p "$T/history" | cut -f8)" ]
+    [ -n "$(sed -n 3p "$T/history" | cut -f8)" ]
+}
+
+@test "training lowers the loss" {
+    sc-view -t history "$F/ldvae.scm" | awk -F'\t' 'NR == 2 { first = $3 } { last = $3 } END { exit !(last < first) }'
+}
+
+@test "validation cells are those of the list" {
+    sc-view -t obs "$F/sim.scz" | cut -f1 | sed -n '2,31p' >"$T/cells"
+    fit --validation-cells "$T/cells" "$F/sim.scz" | sc-view --json | tr ',' '\n' | grep -q '"n_validation": *30$'
+    echo nobody >>"$T/cells"
+    fails 3 "validation cell 'nobody' is not in the data" fit --validation-cells "$T/cells" "$F/sim.scz"
+}
+
+@test "loadings are genes x dimensions; --top gives the ends of each" {
+    sc-loadings "$F/ldvae.scm" >"$T/loadings"
+    [ "$(wc -l <"$T/loadings")" -eq 81 ]
+    [ "$(head -1 "$T/loadings")" = $'gene\tZ_0\tZ_1\tZ_2\tZ_3' ]
+    sc-loadings --top 2 "$F/ldvae.scm" >"$T/top"
+    [ "$(wc -l <"$T/top")" -eq 17 ]
+    [ "$(sed -n 2p "$T/top" | cut -f5)" = "$(tail -n +2 "$T/loadings" | cut -f2 | sort -g | tail -1)" ]
+}
+
+@test "a model without a linear decoder has no loadings" {
+    fit -o "$T/m.scm" "$F/sim.scz"
+    fails 2 "no linear decoder" sc-loadings "$T/m.scm"
+}
+
+@test "a cell has the same embedding alone, in any order, and for any number of threads" {
+    fit --batch-key batch --encode-covariates -o "$T/m.scm" "$F/sim.scz"
+    sc-embed -@ 1 "$T/m.scm" "$F/sim.scz" | sc-view -t obsm/X_scvi >"$T/z"
+    for n in 2 4; do sc-embed -@ $n "$T/m.scm" "$F/sim.scz" | sc-view -t obsm/X_scvi | cmp - "$T/z"; done
+    sc-read -q --help >/dev/null
+    # the two halves as streams of their own, in the other order
+    sc-sim -q --n-obs 300 --n-vars 80 --n-types 3 --n-batches 2 --seed 1 | sc-write -q --matrix X -o "$T/x.csv"
+    { head -1 "$T/x.csv"; tail -n +2 "$T/x.csv" | tail -1; } >"$T/last.csv"
+    fit -o "$T/plain.scm" "$F/sim.scz"
+    sc-embed "$T/plain.scm" "$F/sim.scz" | sc-view -t obsm/X_scvi | tail -1 >"$T/in_all"
+    sc-read -q "$T/last.csv" | sc-embed "$T/plain.scm" | sc-view -t obsm/X_scvi | tail -1 | cmp - "$T/in_all"
+    { head -1 "$T/x.csv"; tail -n +2 "$T/x.csv" | sort -r; } >"$T/reversed.csv"
+    sc-read -q "$T/reversed.csv" | sc-embed "$T/plain.scm" | sc-view -t obsm/X_scvi | tail -n +2 | sort >"$T/a"
+    sc-embed "$T/plain.scm" "$F/sim.scz" | sc-view -t obsm/X_scvi | tail -n +2 | sort | cmp - "$T/a"
+}
+
+@test "draws are keyed by cell and seed; variance and columns of obs come when asked for" {
+    sc-embed --latent sample "$F/ldvae.scm" "$F/sim.scz" | sc-view -t obsm/X_ldvae >"$T/a"
+    sc-embed --latent sample -@ 1 "$F/ldvae.scm" "$F/sim.scz" | sc-view -t obsm/X_ldvae | cmp - "$T/a"
+    sc-embed --latent sample --seed 1 "$F/ldvae.scm" "$F/sim.scz" | sc-view -t obsm/X_ldvae >"$T/b"
+    ! cmp -s "$T/a" "$T/b"
+    sc-embed --latent sample --n-samples 3 "$F/ldvae.scm" "$F/sim.scz" | sc-view -t obsm/X_ldvae >"$T/b"
+    ! cmp -s "$T/a" "$T/b"
+    sc-embed --variance --to-obs --key latent "$F/ldvae.scm" "$F/sim.scz" >"$T/e.scz"
+    sc-view -t obsm/latent_var "$T/e.scz" | awk 'NR > 1 && $2 <= 0 { exit 1 }'
+    sc-view -t obs "$T/e.scz" | head -1 | grep -q 'Z_0.*Z_3'
+}
+
+@test "genes may come in any order; a missing one is named" {
+    sc-write -q --matrix X -o "$T/x.csv" "$F/sim.scz"
+    awk -F, -v OFS=, '{ t = $2; $2 = $NF; $NF = t; print }' "$T/x.csv" >"$T/swapped.csv"
+    sc-embed "$F/ldvae.scm" "$F/sim.scz" | sc-view -t obsm/X_ldvae | tail -n +2 >"$T/a"
+    sc-read -q "$T/swapped.csv" | sc-embed "$F/ldvae.scm" | sc-view -t obsm/X_ldvae | tail -n +2 | cmp - "$T/a"
+    cut -d, -f1-80 "$T/x.csv" >"$T/short.csv"
+    sc-read -q -o "$T/short.scz" "$T/short.csv"
+    fails 3 "lack 1 of the model's 80 genes" sc-embed "$F/ldvae.scm" "$T/short.scz"
+}
+
+@test "misuse and data that break the contract: one sentence and its status" {
+    fails 2 "unknown model 'sciv'" sc-fit -m sciv "$F/sim.scz"
+    fails 2 "which model" sc-fit "$F/sim.scz"
+    fails 2 "--n-latnet" sc-fit -m scvi --n-latnet 3 "$F/sim.scz"
+    fails 3 "did you mean 'batch'" sc-fit -m scvi --batch-key btach "$F/sim.scz"
+    fails 2 "avx9000" sc-fit -q -m scvi --isa avx9000 "$F/sim.scz"
+    fails 1 "nowhere.scz" sc-fit -m scvi "$T/nowhere.scz"
+    sc-norm -q --log1p "$F/sim.scz" | sc-view -t X >"$T/log.tsv"
+    sc-read -q -o "$T/log.scz" "$T/log.tsv"
+    fails 3 "counts" sc-fit -q -m scvi "$T/log.scz"
+    fails 1 "No space left" bash -c 'sc-fit -q -m scvi --max-epochs 1 "$1" >/dev/full' - "$F/sim.scz"
+    head -c 3000 "$F/sim.scz" >"$T/cut.scz"
+    fails 1 "stream ends early" sc-fit -q -m scvi "$T/cut.scz"
+    [ ! -e "$T/m.scm" ]
+}
+
+@test "training that diverges says where, and leaves no model" {
+    fails 4 "diverged in epoch" sc-fit -q -m scvi --lr 10 --eps 1e-30 --max-epochs 50 --batch-size 8 --no-use-observed-lib-size \
+        -o "$T/m.scm" "$F/sim.scz"
+    [ ! -e "$T/m.scm" ]
+}
+
+@test "--isa base works everywhere and says so in the model" {
+    fit --isa base "$F/sim.scz" | sc-view --json | tr ',' '\n' | grep -q '"isa": *"base"'
+}
+
+@test "models of scvi-tools embed without a conversion" {
+    need_shared parity/scvi_zinb_default/model.pt
+    sc-read -q "$SHARED/parity/scvi_zinb_default/adata.h5ad" |
+        sc-embed "$SHARED/parity/scvi_zinb_default/model.pt" | sc-view -t obsm/X_scvi | tail -n +2 >"$T/z"
+    [ "$(wc -l <"$T/z")" -gt 50 ]
+    need_shared parity/ldvae_default/model.pt
+    sc-loadings "$SHARED/parity/ldvae_default/model.pt" | head -1 | grep -q 'gene.Z_0'
+}
