@@ -9,8 +9,10 @@ say() { printf '\n%s\n' "$*"; }
 
 say "counts"
 if [ $# -gt 1 ]; then
+    colour=
     sc-read -o "$folder/counts.scz" "$2"
 else
+    colour=cell_type
     sc-sim --n-obs 3000 --n-vars 2000 -o "$folder/counts.scz"
 fi
 cd "$folder"
@@ -31,9 +33,9 @@ head -n 11 top.tsv
 say "embedding"
 sc-embed -o embedding.scz ldvae.scm hvg.scz
 sc-view -t obsm/X_ldvae embedding.scz >embedding.tsv
-sc-plot latent --use-rep X_ldvae -o latent.svg embedding.scz
-sc-plot latent --use-rep X_ldvae -o latent.png embedding.scz
+sc-plot latent --use-rep X_ldvae ${colour:+--color "$colour"} -o latent.svg embedding.scz
+sc-plot latent --use-rep X_ldvae ${colour:+--color "$colour"} -o latent.png embedding.scz
 sc-write -o embedding.h5ad embedding.scz
 
 say "in $folder:"
-ls -1 # the model, loadings, embedding and pictures
+ls -1

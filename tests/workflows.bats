@@ -1,0 +1,47 @@
+# The scripts of tests/workflows, as users copy them, and the README's tutorial on real data; training is short here.
+load helper
+
+@test "tutorial.sh leaves model, loadings, embedding and pictures" {
+    EPOCHS=2 run "$ROOT/tests/workflows/tutorial.sh" "$T/demo"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    cd "$T/demo"
+    sc-view --check ldvae.scm
+    [ "$(wc -l <loadings.tsv)" -eq 1001 ]
+    [ "$(head -n 1 loadings.tsv | tr '\t' ' ')" = "gene Z_0 Z_1 Z_2 Z_3 Z_4 Z_5 Z_6 Z_7 Z_8 Z_9" ]
+    [ "$(wc -l <top.tsv)" -eq 101 ]
+    [ "$(wc -l <embedding.tsv)" -eq 3001 ]
+    [ "$(head -c 5 history.svg)" = '<?xml' ]
+    [ "$(head -c 5 latent.svg)" = '<?xml' ]
+    [ "$(head -c 4 latent.png | tail -c 3)" = PNG ]
+    [ -s embedding.h5ad ]
+}
+
+@test "tutorial.sh takes a file of counts" {
+    EPOCHS=1 run "$ROOT/tests/workflows/tutorial.sh" "$T/own" "$T/none.h5ad"
+    [ "$status" -eq 1 ]
+    [[ ${lines[-1]} == "sc-read: "*"none.h5ad: No such file or directory" ]]
+}
+
+@test "the tutorial on three PBMC data sets: the reference's 1000 genes, 10 dimensions, 2860 cells" {
+    need_shared data/pbmc1k_v2.tar.gz data/pbmc1k_v3.tar.gz data/pbmc1k_5p.tar.gz reference/genes_1000.txt
+    cd "$T"
+    for tech in v2 v3 5p; do sc-read -q "$SHARED/data/pbmc1k_$tech.tar.gz" >$tech.scz; done
+    sc-cat --join inner --batch-key tech v2.scz v3.scz 5p.scz |
+        sc-norm --target-sum 1e5 --log1p |
+        sc-hvg --flavor seurat_v3 -n 1000 --subset --keep-raw >hvg.scz
+    sc-view -t var hvg.scz | tail -n +2 | cut -f1 >genes.txt
+    cmp genes.txt "$SHARED/reference/genes_1000.txt"
+    sc-fit -q -m ldvae --n-latent 10 --max-epochs 2 --lr 5e-3 --check-val-every 1 -o m.scm hvg.scz
+    sc-loadings m.scm --top 5 >top.tsv
+    [ "$(wc -l <top.tsv)" -eq 101 ]
+    [ "$(sc-loadings m.scm | awk -F'\t' 'NR > 1 && NF == 11' | wc -l)" -eq 1000 ]
+    sc-plot history -o h.svg m.scm
+    sc-embed m.scm hvg.scz | sc-plot latent -o z.svg
+    [ -s h.svg ] && [ -s z.svg ]
+    sc-embed m.scm hvg.scz | sc-write -o out.h5ad
+    sc-read -q out.h5ad | sc-view >seen.txt
+    cat seen.txt
+    for what in "cells: 2860" "genes: 1000" "layers/counts: counts" "obsm/X_ldvae" "raw"; do grep -q "$what" seen.txt; done
+    [ "$(sc-read -q out.h5ad | sc-view -t obsm/X_ldvae | md5sum)" = "$(sc-embed -q m.scm hvg.scz | sc-view -t obsm/X_ldvae | md5sum)" ]
+}
