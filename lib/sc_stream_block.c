@@ -34,8 +34,10 @@ static void slot_free(sc_slot *s)
 
 void sc_block_clear(sc_block *b)
 {
-    for (int k = 0; k < b->n_slots; k++)
-        slot_free(&b->slots[k]);
+    for (int k = 0; k < b->n_slots; k++) {
+        slot_free(b->slots[k]);
+        free(b->slots[k]);
+    }
     free(b->slots);
     b->slots = NULL;
     b->n_slots = 0;
@@ -64,9 +66,17 @@ int64_t sc_block_n_rows(const sc_block *b)
 sc_slot *sc_block_find(sc_block *b, const char *path)
 {
     for (int k = 0; k < b->n_slots; k++)
-        if (strcmp(b->slots[k].path, path) == 0)
-            return &b->slots[k];
+        if (strcmp(b->slots[k]->path, path) == 0)
+            return b->slots[k];
     return NULL;
+}
+
+static sc_status slot_new(sc_block *b, sc_slot **out, sc_err *err)
+{
+    SC_TRY(sc_resize(&b->slots, (size_t)b->n_slots + 1, sizeof *b->slots, err));
+    SC_TRY(sc_alloc(&b->slots[b->n_slots], 1, sizeof **b->slots, err));
+    *out = b->slots[b->n_slots++];
+    return SC_OK;
 }
 
 /* The slot of that path, empty: made if there is none, else freed of what it held. */
@@ -78,12 +88,11 @@ sc_status sc_block_slot(sc_block *b, const char *path, sc_slot **out, sc_err *er
     if (s) {
         slot_free(s);
     } else {
-        const sc_status st = sc_resize(&b->slots, (size_t)b->n_slots + 1, sizeof *b->slots, err);
+        const sc_status st = slot_new(b, &s, err);
         if (st != SC_OK) {
             free(name);
             return st;
         }
-        s = &b->slots[b->n_slots++];
     }
     *s = (sc_slot){.path = name};
     *out = s;
@@ -269,7 +278,6 @@ sc_status sc_block_alias(sc_block *b, const char *path, const char *src, sc_err 
     if (strcmp(path, src) == 0)
         return SC_OK;
     SC_TRY(sc_block_slot(b, path, &to, err));
-    from = sc_block_find(b, src); /* the slots may have moved */
     to->is_sparse = from->is_sparse;
     to->n_cols = from->n_cols;
     if (from->is_touched)

@@ -154,7 +154,7 @@ typedef struct sc_slot {
 struct sc_block {
     int64_t row0, n_rows;
     int n_slots;
-    sc_slot *slots;
+    sc_slot **slots; /* each stays where it is: what it holds is lent */
     sc_frame *obs_frame;
     sc_table obs;
     bool has_obs, is_obs_touched;

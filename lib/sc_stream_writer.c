@@ -150,7 +150,7 @@ static sc_status pattern_elem(sc_writer *w, sc_block *b, sc_slot *s, sc_err *err
 {
     const XXH128_hash_t key = sc_pattern_key(&s->csr);
     for (int k = -1; k < b->n_slots; k++) {
-        sc_frame *f = k < 0 ? s->pattern : b->slots[k].pattern;
+        sc_frame *f = k < 0 ? s->pattern : b->slots[k]->pattern;
         if (f && f->has_key && XXH128_isEqual(f->key, key)) {
             (void)sc_frame_ref(f);
             sc_frame_drop(&s->pattern);

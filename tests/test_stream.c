@@ -283,8 +283,8 @@ static void keep_counts(sc_header *h, sc_block *b)
         sc_header_drop(h, "layers/half");
         return;
     }
+    ok(sc_block_sparse(b, "X", &m, &e), &e); /* lent with the block, whatever is added to it */
     ok(sc_block_alias(b, "layers/counts", "X", &e), &e);
-    ok(sc_block_sparse(b, "X", &m, &e), &e);
     for (int64_t k = 0; k < m->indptr[m->n_rows]; k++)
         m->values[k] *= 0.25F;
     sc_block_touch(b, "X");
