@@ -74,8 +74,8 @@ static inline __attribute__((always_inline)) void tile(int mr, int nv, int kc, c
             TILE_CASE(2, nv, rs, cs)                                                               \
             TILE_CASE(3, nv, rs, cs)                                                               \
             TILE_CASE(4, nv, rs, cs)                                                               \
-            TILE_CASE(5, nv, rs, cs) TILE_CASE(6, nv, rs, cs) TILE_CASE(7, nv, rs, cs)             \
-                TILE_CASE(8, nv, rs, cs)                                                           \
+            TILE_CASE(5, nv, rs, cs)                                                               \
+            TILE_CASE(6, nv, rs, cs) TILE_CASE(7, nv, rs, cs) TILE_CASE(8, nv, rs, cs)             \
         }                                                                                          \
     }
 TILES(rows1, 1, stride, 1)

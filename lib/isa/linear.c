@@ -79,23 +79,23 @@ void SC_NAME(adam)(int64_t n, float *p, float *m, float *v, const float *g, cons
         const bool is_whole = n - i >= W;
         const int64_t rest = n - i;
         vf vp = is_whole ? v_load(p + i) : v_load_part(p + i, rest, 0);
-        vf vm = is_whole ? v_load(m + i) : v_load_part(m + i, rest, 0);
-        vf vv = is_whole ? v_load(v + i) : v_load_part(v + i, rest, 0);
+        vf mean = is_whole ? v_load(m + i) : v_load_part(m + i, rest, 0);
+        vf square_mean = is_whole ? v_load(v + i) : v_load_part(v + i, rest, 0);
         vf vg = is_whole ? v_load(g + i) : v_load_part(g + i, rest, 0);
         vg = v_fma(decay, vp, vg);
-        vm = v_fma(one_minus1, vg - vm, vm);
+        mean = v_fma(one_minus1, vg - mean, mean);
         const vf square = vg * vg;
-        vv = v_fma(one_minus2, square, beta2 * vv);
-        const vf update = vm / v_fma(v_sqrt(vv), correct2, eps);
+        square_mean = v_fma(one_minus2, square, beta2 * square_mean);
+        const vf update = mean / v_fma(v_sqrt(square_mean), correct2, eps);
         vp = v_fma(step, update, vp);
         if (is_whole) {
             v_store(p + i, vp);
-            v_store(m + i, vm);
-            v_store(v + i, vv);
+            v_store(m + i, mean);
+            v_store(v + i, square_mean);
         } else {
             v_store_part(p + i, rest, vp);
-            v_store_part(m + i, rest, vm);
-            v_store_part(v + i, rest, vv);
+            v_store_part(m + i, rest, mean);
+            v_store_part(v + i, rest, square_mean);
         }
     }
 }

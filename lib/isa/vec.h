@@ -69,20 +69,49 @@ static inline vf v_floats(vi v)
     return (vf)v;
 }
 
-/* a where the mask (a comparison's result) is set, else b */
-static inline vf v_select(vi mask, vf a, vf b)
+#if SC_ISA_WIDTH == 16
+typedef __mmask16 vm; /* one bit a lane */
+#define V_COMPARE(a, b, op, flag) _mm512_cmp_ps_mask((__m512)(a), (__m512)(b), flag)
+#else
+typedef vi vm; /* all bits of a lane, or none */
+#define V_COMPARE(a, b, op, flag) ((a)op(b))
+#endif
+
+static inline vm v_lt(vf a, vf b)
+{
+    return V_COMPARE(a, b, <, _CMP_LT_OQ);
+}
+
+static inline vm v_eq(vf a, vf b)
+{
+    return V_COMPARE(a, b, ==, _CMP_EQ_OQ);
+}
+
+static inline vm v_not_ge(vf a, vf b) /* a < b, or one of them is NaN */
 {
 #if SC_ISA_WIDTH == 16
-    return (vf)_mm512_mask_blend_ps(_mm512_movepi32_mask((__m512i)mask), (__m512)b, (__m512)a);
+    return V_COMPARE(a, b, , _CMP_NGE_UQ);
+#else
+    return ~(a >= b);
+#endif
+}
+
+/* a where the mask is set, else b */
+static inline vf v_select(vm mask, vf a, vf b)
+{
+#if SC_ISA_WIDTH == 16
+    return (vf)_mm512_mask_blend_ps(mask, (__m512)b, (__m512)a);
+#elif SC_ISA_WIDTH == 8
+    return (vf)_mm256_blendv_ps((__m256)b, (__m256)a, (__m256)mask);
 #else
     return (vf)(((vi)a & mask) | ((vi)b & ~mask));
 #endif
 }
 
-static inline int v_any(vi mask)
+static inline int v_any(vm mask)
 {
 #if SC_ISA_WIDTH == 16
-    return _mm512_movepi32_mask((__m512i)mask) != 0;
+    return mask != 0;
 #elif SC_ISA_WIDTH == 8
     return _mm256_movemask_ps((__m256)mask) != 0;
 #else
@@ -130,7 +159,7 @@ static inline vf v_max(vf a, vf b) /* b where either is NaN */
 #elif SC_ISA_WIDTH == 8
     return (vf)_mm256_max_ps((__m256)a, (__m256)b);
 #else
-    return v_select(a > b, a, b);
+    return v_select(v_lt(b, a), a, b);
 #endif
 }
 
@@ -141,7 +170,7 @@ static inline vf v_min(vf a, vf b) /* b where either is NaN */
 #elif SC_ISA_WIDTH == 8
     return (vf)_mm256_min_ps((__m256)a, (__m256)b);
 #else
-    return v_select(a < b, a, b);
+    return v_select(v_lt(a, b), a, b);
 #endif
 }
 
@@ -164,11 +193,42 @@ static inline double v_sum(vf a)
 /* sum += a, lane by lane in double; the lower half of a goes to sum[0] */
 static inline void v_add_double(vd sum[2], vf a)
 {
-    typedef float half __attribute__((vector_size(2 * SC_ISA_WIDTH)));
-    half h[2];
-    memcpy(h, &a, sizeof a);
-    sum[0] = sum[0] + __builtin_convertvector(h[0], vd);
-    sum[1] = sum[1] + __builtin_convertvector(h[1], vd);
+#if SC_ISA_WIDTH == 16
+    sum[0] = sum[0] + (vd)_mm512_cvtps_pd(_mm512_castps512_ps256((__m512)a));
+    sum[1] = sum[1] + (vd)_mm512_cvtps_pd(_mm512_extractf32x8_ps((__m512)a, 1));
+#elif SC_ISA_WIDTH == 8
+    sum[0] = sum[0] + (vd)_mm256_cvtps_pd(_mm256_castps256_ps128((__m256)a));
+    sum[1] = sum[1] + (vd)_mm256_cvtps_pd(_mm256_extractf128_ps((__m256)a, 1));
+#else
+    sum[0] = sum[0] + (vd){(double)a[0], (double)a[1]};
+    sum[1] = sum[1] + (vd){(double)a[2], (double)a[3]};
+#endif
+}
+
+/* p[index[i]] in lane i */
+static inline vf v_gather(const float *p, const int32_t *index)
+{
+#if SC_ISA_WIDTH == 16
+    return (vf)_mm512_i32gather_ps(_mm512_loadu_si512(index), p, 4);
+#else
+    float tmp[W];
+    for (int i = 0; i < W; i++)
+        tmp[i] = p[index[i]];
+    return v_load(tmp);
+#endif
+}
+
+/* p[index[i]] += s v, lane by lane; no index comes twice */
+static inline void v_scatter_add(float *p, const int32_t *index, vf s, vf v)
+{
+#if SC_ISA_WIDTH == 16
+    const __m512i at = _mm512_loadu_si512(index);
+    const vf old = (vf)_mm512_i32gather_ps(at, p, 4);
+    _mm512_i32scatter_ps(p, at, (__m512)v_fma(s, v, old), 4);
+#else
+    for (int i = 0; i < W; i++)
+        p[index[i]] = s_fma(s[i], v[i], p[index[i]]);
+#endif
 }
 
 #endif

@@ -83,12 +83,12 @@ static inline vf v_log_normal(vf u)
 /* For every x; NaN below 0, -infinity at 0. */
 static inline vf v_log(vf x)
 {
-    const vi tiny = x < 0x1p-126f;
+    const vm tiny = v_lt(x, v_set(0x1p-126f));
     vf y = v_log_normal(v_select(tiny, x * 0x1p24f, x));
     y = v_select(tiny, y - 16.635532f, y);
-    y = v_select(x == 0, v_set(-INFINITY), y);
-    y = v_select((x < 0) | (x != x), v_set(NAN), y);
-    return v_select(x == INFINITY, x, y);
+    y = v_select(v_eq(x, v_set(0)), v_set(-INFINITY), y);
+    y = v_select(v_not_ge(x, v_set(0)), v_set(NAN), y);
+    return v_select(v_eq(x, v_set(INFINITY)), x, y);
 }
 
 /* For finite x > -1 with a normal 1 + x, where iu is about 1 / (1 + x). */
@@ -96,7 +96,7 @@ static inline vf v_log1p_over(vf x, vf iu)
 {
     const vf u = x + 1.0f;
     /* what the sum lost, exactly: the smaller of the two terms bears the loss */
-    const vf lost = v_select(v_abs(x) < 1.0f, x - (u - 1.0f), 1.0f - (u - x));
+    const vf lost = v_select(v_lt(v_abs(x), v_set(1)), x - (u - 1.0f), 1.0f - (u - x));
     return v_log_fix(u, lost * iu);
 }
 
@@ -109,10 +109,10 @@ static inline vf v_log1p_finite(vf x)
 static inline vf v_log1p(vf x)
 {
     vf y = v_log1p_finite(x);
-    y = v_select(x == -1.0f, v_set(-INFINITY), y);
-    y = v_select((x < -1.0f) | (x != x), v_set(NAN), y);
-    y = v_select(x == INFINITY, x, y);
-    return v_select(v_abs(x) < 0x1p-30f, x, y); /* and the sign of zero */
+    y = v_select(v_eq(x, v_set(-1)), v_set(-INFINITY), y);
+    y = v_select(v_not_ge(x, v_set(-1)), v_set(NAN), y);
+    y = v_select(v_eq(x, v_set(INFINITY)), x, y);
+    return v_select(v_lt(v_abs(x), v_set(0x1p-30f)), x, y); /* and the sign of zero */
 }
 
 static inline vf v_sigmoid(vf x)
@@ -123,16 +123,16 @@ static inline vf v_sigmoid(vf x)
 static inline vf v_softplus(vf x)
 {
     const vf y = v_max(v_set(0), x) + v_log1p_finite(v_exp(-v_abs(x)));
-    return v_select(x != x, x, y);
+    return v_select(v_eq(x, x), y, x); /* NaN stays */
 }
 
 /* As sc_kernels.h has it, for x and theta below 1e9. */
 static inline vf v_lgamma_diff(vf x, vf theta, vf *dpsi)
 {
     /* Stirling's series is good from 4 on; below, the recurrence goes up by 4 */
-    const vi small = theta < 4.0f;
+    const vm is_zero = v_eq(x, v_set(0)), small = v_lt(theta, v_set(4));
     const vf a = v_select(small, theta + 4.0f, theta), b = a + x;
-    const vf ia = 1.0f / a, ib = 1.0f / b, ia2 = ia * ia, ib2 = ib * ib;
+    const vf iab = 1.0f / (a * b), ia = iab * b, ib = iab * a, ia2 = ia * ia, ib2 = ib * ib;
 
     /* (b - 1/2) log b - b - (a - 1/2) log a + a, without the cancellation */
     const vf l = v_log1p_over(x * ia, a * ib);
@@ -144,8 +144,9 @@ static inline vf v_lgamma_diff(vf x, vf theta, vf *dpsi)
     const vf t1 = theta + 1.0f, t2 = theta + 2.0f, t3 = theta + 3.0f;
     const vf z0 = theta + x, z1 = t1 + x, z2 = t2 + x, z3 = t3 + x;
     /* 1/t_i - 1/z_i = x / (t_i z_i): a sum of positive terms */
-    const vf i0 = 1.0f / (theta * z0);
-    const vf i1 = 1.0f / (t1 * z1), i2 = 1.0f / (t2 * z2), i3 = 1.0f / (t3 * z3);
+    const vf d0 = theta * z0, d1 = t1 * z1, d2 = t2 * z2, d3 = t3 * z3;
+    const vf i01 = 1.0f / (d0 * d1), i23 = 1.0f / (d2 * d3);
+    const vf i1 = i01 * d0, i2 = i23 * d3, i3 = i23 * d2;
     const vf ratio = z0 * (z1 * z1 * i1) * (z2 * z2 * i2) * (z3 * z3 * i3);
     const vf shift = v_log_normal(v_select(small, ratio, v_set(1))) -
                      v_log_normal(v_select(small, theta, v_set(1)));
@@ -158,10 +159,10 @@ static inline vf v_lgamma_diff(vf x, vf theta, vf *dpsi)
             v_fma(v_fma(ib2, v_set(1.0f / 252), v_set(-1.0f / 120)), ib2, v_set(1.0f / 12));
         /* psi(z) = log z - 1/2z - 1/12z^2 + 1/120z^4 - 1/252z^6 */
         vf d = l + v_fma(0.5f * x, ia * ib, sa * ia2 - sb * ib2);
-        d = d + v_select(small, x * (i0 + i1 + i2 + i3), v_set(0));
-        *dpsi = v_select(x == 0, v_set(0), d);
+        d = d + v_select(small, x * (i01 * (d0 + d1) + i23 * (d2 + d3)), v_set(0));
+        *dpsi = v_select(is_zero, v_set(0), d);
     }
-    return v_select(x == 0, v_set(0), y);
+    return v_select(is_zero, v_set(0), y);
 }
 
 #endif

@@ -15,13 +15,17 @@
 #include "isa.h"
 #include "vmath.h"
 
+enum { SPAN = 8 };
 static const float eps = 1e-8f;
 
 typedef struct point { /* log p(0) and its derivatives */
     vf loglik, d_mu, d_theta, d_logit;
     vf z, z_mu, z_theta; /* log NB(0) and its derivatives */
     vf weight;           /* of the NB part given x = 0 */
-    vf p, q, total;      /* total = theta + mu + e */
+    vf i_total;          /* 1 / (theta + mu + e) */
+    vf p, q, x, i_x;     /* x = exp(-|logit|), i_x = 1 / (1 + x) */
+    vf e, e_minus1;      /* exp(z) and exp(z) - 1 */
+    vf u, lost;          /* p + q exp(z), and what the sum 1 + q (exp(z) - 1) lost of it */
 } point;
 
 /* -theta log1p(mu / (theta + e)), the derivatives, and T */
@@ -36,39 +40,41 @@ static inline void nb_at_zero(vf mu, vf theta, point *o)
     o->z = -theta * l;
     o->z_mu = -theta * i_total;
     /* s - log1p(r) = s + log(1 - s), which cancels to -s^2 / 2 where s is small */
-    vf series = v_fma(s, v_set(1.0f / 8), v_set(1.0f / 7));
-    series = v_fma(series, s, v_set(1.0f / 6));
-    series = v_fma(series, s, v_set(1.0f / 5));
-    series = v_fma(series, s, v_set(1.0f / 4));
+    vf series = v_fma(s, v_set(1.0f / 5), v_set(1.0f / 4));
     series = v_fma(series, s, v_set(1.0f / 3));
     series = v_fma(series, s, v_set(1.0f / 2));
-    const vf difference = v_select(s < 0.125f, -(s * s) * series, s - l);
+    const vf difference = v_select(v_lt(s, v_set(1.0f / 32)), -(s * s) * series, s - l);
     o->z_theta = v_fma(s * i_t, v_set(-eps), difference);
-    o->total = total;
+    o->i_total = i_total;
 }
 
-/* log(p + q exp(z)) and what its derivatives need */
+/* p, q and, for the log of p + q exp(z), which is u: its parts */
 static inline void inflate(vf logit, point *o)
 {
-    vf unused, e_minus1;
-    const vf e = v_exp_neg(o->z, &e_minus1);
-    const vf x = v_exp_neg(-v_abs(logit), &unused);
-    const vf i_x = 1.0f / (1.0f + x);
-    const vi is_positive = logit > 0.0f;
+    vf unused;
+    o->e = v_exp_neg(o->z, &o->e_minus1);
+    o->x = v_exp_neg(-v_abs(logit), &unused);
+    o->i_x = 1.0f / (1.0f + o->x);
+    const vm is_positive = v_lt(v_set(0), logit);
+    const vf small = o->x * o->i_x;
 
-    o->p = v_select(is_positive, i_x, x * i_x);
-    o->q = v_select(is_positive, x * i_x, i_x);
-    const vf d = o->q * e_minus1; /* in [-1, 0] */
-    const vi is_near = d > -0.5f;
-    const vf u = v_select(is_near, 1.0f + d, v_fma(o->q, e, o->p));
-    const vf lost = v_select(is_near, d - (u - 1.0f), v_set(0));
-    const vf i_u = 1.0f / u;
-    o->loglik = v_log_fix(u, lost * i_u);
-    o->weight = o->q * e * i_u;
-    o->d_logit = -(o->p * e_minus1) * o->q * i_u;
+    o->p = v_select(is_positive, o->i_x, small);
+    o->q = v_select(is_positive, small, o->i_x);
+    const vf d = o->q * o->e_minus1; /* in [-1, 0] */
+    const vm is_near = v_lt(v_set(-0.5f), d);
+    o->u = v_select(is_near, 1.0f + d, v_fma(o->q, o->e, o->p));
+    o->lost = v_select(is_near, d - (o->u - 1.0f), v_set(0));
+}
 
-    const vi is_far = u < 1e-30f; /* p and exp(z) both: below what v_exp_neg tells apart */
-    if (v_any(is_far)) {
+static inline void finish(vf logit, point *o)
+{
+    const vf i_u = 1.0f / o->u;
+    o->loglik = v_log_fix(o->u, o->lost * i_u);
+    o->weight = o->q * o->e * i_u;
+    o->d_logit = -(o->p * o->e_minus1) * o->q * i_u;
+
+    const vm is_far = v_lt(o->u, v_set(1e-30f));
+    if (v_any(is_far)) { /* p and exp(z) are both below what v_exp_neg tells apart */
         const vf t = o->z - logit;
         const vf w = v_sigmoid(t);
         const vf far = v_softplus(t) - v_softplus(-logit);
@@ -76,21 +82,22 @@ static inline void inflate(vf logit, point *o)
         o->weight = v_select(is_far, w, o->weight);
         o->d_logit = v_select(is_far, o->q - w, o->d_logit);
     }
+    o->d_mu = o->weight * o->z_mu;
+    o->d_theta = o->weight * o->z_theta;
 }
 
 static inline point at_zero(vf mu, vf theta, const vf *logit)
 {
-    point o;
+    point o = {{0}};
     nb_at_zero(mu, theta, &o);
     if (logit) {
         inflate(*logit, &o);
-        o.d_mu = o.weight * o.z_mu;
-        o.d_theta = o.weight * o.z_theta;
+        finish(*logit, &o);
     } else {
         o.loglik = o.z;
         o.d_mu = o.z_mu;
         o.d_theta = o.z_theta;
-        o.d_logit = o.p = o.q = o.weight = v_set(0);
+        o.d_logit = v_set(0);
     }
     return o;
 }
@@ -99,7 +106,7 @@ static inline point at_zero(vf mu, vf theta, const vf *logit)
 static inline point at_count(vf x, vf lgamma_x1, vf mu, vf theta, const vf *logit)
 {
     point o = at_zero(mu, theta, logit);
-    const vf a = mu + eps, i_a = 1.0f / a, i_total = 1.0f / o.total;
+    const vf a = mu + eps, i_a = 1.0f / a, i_total = o.i_total;
     vf dpsi;
     const vf rise = v_lgamma_diff(x, theta, &dpsi) - lgamma_x1;
     const vf rest = rise - x * v_log1p_over(theta * i_a, a * i_total);
@@ -112,7 +119,8 @@ static inline point at_count(vf x, vf lgamma_x1, vf mu, vf theta, const vf *logi
         o.d_theta = rest_theta;
         return o;
     }
-    o.loglik = (rest + o.z) - (v_softplus(*logit) + o.loglik);
+    const vf log_q = -(v_max(v_set(0), *logit) + v_log1p_over(o.x, o.i_x));
+    o.loglik = (rest + o.z) + (log_q - o.loglik);
     o.d_mu = rest_mu + (o.z_mu - o.d_mu);
     o.d_theta = rest_theta + (o.z_theta - o.d_theta);
     o.d_logit = -(o.p + o.d_logit);
@@ -130,30 +138,40 @@ static inline void add_at(float *d, int64_t j, vf value, float scale)
         v_store(d + j, v_fma(v_set(scale), value, v_load(d + j)));
 }
 
-/* n genes, in whole vectors, at x = 0. Not inlined: the tail takes the same code and the same
- * rounding. */
-static inline __attribute__((always_inline)) void zeros_of(bool is_zinb, const row *o, int64_t n,
-                                                           vd sum[2])
+/*
+ * n genes, in whole vectors, at x = 0. Not inlined: the tail takes the same code and the same
+ * rounding. One gene's chain of operations is longer than what the CPU looks ahead, so a few
+ * vectors take each third of it together.
+ */
+static __attribute__((noinline)) void zeros_zinb(const row *o, int64_t n, vd sum[2])
 {
-    for (int64_t j = 0; j < n; j += W) {
-        const vf logit = is_zinb ? v_load(o->logit + j) : v_set(0);
-        const point t = at_zero(v_load(o->mu + j), v_load(o->theta + j), is_zinb ? &logit : NULL);
-        add_at(o->d_mu, j, t.d_mu, o->scale);
-        add_at(o->d_theta, j, t.d_theta, o->scale);
-        if (is_zinb)
-            add_at(o->d_logit, j, t.d_logit, o->scale);
-        v_add_double(sum, t.loglik);
+    point t[SPAN];
+    for (int64_t from = 0; from < n; from += SPAN * W) {
+        const int span = n - from < SPAN * W ? (int)((n - from) / W) : SPAN;
+        for (int i = 0; i < span; i++)
+            nb_at_zero(v_load(o->mu + from + i * W), v_load(o->theta + from + i * W), &t[i]);
+        for (int i = 0; i < span; i++)
+            inflate(v_load(o->logit + from + i * W), &t[i]);
+        for (int i = 0; i < span; i++) {
+            const int64_t j = from + i * W;
+            finish(v_load(o->logit + j), &t[i]);
+            add_at(o->d_mu, j, t[i].d_mu, o->scale);
+            add_at(o->d_theta, j, t[i].d_theta, o->scale);
+            add_at(o->d_logit, j, t[i].d_logit, o->scale);
+            v_add_double(sum, t[i].loglik);
+        }
     }
 }
 
 static __attribute__((noinline)) void zeros_nb(const row *o, int64_t n, vd sum[2])
 {
-    zeros_of(false, o, n, sum);
-}
-
-static __attribute__((noinline)) void zeros_zinb(const row *o, int64_t n, vd sum[2])
-{
-    zeros_of(true, o, n, sum);
+    for (int64_t j = 0; j < n; j += W) {
+        point t;
+        nb_at_zero(v_load(o->mu + j), v_load(o->theta + j), &t);
+        add_at(o->d_mu, j, t.z_mu, o->scale);
+        add_at(o->d_theta, j, t.z_theta, o->scale);
+        v_add_double(sum, t.z);
+    }
 }
 
 static void zeros(const row *o, int64_t n, vd sum[2])
@@ -184,38 +202,57 @@ static void zeros_tail(const row *o, int64_t from, int64_t n, vd sum[2])
             v_store_part(into[i] + from, n, v_load(d[i]));
 }
 
-static inline void scatter(float *d, int n, const int32_t *index, vf value, float scale)
+/* W stored entries; one that holds 0 (or less than eps, as scvi-tools has it) adds nothing. */
+static inline __attribute__((always_inline)) vf entries_of(bool is_zinb, const row *o,
+                                                           const int32_t *index, const float *value,
+                                                           const float *lgamma_x1)
 {
-    float v[W];
-    if (!d)
-        return;
-    v_store(v, value);
-    for (int i = 0; i < n; i++)
-        d[index[i]] = s_fma(scale, v[i], d[index[i]]);
+    const vf x = v_load(value), none = v_set(0), scale = v_set(o->scale);
+    const vf l = is_zinb ? v_gather(o->logit, index) : none;
+    const vm is_count = v_lt(v_set(eps), x);
+    const point t = at_count(x, v_load(lgamma_x1), v_gather(o->mu, index),
+                             v_gather(o->theta, index), is_zinb ? &l : NULL);
+    if (o->d_mu)
+        v_scatter_add(o->d_mu, index, scale, v_select(is_count, t.d_mu, none));
+    if (o->d_theta)
+        v_scatter_add(o->d_theta, index, scale, v_select(is_count, t.d_theta, none));
+    if (is_zinb && o->d_logit)
+        v_scatter_add(o->d_logit, index, scale, v_select(is_count, t.d_logit, none));
+    return v_select(is_count, t.loglik, none);
 }
 
-/* n (<= W) stored entries; one that holds 0 (or less than eps, as scvi-tools has it) adds nothing.
- */
-static __attribute__((noinline)) vf entries(const row *o, int n, const int32_t *index,
-                                            const float *value, const float *lgamma_x1)
+static __attribute__((noinline)) vf entries(const row *o, const int32_t *index, const float *value,
+                                            const float *lgamma_x1)
 {
-    float mu[W], theta[W], logit[W];
+    return o->logit ? entries_of(true, o, index, value, lgamma_x1)
+                    : entries_of(false, o, index, value, lgamma_x1);
+}
+
+/* The last n (< W) entries, filled up with genes of their own in a small cell. */
+static vf entries_tail(const row *o, int n, const int32_t *index, const float *value,
+                       const float *lgamma_x1)
+{
+    int32_t own[W];
+    float mu[W], theta[W], logit[W], d[3][W] = {{0}};
+    float *const into[3] = {o->d_mu, o->d_theta, o->d_logit};
+    const row tail = {mu, theta, o->logit ? logit : NULL, o->scale, d[0], d[1], d[2]};
+    float x[W], g[W];
+
+    v_store(x, v_load_part(value, n, 0));
+    v_store(g, v_load_part(lgamma_x1, n, 0));
     for (int i = 0; i < W; i++) {
+        own[i] = i;
         mu[i] = i < n ? o->mu[index[i]] : 0;
         theta[i] = i < n ? o->theta[index[i]] : 1;
         logit[i] = i < n && o->logit ? o->logit[index[i]] : 0;
+        for (int a = 0; a < 3; a++)
+            d[a][i] = i < n && into[a] ? into[a][index[i]] : 0;
     }
-    const vf x = n == W ? v_load(value) : v_load_part(value, n, 0);
-    const vf g = n == W ? v_load(lgamma_x1) : v_load_part(lgamma_x1, n, 0);
-    const vf l = v_load(logit), none = v_set(0);
-    const vi is_zero = x <= eps;
-    const point t = at_count(x, g, v_load(mu), v_load(theta), o->logit ? &l : NULL);
-
-    scatter(o->d_mu, n, index, v_select(is_zero, none, t.d_mu), o->scale);
-    scatter(o->d_theta, n, index, v_select(is_zero, none, t.d_theta), o->scale);
-    if (o->logit)
-        scatter(o->d_logit, n, index, v_select(is_zero, none, t.d_logit), o->scale);
-    return v_select(is_zero, none, t.loglik);
+    const vf loglik = entries(&tail, own, x, g);
+    for (int a = 0; a < 3; a++)
+        for (int i = 0; i < n && into[a]; i++)
+            into[a][index[i]] = d[a][i];
+    return loglik;
 }
 
 double SC_NAME(zinb_row)(int64_t n, int64_t nnz, const int32_t *index, const float *value,
@@ -232,7 +269,8 @@ double SC_NAME(zinb_row)(int64_t n, int64_t nnz, const int32_t *index, const flo
         zeros_tail(&o, whole, n - whole, sum);
     for (int64_t k = 0; k < nnz; k += W) {
         const int part = nnz - k < W ? (int)(nnz - k) : W;
-        v_add_double(sum, entries(&o, part, index + k, value + k, lgamma_x1 + k));
+        v_add_double(sum, part == W ? entries(&o, index + k, value + k, lgamma_x1 + k)
+                                    : entries_tail(&o, part, index + k, value + k, lgamma_x1 + k));
     }
     sum[0] = sum[0] + sum[1];
     double total = 0;
