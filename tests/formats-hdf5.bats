@@ -136,6 +136,15 @@ header() { sc-read -q "$@" | sc-view -H; }
     cmp "$T/a.h5ad" "$T/b.h5ad"
 }
 
+@test "h5ad written: a full disk is one sentence, and no file is left" {
+    sc-read -q "$H/now.h5ad" >"$T/a.scz"
+    fails 1 "No space left on device" bash -c "sc-write --format h5ad '$T/a.scz' >/dev/full"
+    # bash's limit is in KiB; without the signal the write fails with an error
+    mkdir "$T/small"
+    fails 1 "File too large" bash -c "trap '' XFSZ; ulimit -f 20; sc-write -o '$T/small/a.h5ad' '$T/a.scz'"
+    [ -z "$(ls -A "$T/small")" ]
+}
+
 @test "every HDF5 file of the shared folder reads" {
     need_shared data
     local f

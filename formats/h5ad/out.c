@@ -1,4 +1,5 @@
 #include "out.h"
+#include "disk.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,11 +8,19 @@
 
 enum { CHUNK_BYTES = 1 << 19, MIN_CHUNK_ROWS = 256, GZIP_LEVEL = 4, TEXT_BATCH = 8192 };
 
+sc_status h5out_check(const h5out *o, sc_err *err)
+{
+    if (!o->disk_errno)
+        return SC_OK;
+    errno = o->disk_errno;
+    return sc_fail_errno(err, "%s: cannot write", o->name);
+}
+
 sc_status h5out_fail(const h5out *o, const char *where, sc_err *err)
 {
-    const int why = errno;
-    return sc_fail(err, SC_EIO, "%s: can't write '%s'%s%s", o->name, where, why ? ": " : "",
-                   why ? strerror(why) : "");
+    if (o->disk_errno)
+        return h5out_check(o, err);
+    return sc_fail(err, SC_EIO, "%s: can't write '%s': HDF5 refused", o->name, where);
 }
 
 sc_status h5out_open(h5out *o, const char *path, const char *name, bool is_gzip, sc_err *err)
@@ -19,9 +28,8 @@ sc_status h5out_open(h5out *o, const char *path, const char *name, bool is_gzip,
     *o = (h5out){.is_gzip = is_gzip, .name = name};
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     hid_t fapl = H5Pcreate(H5P_FILE_ACCESS), fcpl = H5Pcreate(H5P_FILE_CREATE);
-    (void)H5Pset_file_locking(fapl, false, true);
+    o->driver = h5disk_use(fapl, &o->disk_errno);
     (void)H5Pset_obj_track_times(fcpl, false);
-    errno = 0;
     o->file = H5Fcreate(path, H5F_ACC_TRUNC, fcpl, fapl);
     h5_close(&fapl);
     h5_close(&fcpl);
@@ -41,10 +49,9 @@ sc_status h5out_open(h5out *o, const char *path, const char *name, bool is_gzip,
 
 sc_status h5out_finish(h5out *o, sc_err *err)
 {
-    errno = 0;
-    const bool ok = H5Fflush(o->file, H5F_SCOPE_LOCAL) >= 0 && H5Fclose(o->file) >= 0;
+    const bool ok = H5Fclose(o->file) >= 0;
     o->file = 0;
-    return ok ? SC_OK : h5out_fail(o, "/", err);
+    return ok ? h5out_check(o, err) : h5out_fail(o, "/", err);
 }
 
 void h5out_close(h5out *o)
@@ -52,12 +59,12 @@ void h5out_close(h5out *o)
     h5_close(&o->text);
     h5_close(&o->boolean);
     h5_close(&o->file);
+    h5_close(&o->driver);
 }
 
 static sc_status put_attr(const h5out *o, hid_t obj, const char *name, hid_t file_type,
                           hid_t mem_type, hid_t space, const void *value, sc_err *err)
 {
-    errno = 0;
     hid_t a = H5Acreate2(obj, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
     const bool ok = a > 0 && (!value || H5Awrite(a, mem_type, value) >= 0);
     if (a > 0)
@@ -116,7 +123,6 @@ sc_status h5out_group(const h5out *o, hid_t loc, const char *name, const char *t
 {
     hid_t gcpl = H5Pcreate(H5P_GROUP_CREATE);
     (void)H5Pset_obj_track_times(gcpl, false);
-    errno = 0;
     *group = H5Gcreate2(loc, name, H5P_DEFAULT, gcpl, H5P_DEFAULT);
     h5_close(&gcpl);
     if (*group <= 0) {
@@ -138,7 +144,6 @@ static hid_t create(const h5out *o, hid_t loc, const char *name, hid_t type, hid
         (void)H5Pset_shuffle(dcpl);
         (void)H5Pset_deflate(dcpl, GZIP_LEVEL);
     }
-    errno = 0;
     hid_t ds = H5Dcreate2(loc, name, type, space, H5P_DEFAULT, dcpl, H5P_DEFAULT);
     h5_close(&dcpl);
     return ds > 0 ? ds : 0;
@@ -196,7 +201,6 @@ sc_status h5grow_put(const h5out *o, h5grow *g, hid_t loc, const char *name, hid
     const hsize_t w = width < 0 ? 0 : (hsize_t)width;
     const hsize_t size[2] = {(hsize_t)(g->n + n), w}, from[2] = {(hsize_t)g->n, 0};
     const hsize_t count[2] = {(hsize_t)n, w};
-    errno = 0;
     bool ok = H5Dset_extent(g->ds, size) >= 0;
     g->n += n;
     if (ok && width != 0) {

@@ -9,10 +9,13 @@
 
 typedef struct h5out {
     hid_t file, text, boolean; /* types of anndata's strings and booleans */
+    hid_t driver;
     bool is_gzip;
+    int disk_errno;   /* of the first write that failed; 0: none has */
     const char *name; /* for messages; lent */
 } h5out;
 
+/* o stays where it is until h5out_close. */
 sc_status h5out_open(h5out *o, const char *path, const char *name, bool is_gzip,
                      sc_err *err) SC_MUST_CHECK;
 /* Flushes and closes; what the disk refused shows here at the latest. */
@@ -20,6 +23,8 @@ sc_status h5out_finish(h5out *o, sc_err *err) SC_MUST_CHECK;
 void h5out_close(h5out *o);
 /* "can't write 'where': reason", SC_EIO. */
 sc_status h5out_fail(const h5out *o, const char *where, sc_err *err);
+/* Did the disk take all that was written so far? */
+sc_status h5out_check(const h5out *o, sc_err *err) SC_MUST_CHECK;
 
 /* Attributes encoding-type and encoding-version. */
 sc_status h5out_encoding(const h5out *o, hid_t obj, const char *type, const char *version,

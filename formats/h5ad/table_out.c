@@ -1,6 +1,5 @@
 #include "table_out.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +92,6 @@ static sc_status make_nullable(h5out_table *t, h5out_col *c, const sc_col *like,
                                                    : "nullable-string-array";
     hid_t group = 0;
     h5out_key(like->name, key, sizeof key);
-    errno = 0;
     if (H5Lmove(t->group, key, t->group, "__moved", H5P_DEFAULT, H5P_DEFAULT) < 0)
         return h5out_fail(o, key, err);
     sc_status st = h5out_group(o, t->group, key, type, "0.1.0", &group, err);

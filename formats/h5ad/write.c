@@ -193,7 +193,7 @@ sc_status h5ad_put(void *state, const sc_rows *r, sc_err *err)
                               mat->n_cols, r->n_rows, r->mats[k].dense.values, "array", err));
     }
     w->n_obs += r->n_rows;
-    return SC_OK;
+    return h5out_check(&w->o, err);
 }
 
 static sc_status finish_mat(h5ad_writer *w, mat_out *m, const sc_mat *mat, sc_err *err)
