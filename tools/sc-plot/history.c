@@ -61,7 +61,7 @@ static plot_axis value_axis(const measure *m, double last_epoch)
         for (int64_t i = 0; i < m->curves[k].n; i++) {
             const double v = (double)m->curves[k].value[i];
             a.low = fmin(a.low, v);
-            if ((double)m->curves[k].epoch[i] >= fmin(fmax(2, last_epoch / 50), last_epoch / 4))
+            if ((double)m->curves[k].epoch[i] >= fmin(fmax(2, last_epoch / 20), last_epoch / 4))
                 a.high = fmax(a.high, v);
         }
     if (!(a.high > a.low))
