@@ -58,6 +58,8 @@ $B/formats/%.so: $B/formats/%.o $(call more,formats) $B/libsluice.a
 	$(LINK) -shared $(NOUNDEF) -Wl,--as-needed $^ $(call pc,libs,$(PKGS_$*)) $(LIBS_$*) $(LIBS)
 $B/tests/%: $B/tests/%.o $B/libsluice.a
 	$(LINK) -Wl,--as-needed $^ -lcmocka $(LIBS) $(call pc,libs,$(PKGS_$*))
+$B/bench/%: $B/tests/bench/%.o $B/libsluice.a
+	@mkdir -p $(@D); $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 define isa_rule
 $B/%.$1.o: %.c $B/flags
 	@mkdir -p $$(@D); $$(CC_ALL) -O3 $$(if $$(findstring isa,$$<),-ffp-contract=fast) $$(ISA_$1) -DSC_ISA=$1 -c -o $$@ $$<
@@ -90,10 +92,12 @@ tsan:
 	$(MAKE) B=build/tsan CFLAGS="-O1 -g -fsanitize=thread" LDFLAGS=-fsanitize=thread NOUNDEF= check
 install: all
 	tests/install $B "$(DESTDIR)$(PREFIX)" "$(PREFIX)" "$(VERSION)"
+bench: $B/bench/kernels
+	$<
 fmt:
 	clang-format -i $$(git ls-files '*.[ch]')
 clean:
 	rm -rf build demo
-.PHONY: all check run-check demo run-demo asan tsan fmt clean deps install FORCE
+.PHONY: bench all check run-check demo run-demo asan tsan fmt clean deps install FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -5,6 +5,7 @@
  *
  * A panel of B, KC x NV vectors, is packed on the stack and stays in the first-level cache while
  * rows of A pass by, MR at a time; A is read where it lies, one broadcast for NV multiply-adds.
+ * A^T is first transposed, block by block: its columns lie too far apart for the cache's sets.
  */
 #include "isa.h"
 #include "vec.h"
@@ -13,17 +14,17 @@ enum {
     MR = SC_ISA_WIDTH == 16 ? 8 : 4, /* MR x NV accumulators, and NV + 1 registers more */
     NV = 3,
     KC = 128,
+    MC = 128, /* rows of a transposed A at a time */
     NR = NV * SC_ISA_WIDTH
 };
 
 /*
- * C (mr x nv W, stride ldc) = or += the product of mr rows of A, element (i, k) at a[i rs + k cs],
- * and kc rows of B, ldb apart. mr and nv are constants where this is inlined, and one of rs and cs
- * is 1.
+ * C (mr x nv W, stride ldc) = or += the product of mr rows of A, lda apart, and kc rows of B, ldb
+ * apart. mr and nv are constants where this is inlined.
  */
 static inline __attribute__((always_inline)) void tile(int mr, int nv, int kc, const float *a,
-                                                       int64_t rs, int64_t cs, const float *b,
-                                                       int64_t ldb, float *c, int64_t ldc, bool add)
+                                                       int64_t lda, const float *b, int64_t ldb,
+                                                       float *c, int64_t ldc, bool add)
 {
     vf acc[MR][NV];
 #pragma GCC unroll 8
@@ -32,7 +33,7 @@ static inline __attribute__((always_inline)) void tile(int mr, int nv, int kc, c
         for (int v = 0; v < nv; v++)
             acc[i][v] = add ? v_load(c + i * ldc + v * W) : v_set(0);
     /* three rows off each pointer, so that all addresses fit the registers there are */
-    const float *a3 = a + 3 * rs, *a6 = a + 6 * rs;
+    const float *a3 = a + 3 * lda, *a6 = a + 6 * lda;
 #pragma GCC unroll 4
     for (int k = 0; k < kc; k++) {
         vf x[NV];
@@ -41,14 +42,14 @@ static inline __attribute__((always_inline)) void tile(int mr, int nv, int kc, c
             x[v] = v_load(b + v * W);
 #pragma GCC unroll 8
         for (int i = 0; i < mr; i++) {
-            const vf s = v_set(i < 3 ? a[i * rs] : i < 6 ? a3[(i - 3) * rs] : a6[(i - 6) * rs]);
+            const vf s = v_set(i < 3 ? a[i * lda] : i < 6 ? a3[(i - 3) * lda] : a6[(i - 6) * lda]);
 #pragma GCC unroll 3
             for (int v = 0; v < nv; v++)
                 acc[i][v] = v_fma(s, x[v], acc[i][v]);
         }
-        a += cs;
-        a3 += cs;
-        a6 += cs;
+        a++;
+        a3++;
+        a6++;
         b += ldb;
     }
 #pragma GCC unroll 8
@@ -59,48 +60,46 @@ static inline __attribute__((always_inline)) void tile(int mr, int nv, int kc, c
 }
 
 /* mr rows by one panel, with mr a constant in each case */
-#define TILE_CASE(MR_, nv, rs, cs)                                                                 \
+#define TILE_CASE(MR_, nv)                                                                         \
     case MR_:                                                                                      \
-        tile(MR_ <= MR ? MR_ : 1, nv, kc, a, rs, cs, b, ldb, c, ldc, add);                         \
+        tile(MR_ <= MR ? MR_ : 1, nv, kc, a, lda, b, ldb, c, ldc, add);                            \
         break;
 
-#define TILES(name, nv, rs, cs)                                                                    \
-    static __attribute__((noinline)) void name(int mr, int kc, const float *a, int64_t stride,     \
+#define TILES(name, nv)                                                                            \
+    static __attribute__((noinline)) void name(int mr, int kc, const float *a, int64_t lda,        \
                                                const float *b, int64_t ldb, float *c, int64_t ldc, \
                                                bool add)                                           \
     {                                                                                              \
         switch (mr) {                                                                              \
-            TILE_CASE(1, nv, rs, cs)                                                               \
-            TILE_CASE(2, nv, rs, cs)                                                               \
-            TILE_CASE(3, nv, rs, cs)                                                               \
-            TILE_CASE(4, nv, rs, cs)                                                               \
-            TILE_CASE(5, nv, rs, cs)                                                               \
-            TILE_CASE(6, nv, rs, cs) TILE_CASE(7, nv, rs, cs) TILE_CASE(8, nv, rs, cs)             \
+            TILE_CASE(1, nv)                                                                       \
+            TILE_CASE(2, nv)                                                                       \
+            TILE_CASE(3, nv)                                                                       \
+            TILE_CASE(4, nv)                                                                       \
+            TILE_CASE(5, nv)                                                                       \
+            TILE_CASE(6, nv)                                                                       \
+            TILE_CASE(7, nv)                                                                       \
+            TILE_CASE(8, nv)                                                                       \
         }                                                                                          \
     }
-TILES(rows1, 1, stride, 1)
-TILES(rows2, 2, stride, 1)
-TILES(rows3, 3, stride, 1)
-TILES(cols1, 1, 1, stride)
-TILES(cols2, 2, 1, stride)
-TILES(cols3, 3, 1, stride)
 
-typedef void tiles(int mr, int kc, const float *a, int64_t stride, const float *b, int64_t ldb,
-                   float *c, int64_t ldc, bool add);
-
-static tiles *const by_rows[NV] = {rows1, rows2, rows3}, *const by_cols[NV] = {cols1, cols2, cols3};
+TILES(tiles1, 1)
+TILES(tiles2, 2)
+TILES(tiles3, 3)
 
 /* All m rows by one panel of nc <= NR columns; b holds whole vectors, c only nc columns. */
-static void panel(tiles *const kind[NV], int m, int nc, int kc, const float *a, int64_t rs,
-                  int64_t stride, const float *b, int64_t ldb, float *c, int64_t ldc, bool add)
+static void panel(int m, int nc, int kc, const float *a, int64_t lda, const float *b, int64_t ldb,
+                  float *c, int64_t ldc, bool add)
 {
     const int nv = (nc + W - 1) / W;
-    tiles *const f = kind[nv - 1];
+    void (*const f)(int, int, const float *, int64_t, const float *, int64_t, float *, int64_t,
+                    bool) = nv == 1   ? tiles1
+                            : nv == 2 ? tiles2
+                                      : tiles3;
     for (int i = 0; i < m; i += MR) {
         const int mr = m - i < MR ? m - i : MR;
         float *ci = c + i * ldc;
         if (nc == nv * W) {
-            f(mr, kc, a + i * rs, stride, b, ldb, ci, ldc, add);
+            f(mr, kc, a + i * lda, lda, b, ldb, ci, ldc, add);
             continue;
         }
         float edge[MR * NR];
@@ -108,7 +107,7 @@ static void panel(tiles *const kind[NV], int m, int nc, int kc, const float *a, 
             memcpy(edge + r * NR, ci + r * ldc, (size_t)nc * sizeof *c);
             memset(edge + r * NR + nc, 0, (size_t)(nv * W - nc) * sizeof *c);
         }
-        f(mr, kc, a + i * rs, stride, b, ldb, edge, NR, add);
+        f(mr, kc, a + i * lda, lda, b, ldb, edge, NR, add);
         for (int r = 0; r < mr; r++)
             memcpy(ci + r * ldc, edge + r * NR, (size_t)nc * sizeof *c);
     }
@@ -185,18 +184,33 @@ static void pack_transposed(float *to, int nc, int kc, const float *b, int64_t l
     }
 }
 
+/* mc rows, KC apart, of kc columns of A^T */
+static void transpose(float *to, int mc, int kc, const float *a, int64_t lda)
+{
+    for (int i = 0; i < mc; i += 4) {
+        int k = 0;
+        for (; k + W <= kc && i + 4 <= mc; k += W) {
+            vf x[4];
+            transpose_quads(a + k * lda + i, lda, x);
+            for (int t = 0; t < 4; t++)
+                v_store(to + (i + t) * KC + k, x[t]);
+        }
+        for (; k < kc; k++)
+            for (int t = i; t < mc && t < i + 4; t++)
+                to[t * KC + k] = a[k * lda + t];
+    }
+}
+
 static void zero_or_keep(int m, int n, float *c, int64_t ldc, bool add)
 {
     for (int i = 0; i < m && !add; i++)
         memset(c + i * ldc, 0, (size_t)n * sizeof *c);
 }
 
-static void multiply(tiles *const kind[NV], bool is_b_transposed, int m, int n, int k,
-                     const float *a, int64_t rs, int64_t cs, const float *b, int64_t ldb, float *c,
-                     int64_t ldc, bool add)
+static void multiply(bool is_b_transposed, int m, int n, int k, const float *a, int64_t lda,
+                     const float *b, int64_t ldb, float *c, int64_t ldc, bool add)
 {
     _Alignas(64) float packed[KC * NR];
-    const int64_t stride = kind == by_cols ? cs : rs;
     if (k <= 0)
         zero_or_keep(m, n, c, ldc, add);
     for (int k0 = 0; k0 < k; k0 += KC) {
@@ -213,7 +227,7 @@ static void multiply(tiles *const kind[NV], bool is_b_transposed, int m, int n, 
                 bp = b + k0 * ldb + j;
                 ldp = ldb;
             }
-            panel(kind, m, nc, kc, a + k0 * cs, rs, stride, bp, ldp, c + j, ldc, add || k0 > 0);
+            panel(m, nc, kc, a + k0, lda, bp, ldp, c + j, ldc, add || k0 > 0);
         }
     }
 }
@@ -221,17 +235,28 @@ static void multiply(tiles *const kind[NV], bool is_b_transposed, int m, int n, 
 void SC_NAME(gemm_nn)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
                       float *c, int ldc, bool add)
 {
-    multiply(by_rows, false, m, n, k, a, lda, 1, b, ldb, c, ldc, add);
+    multiply(false, m, n, k, a, lda, b, ldb, c, ldc, add);
 }
 
 void SC_NAME(gemm_nt)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
                       float *c, int ldc, bool add)
 {
-    multiply(by_rows, true, m, n, k, a, lda, 1, b, ldb, c, ldc, add);
+    multiply(true, m, n, k, a, lda, b, ldb, c, ldc, add);
 }
 
 void SC_NAME(gemm_tn)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
                       float *c, int ldc, bool add)
 {
-    multiply(by_cols, false, m, n, k, a, 1, lda, b, ldb, c, ldc, add);
+    _Alignas(64) float rows[MC * KC];
+    if (k <= 0)
+        zero_or_keep(m, n, c, ldc, add);
+    for (int i = 0; i < m; i += MC) {
+        const int mc = m - i < MC ? m - i : MC;
+        for (int k0 = 0; k0 < k; k0 += KC) {
+            const int kc = k - k0 < KC ? k - k0 : KC;
+            transpose(rows, mc, kc, a + (int64_t)k0 * lda + i, lda);
+            multiply(false, mc, n, kc, rows, KC, b + (int64_t)k0 * ldb, ldb, c + (int64_t)i * ldc,
+                     ldc, add || k0 > 0);
+        }
+    }
 }

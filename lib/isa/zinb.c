@@ -88,7 +88,7 @@ static inline void finish(vf logit, point *o)
 
 static inline point at_zero(vf mu, vf theta, const vf *logit)
 {
-    point o = {{0}};
+    point o = {.loglik = {0}};
     nb_at_zero(mu, theta, &o);
     if (logit) {
         inflate(*logit, &o);

@@ -71,6 +71,11 @@ static sgemm *find_openblas(const char *core)
         void *lib = dlopen(names[i], RTLD_NOW);
         void *symbol = lib ? dlsym(lib, "cblas_sgemm") : NULL;
         memcpy(&f, &symbol, sizeof f);
+        void *name = f ? dlsym(lib, "openblas_get_corename") : NULL;
+        char *(*core_name)(void) = NULL;
+        memcpy(&core_name, &name, sizeof core_name);
+        if (core_name)
+            printf("openblas: its kernels for %s\n", core_name());
     }
     return f;
 }
