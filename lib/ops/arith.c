@@ -34,13 +34,6 @@ void SC_X(sc_gemm_tn)(const ex *e, int64_t m, int64_t n, int64_t k, const real *
                 c[i * ldc + j] += a[p * lda + i] * b[p * ldb + j];
 }
 
-void SC_X(sc_axpy)(const ex *e, int64_t n, real a, const real *x, real *y)
-{
-    (void)e;
-    for (int64_t i = 0; i < n; i++)
-        y[i] += a * x[i];
-}
-
 static bool fast_map(const ex *e, int map, int64_t n, const real *x, real *y)
 {
     (void)e, (void)map, (void)n, (void)x, (void)y;
@@ -63,11 +56,6 @@ void SC_X(sc_gemm_tn)(const ex *e, int64_t m, int64_t n, int64_t k, const real *
                       const real *b, int64_t ldb, real *c, int64_t ldc)
 {
     e->k->gemm_tn((int)m, (int)n, (int)k, a, (int)lda, b, (int)ldb, c, (int)ldc, true);
-}
-
-void SC_X(sc_axpy)(const ex *e, int64_t n, real a, const real *x, real *y)
-{
-    e->k->axpy(n, a, x, y);
 }
 
 static bool fast_map(const ex *e, int map, int64_t n, const real *x, real *y)
@@ -180,7 +168,8 @@ static double slope(int map, double arg, double x, double y)
     }
 }
 
-void SC_X(sc_map_apply)(const ex *e, int map, double arg, int64_t n, const real *x, real *y)
+void SC_X(sc_map_apply)(const ex *e, int map, double arg, int64_t n, const real *restrict x,
+                        real *restrict y)
 {
     if (map == SC_MAP_RELU)
         for (int64_t i = 0; i < n; i++)
@@ -190,8 +179,8 @@ void SC_X(sc_map_apply)(const ex *e, int map, double arg, int64_t n, const real 
             y[i] = (real)map_one(map, arg, (double)x[i]);
 }
 
-void SC_X(sc_map_grad)(int map, double arg, int64_t n, const real *x, const real *y, const real *dy,
-                       real *dx)
+void SC_X(sc_map_grad)(int map, double arg, int64_t n, const real *restrict x,
+                       const real *restrict y, const real *restrict dy, real *restrict dx)
 {
     if (map == SC_MAP_RELU)
         for (int64_t i = 0; i < n; i++)

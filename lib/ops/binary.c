@@ -42,8 +42,9 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
     }
     const bool one = cols_of(e, n->in[1]) == 1;
     for (int64_t i = i0; i < i1; i++) {
-        const real *x = e->val[n->in[0]] + i * cols, *y = at_row(e, e->val, n->in[1], i);
-        real *z = e->val[id] + i * cols;
+        const real *restrict x = e->val[n->in[0]] + i * cols;
+        const real *restrict y = at_row(e, e->val, n->in[1], i);
+        real *restrict z = e->val[id] + i * cols;
         if (n->op == SC_OP_ADD)
             for (int64_t j = 0; j < cols; j++)
                 z[j] = x[j] + y[one ? 0 : j];
@@ -72,16 +73,24 @@ static void bwd_rows(ex *e, int32_t id, int64_t tile)
     const int64_t cols = n->n_cols, i0 = tile * ROW_TILE, i1 = min64(rows_of(e, id), i0 + ROW_TILE);
     const bool one = cols_of(e, n->in[1]) == 1, y_rows = nd(e, n->in[1])->reps == nd(e, id)->reps;
     for (int64_t i = i0; i < i1; i++) {
-        const real *x = e->val[n->in[0]] + i * cols, *y = at_row(e, e->val, n->in[1], i),
-                   *dz = e->grad[id] + i * cols;
+        const real *restrict x = e->val[n->in[0]] + i * cols;
+        const real *restrict y = at_row(e, e->val, n->in[1], i);
+        const real *restrict dz = e->grad[id] + i * cols;
         if (wants_grad(e, n->in[0])) {
-            real *dx = e->grad[n->in[0]] + i * cols;
-            for (int64_t j = 0; j < cols; j++)
-                dx[j] += to_x(n->op, y[one ? 0 : j], dz[j]);
+            real *restrict dx = e->grad[n->in[0]] + i * cols;
+            if (n->op == SC_OP_MUL && one)
+                add_scaled(cols, y[0], dz, dx);
+            else
+                for (int64_t j = 0; j < cols; j++)
+                    dx[j] += to_x(n->op, y[one ? 0 : j], dz[j]);
         }
         if (!y_rows || !wants_grad(e, n->in[1]))
             continue;
         real *dy = at_row(e, e->grad, n->in[1], i);
+        if (one && n->op == SC_OP_MUL) {
+            dy[0] += (real)row_dot(cols, x, dz);
+            continue;
+        }
         double s = 0;
         for (int64_t j = 0; j < cols; j++) {
             if (one)
@@ -99,7 +108,8 @@ static void bwd_broadcast(ex *e, int32_t id, int64_t tile)
     const sc_gnode *n = nd(e, id);
     const int64_t cols = n->n_cols, rows = rows_of(e, id), y_cols = cols_of(e, n->in[1]);
     const int64_t j0 = tile * COL_TILE, j1 = min64(y_cols, j0 + COL_TILE);
-    const real *x = e->val[n->in[0]], *y = e->val[n->in[1]], *dz = e->grad[id];
+    const real *restrict x = e->val[n->in[0]], *restrict y = e->val[n->in[1]],
+                         *restrict dz = e->grad[id];
     double s[COL_TILE] = {0};
     for (int64_t i = 0; i < rows; i++) {
         if (y_cols == 1)

@@ -43,8 +43,8 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
     const sc_gnode *n = nd(e, id);
     const int64_t cols = n->n_cols, i1 = min64(rows_of(e, id), (tile + 1) * ROW_TILE);
     for (int64_t i = tile * ROW_TILE; i < i1; i++) {
-        const real *x = e->val[n->in[0]] + i * cols;
-        real *y = e->val[id] + i * cols, *mask = e->aux[id] + i * cols;
+        const real *restrict x = e->val[n->in[0]] + i * cols;
+        real *restrict y = e->val[id] + i * cols, *restrict mask = e->aux[id] + i * cols;
         if (!drops(e)) {
             memcpy(y, x, (size_t)cols * sizeof(real));
             continue;

@@ -27,7 +27,7 @@ static void add_sparse(ex *e, int32_t x, int64_t i0, int64_t i1, const real *w, 
         real *to = y + (i - i0) * n_out;
 #ifdef SC_F64
         for (int64_t k = 0; k < nnz; k++)
-            SC_X(sc_axpy)(e, n, v[k], w + m->indices[k0 + k] * n_out, to);
+            add_scaled(n, v[k], w + m->indices[k0 + k] * n_out, to);
 #else
         e->k->sparse_row(nnz, m->indices + k0, v, w, n_out, to, (int)n);
 #endif
@@ -42,8 +42,8 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
     const int64_t i0 = tile / ct * ROWS, i1 = min64(rows, i0 + ROWS), j0 = tile % ct * COLS,
                   nc = min64(COLS, n_out - j0);
     const real *w = e->w + e->g->weights[n->weight].offset + j0;
-    const real *bias = n->bias >= 0 ? e->w + e->g->weights[n->bias].offset + j0 : NULL;
-    real *y = e->val[id] + i0 * n_out + j0;
+    const real *restrict bias = n->bias >= 0 ? e->w + e->g->weights[n->bias].offset + j0 : NULL;
+    real *restrict y = e->val[id] + i0 * n_out + j0;
     for (int64_t i = 0; i < i1 - i0; i++)
         for (int64_t j = 0; j < nc; j++)
             y[i * n_out + j] = bias ? bias[j] : 0;
@@ -54,10 +54,10 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
             add_sparse(e, x, i0, i1, w, n_out, y, nc);
         else if (nd(e, x)->form == SC_CODES)
             for (int64_t i = i0; i < i1; i++)
-                SC_X(sc_axpy)(e, nc, 1, w + code_at(e, x, i) * n_out, y + (i - i0) * n_out);
+                add_scaled(nc, 1, w + code_at(e, x, i) * n_out, y + (i - i0) * n_out);
         else
             SC_X(sc_gemm_nn)
-            (e, i1 - i0, nc, width, e->val[x] + i0 * width, width, w, n_out, y, n_out);
+        (e, i1 - i0, nc, width, e->val[x] + i0 * width, width, w, n_out, y, n_out);
         w += width * n_out;
     }
 }
@@ -72,8 +72,8 @@ static void bwd_input(ex *e, int32_t id, int64_t tile)
         const int64_t width = cols_of(e, x);
         if (wants_grad(e, x))
             SC_X(sc_gemm_nt)
-            (e, i1 - i0, width, n_out, e->grad[id] + i0 * n_out, n_out, w, n_out,
-             e->grad[x] + i0 * width, width);
+        (e, i1 - i0, width, n_out, e->grad[id] + i0 * n_out, n_out, w, n_out,
+         e->grad[x] + i0 * width, width);
         w += width * n_out;
     }
 }
@@ -84,7 +84,7 @@ static void bwd_weight(ex *e, int32_t id, int64_t tile)
     const int64_t n_out = n->n_cols, rows = rows_of(e, id), wide = grad_cols(n_out),
                   j0 = tile * wide;
     const int64_t nc = min64(wide, n_out - j0);
-    const real *dy = e->grad[id] + j0;
+    const real *restrict dy = e->grad[id] + j0;
     real *gw = e->gw + e->g->weights[n->weight].offset + j0;
     for (int p = 0; p < n->n_in; p++) {
         const int32_t x = n->in[p];
@@ -94,20 +94,19 @@ static void bwd_weight(ex *e, int32_t id, int64_t tile)
             SC_X(sc_gemm_tn)(e, width, nc, rows, e->val[x], width, dy, n_out, gw, n_out);
         else if (nd(e, x)->form == SC_CODES)
             for (int64_t i = 0; i < rows; i++)
-                SC_X(sc_axpy)(e, nc, 1, dy + i * n_out, gw + code_at(e, x, i) * n_out);
+                add_scaled(nc, 1, dy + i * n_out, gw + code_at(e, x, i) * n_out);
         else
             for (int64_t i = 0; i < rows; i++)
                 for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++)
-                    SC_X(sc_axpy)
-                    (e, nc, e->sparse[x][k - m->indptr[0]], dy + i * n_out,
-                     gw + m->indices[k] * n_out);
+                    add_scaled(nc, e->sparse[x][k - m->indptr[0]], dy + i * n_out,
+                               gw + m->indices[k] * n_out);
         gw += width * n_out;
     }
     if (n->bias < 0)
         return;
     real *gb = e->gw + e->g->weights[n->bias].offset + j0;
     for (int64_t i = 0; i < rows; i++)
-        SC_X(sc_axpy)(e, nc, 1, dy + i * n_out, gb);
+        add_scaled(nc, 1, dy + i * n_out, gb);
 }
 
 static void bwd(ex *e, int32_t id, int phase, int64_t tile)

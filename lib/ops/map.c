@@ -32,8 +32,8 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
     range(e, id, tile, &a, &b);
     if (n->form == SC_DENSE && wants_grad(e, n->in[0]))
         SC_X(sc_map_grad)
-        (n->map, n->arg, b - a, e->val[n->in[0]] + a, e->val[id] + a, e->grad[id] + a,
-         e->grad[n->in[0]] + a);
+    (n->map, n->arg, b - a, e->val[n->in[0]] + a, e->val[id] + a, e->grad[id] + a,
+     e->grad[n->in[0]] + a);
 }
 
 static void fwd_affine(ex *e, int32_t id, int phase, int64_t tile)

@@ -138,8 +138,11 @@ static void bwd_rows(ex *e, int32_t id, int64_t tile)
         for (int64_t i = tile * ROW_TILE; i < i1; i++) {
             real *to = at_row(e, e->grad, q.id, i);
             const real dy = e->grad[id][i];
-            for (int64_t j = 0; j < cols; j++)
-                to[cols_of(e, q.id) == 1 ? 0 : j] += dy * d[i * cols + j];
+            if (cols_of(e, q.id) > 1)
+                add_scaled(cols, dy, d + i * cols, to);
+            else
+                for (int64_t j = 0; j < cols; j++)
+                    to[0] += dy * d[i * cols + j];
         }
     }
 }

@@ -99,6 +99,29 @@ static inline int64_t row_tiles(const ex *e, int32_t id, int phase, bool backwar
 }
 
 #if defined SC_F64 || defined SC_ISA
+/* y += a x */
+static inline void add_scaled(int64_t n, real a, const real *restrict x, real *restrict y)
+{
+    for (int64_t j = 0; j < n; j++)
+        y[j] += a * x[j];
+}
+
+/* x . y in double, in 16 partial sums whatever the instruction set, so that it is fast and
+ * everywhere the same */
+static inline double row_dot(int64_t n, const real *restrict x, const real *restrict y)
+{
+    double part[16] = {0}, s = 0;
+    int64_t j = 0;
+    for (; j + 16 <= n; j += 16)
+        for (int t = 0; t < 16; t++)
+            part[t] += (double)x[j + t] * (double)y[j + t];
+    for (int t = 0; j + t < n; t++)
+        part[t] += (double)x[j + t] * (double)y[j + t];
+    for (int t = 0; t < 16; t++)
+        s += part[t];
+    return s;
+}
+
 /* Precision-neutral arithmetic: fast kernels in float, plain loops in double. */
 void SC_X(sc_gemm_nn)(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda,
                       const real *b, int64_t ldb, real *c, int64_t ldc);
@@ -106,7 +129,6 @@ void SC_X(sc_gemm_nt)(const ex *e, int64_t m, int64_t n, int64_t k, const real *
                       const real *b, int64_t ldb, real *c, int64_t ldc);
 void SC_X(sc_gemm_tn)(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda,
                       const real *b, int64_t ldb, real *c, int64_t ldc); /* all three add to c */
-void SC_X(sc_axpy)(const ex *e, int64_t n, real a, const real *x, real *y);
 void SC_X(sc_map_apply)(const ex *e, int map, double arg, int64_t n, const real *x, real *y);
 void SC_X(sc_map_grad)(int map, double arg, int64_t n, const real *x, const real *y, const real *dy,
                        real *dx);
@@ -114,13 +136,14 @@ void SC_X(sc_map_grad)(int map, double arg, int64_t n, const real *x, const real
 
 #define SC_OP_LIST(X)                                                                              \
     X(SC_OP_INPUT, input)                                                                          \
-    X(SC_OP_WEIGHT, weight) X(SC_OP_LINEAR, linear) X(SC_OP_BATCH_NORM, batch_norm)                \
-        X(SC_OP_LAYER_NORM, layer_norm) X(SC_OP_DROPOUT, dropout) X(SC_OP_MAP, map)                \
-            X(SC_OP_AFFINE, affine) X(SC_OP_ADD, add) X(SC_OP_MUL, mul) X(SC_OP_DIV, div)          \
-                X(SC_OP_SOFTMAX, softmax) X(SC_OP_ROW_SUM, row_sum) X(SC_OP_CONCAT, concat)        \
-                    X(SC_OP_SLICE, slice) X(SC_OP_GATHER, gather)                                  \
-                        X(SC_OP_STOP_GRADIENT, stop_gradient) X(SC_OP_ENUMERATE, enumerate)        \
-                            X(SC_OP_REPEAT_ROWS, repeat_rows) X(SC_OP_UNSTACK, unstack)            \
-                                X(SC_OP_PICK, pick) X(SC_OP_LATENT, latent) X(SC_OP_KL, kl)        \
-                                    X(SC_OP_LOG_PROB, log_prob) X(SC_OP_OBSERVE, observe)
+    X(SC_OP_WEIGHT, weight)                                                                        \
+    X(SC_OP_LINEAR, linear) X(SC_OP_BATCH_NORM, batch_norm) X(SC_OP_LAYER_NORM, layer_norm)        \
+        X(SC_OP_DROPOUT, dropout) X(SC_OP_MAP, map) X(SC_OP_AFFINE, affine) X(SC_OP_ADD, add)      \
+            X(SC_OP_MUL, mul) X(SC_OP_DIV, div) X(SC_OP_SOFTMAX, softmax)                          \
+                X(SC_OP_ROW_SUM, row_sum) X(SC_OP_CONCAT, concat) X(SC_OP_SLICE, slice)            \
+                    X(SC_OP_GATHER, gather) X(SC_OP_STOP_GRADIENT, stop_gradient)                  \
+                        X(SC_OP_ENUMERATE, enumerate) X(SC_OP_REPEAT_ROWS, repeat_rows)            \
+                            X(SC_OP_UNSTACK, unstack) X(SC_OP_PICK, pick) X(SC_OP_LATENT, latent)  \
+                                X(SC_OP_KL, kl) X(SC_OP_LOG_PROB, log_prob)                        \
+                                    X(SC_OP_OBSERVE, observe)
 #endif
