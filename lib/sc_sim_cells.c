@@ -60,13 +60,10 @@ static int64_t draw_poisson(const sc_sim_log_entry *logs, sc_rng *rng, double me
     }
 }
 
-/* Kemp 1981, "Efficient generation of logarithmically distributed pseudo-random variables"; h is
- * -log(1 - p) */
-static uint32_t draw_logarithmic(const sc_sim_log_entry *logs, sc_rng *rng, double p, double h)
+/* Size of a cluster that is not 1: Kemp 1981, "Efficient generation of logarithmically distributed
+ * pseudo-random variables". v is a uniform below p, h is -log(1 - p). */
+static uint32_t draw_logarithmic(const sc_sim_log_entry *logs, sc_rng *rng, double v, double h)
 {
-    const double v = 1 - sc_rng_uniform(rng);
-    if (v >= p)
-        return 1;
     const double q = 1 - sc_sim_exp(-h * sc_rng_uniform(rng));
     if (v > q)
         return 1;
@@ -96,10 +93,25 @@ static void draw_counts(const sc_sim *sim, const sc_sim_table *table, double sca
         const sc_sim_slot *slot = &table->slots[j];
         const double theta = sim->theta[j];
         const double mean = scale * (double)slot->mean * (double)w->change[j];
-        const double h = sc_sim_log_by(logs, 1 + mean / theta);
-        if (uniform_of(sc_rng_u32(rng)) * reach * (double)slot->rate >= theta * h)
+        const double bar = uniform_of(sc_rng_u32(rng)) * reach * (double)slot->rate;
+        double h = -1;
+        /* the rate is theta h, h = log(1 + mean / theta); mean - mean^2 / (2 theta) <= theta h <=
+         * mean mostly decides without the log */
+        if (bar >= mean)
             continue;
-        w->count[j] += draw_logarithmic(logs, rng, mean / (mean + theta), h);
+        if (bar * 2 * theta >= mean * (2 * theta - mean)) {
+            h = sc_sim_log_by(logs, 1 + mean / theta);
+            if (bar >= theta * h)
+                continue;
+        }
+        const double v = 1 - sc_rng_uniform(rng);
+        if (v * (mean + theta) >= mean) {
+            w->count[j]++;
+        } else {
+            if (h < 0)
+                h = sc_sim_log_by(logs, 1 + mean / theta);
+            w->count[j] += draw_logarithmic(logs, rng, v, h);
+        }
         w->seen[j >> 6] |= (uint64_t)1 << (j & 63);
     }
 }
