@@ -16,6 +16,7 @@ PKGS_mtx = libarchive
 PKGS_csv = libarchive
 PKGS_sc-read = libarchive
 PKGS_sc-write = libarchive
+PKGS_test_entries = libarchive
 PKGS_sc-plot = cairo fontconfig
 LIBS_h5ad = -llzf
 LIBS_10x-h5 = -llzf

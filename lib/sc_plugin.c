@@ -78,7 +78,8 @@ static sc_status load(const char *path, sc_plugin_handle *out, sc_err *err)
     out->path = strdup(path);
     if (!out->path)
         return sc_fail(err, SC_ENOMEM, "no memory for a plugin's path");
-    out->dl = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    /* it stays mapped: libraries that it brings keep state of threads and exit handlers */
+    out->dl = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!out->dl) {
         const char *why = dlerror();
         st = sc_fail(err, SC_EPLUGIN, "plugin '%s' can't be loaded: %s", path,

@@ -173,6 +173,18 @@ T3=$'cell\tCD3E\tMS4A1\tNKG7\nAAA-1\t5\t0\t2\nCCC-1\t0\t7\t0'
     SLUICE_PLUGIN_PATH=$T/plugins fails 5 "odd.so' can't be loaded" sc-read --format odd "$T/a"
 }
 
+@test "a plugin for another ABI, or that is none, is refused with the reason" {
+    need_command "${CC:-cc}"
+    mkdir "$T/plugins"
+    folder a
+    printf '#include "sc_plugin.h"\nconst sc_plugin sc_plugin_entry = {.abi = 99, .size = sizeof(sc_plugin)};\n' |
+        "${CC:-cc}" -shared -fPIC -I"$ROOT/lib" -o "$T/plugins/new.so" -x c -
+    SLUICE_PLUGIN_PATH=$T/plugins fails 5 "it is built for plugin ABI 99, not 1" sc-read --format new "$T/a"
+    echo 'int x;' | "${CC:-cc}" -shared -fPIC -o "$T/plugins/none.so" -x c -
+    SLUICE_PLUGIN_PATH=$T/plugins fails 5 "it has no sc_plugin_entry" sc-read --format none "$T/a"
+    SLUICE_PLUGIN_PATH=$T/plugins sc-read -q "$T/a" | sc-view --check
+}
+
 @test "a full disk is an error" {
     folder a
     fails 1 "No space left" sc-read -o /dev/full "$T/a"

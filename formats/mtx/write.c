@@ -101,15 +101,29 @@ static sc_status put_name(FILE *f, const char *name, char end, sc_err *err)
     return SC_OK;
 }
 
+/* printf is most of the time otherwise. */
+static void put_integer(FILE *f, int64_t value, char end)
+{
+    char text[24];
+    size_t at = sizeof text;
+    text[--at] = end;
+    do
+        text[--at] = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    (void)fwrite_unlocked(text + at, 1, sizeof text - at, f);
+}
+
 static void put_entry(mtx_writer *w, int64_t feature, int64_t cell, float value)
 {
     if (value == 0)
         return;
     FILE *f = w->spool[MATRIX];
-    if (w->is_integer)
-        fprintf(f, "%" PRId64 " %" PRId64 " %.0f\n", feature + 1, cell + 1, (double)value);
+    put_integer(f, feature + 1, ' ');
+    put_integer(f, cell + 1, ' ');
+    if (w->is_integer && value < 1e15F)
+        put_integer(f, (int64_t)value, '\n');
     else
-        fprintf(f, "%" PRId64 " %" PRId64 " %.9g\n", feature + 1, cell + 1, (double)value);
+        fprintf(f, "%.9g\n", (double)value);
     w->n_stored++;
 }
 
@@ -244,7 +258,8 @@ static sc_status finish_tar(mtx_writer *w, const char *head, sc_err *err)
         return sc_fail(err, SC_ENOMEM, "no memory for an archive");
     archive_write_add_filter_gzip(tar);
     archive_write_set_format_ustar(tar);
-    archive_write_set_options(tar, "gzip:!timestamp");
+    archive_write_set_options(tar,
+                              "gzip:!timestamp,gzip:compression-level=1"); /* of what is packed */
     if (archive_write_open_filename(tar, w->path) != ARCHIVE_OK)
         st = fail_archive(w, tar, err);
     for (int k = 0; st == SC_OK && k < N_MEMBERS; k++) {
