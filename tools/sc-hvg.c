@@ -310,6 +310,8 @@ int main(int argc, char **argv)
     sc_status st = sc_cli_parse(&tool, &j.o, argc, argv, &err);
     if (st == SC_OK)
         st = run(&j, &err);
+    if (st == SC_EDATA && j.in)
+        (void)sc_err_prefix(&err, st, "%s", sc_reader_name(j.in));
     const int status = sc_cli_exit(&tool, st, &err);
     sc_hvg_free(&j.stats);
     sc_hvg_result_free(&j.found);

@@ -197,6 +197,8 @@ int main(int argc, char **argv)
     sc_status st = sc_cli_parse(&tool, &j.o, argc, argv, &err);
     if (st == SC_OK)
         st = run(&j, &err);
+    if (st == SC_EDATA && j.in)
+        (void)sc_err_prefix(&err, st, "%s", sc_reader_name(j.in));
     const int status = sc_cli_exit(&tool, st, &err);
     sc_header_free(&j.out);
     sc_reader_close(j.in);
