@@ -116,7 +116,7 @@ static sc_node s_weight(sc_graph *gr, const char *name, int64_t rows, int64_t co
                     .is_saved = !(flags & SC_UNSAVED),
                     .row_input = -1};
     w.n_dims = rows == 1 && grows == SC_IN_COUNTS ? 1 : 2;
-    if ((int)grows >= SC_IN_BATCH && rows == sc_graph_categories(g, (int)grows) && cols != rows)
+    if (flags & SC_ROWS_GROW)
         w.row_input = (int)grows;
     w.segments = calloc(1, sizeof *w.segments);
     if (!w.segments)
@@ -462,7 +462,8 @@ static sc_node s_latent(sc_graph *gr, const char *site, sc_dist q, sc_dist prior
 {
     sc_built *g = built(gr);
     const sc_gnode *m = node(g, q.a), *v = node(g, q.b);
-    if (!m || !v || m->n_cols != v->n_cols || q.kind > SC_NORMAL_SD || g->n_sites == 16)
+    if (!m || !v || m->n_cols != v->n_cols || m->reps == 0 || m->reps != v->reps ||
+        m->stream != v->stream || q.kind > SC_NORMAL_SD || g->n_sites == 16)
         return sc_graph_mistake(g, "latent '%s' needs a normal q with mean and variance", site);
     sc_gnode n = like(SC_OP_LATENT, m, q.a);
     n.n_in = 0;
@@ -476,6 +477,32 @@ static sc_node s_latent(sc_graph *gr, const char *site, sc_dist q, sc_dist prior
     return id;
 }
 
+/* Whether parameter p goes with rows like those of `rows` and with `width` columns. A single row
+ * may only be trained where the op sums its gradient over the rows, and then not be a single
+ * number. */
+static bool param_fits(const sc_built *g, sc_node p, const sc_gnode *rows, int64_t width,
+                       bool sums_rows)
+{
+    const sc_gnode *n = node(g, p);
+    if (!n)
+        return p.id == 0;
+    if (n->form != SC_DENSE || (n->n_cols != width && n->n_cols != 1))
+        return false;
+    if (n->reps == 0)
+        return n->n_rows == 1 && (!n->needs_grad || (sums_rows && n->n_cols == width));
+    return n->reps == rows->reps && n->stream == rows->stream;
+}
+
+static bool dist_fits(const sc_built *g, const sc_dist *d, const sc_gnode *rows, int64_t width,
+                      bool sums_rows)
+{
+    const sc_node p[4] = {d->a, d->b, d->c, d->d};
+    for (int i = 0; i < 4; i++)
+        if (!param_fits(g, p[i], rows, width, sums_rows))
+            return false;
+    return true;
+}
+
 static sc_node dist_op(sc_built *g, sc_op_id op, const sc_dist *q, const sc_dist *p, sc_node x,
                        sc_node mask)
 {
@@ -483,6 +510,14 @@ static sc_node dist_op(sc_built *g, sc_op_id op, const sc_dist *q, const sc_dist
     const sc_gnode *rows = v && v->reps ? v : a;
     if (!rows || (!a && q->a.id) || (x.id && !v))
         return sc_graph_mistake(g, "a distribution lacks its parameters or its value");
+    const bool codes = v && v->form == SC_CODES;
+    const int64_t width = v && !codes ? v->n_cols : a ? a->n_cols : 0;
+    const bool sums = op == SC_OP_OBSERVE;
+    if (rows->reps == 0 || !dist_fits(g, q, rows, width, sums) ||
+        (p && !dist_fits(g, p, rows, width, sums)) || (codes && v->n_cols != width) ||
+        (mask.id && (!param_fits(g, mask, rows, width, false) || node(g, mask)->n_cols != width)))
+        return sc_graph_mistake(
+            g, "a distribution's parameters, value and mask have shapes that don't go together");
     sc_gnode n = like(op, rows, SC_NONE);
     n.form = SC_DENSE;
     n.n_cols = 1;
@@ -502,9 +537,9 @@ static sc_node dist_op(sc_built *g, sc_op_id op, const sc_dist *q, const sc_dist
     return sc_graph_add(g, &n);
 }
 
-static sc_node s_kl(sc_graph *g, sc_dist q, sc_dist p)
+static sc_node s_kl(sc_graph *g, sc_dist q, sc_dist p, sc_node mask)
 {
-    return dist_op(built(g), SC_OP_KL, &q, &p, SC_NONE, SC_NONE);
+    return dist_op(built(g), SC_OP_KL, &q, &p, SC_NONE, mask);
 }
 static sc_node s_log_prob(sc_graph *g, sc_dist d, sc_node x)
 {

@@ -77,7 +77,11 @@ typedef enum sc_init {
                                 trained, not saved */
 } sc_init;
 
-enum { SC_TRAINED = 1, SC_UNSAVED = 2 }; /* flags of sc_weight */
+enum {
+    SC_TRAINED = 1,
+    SC_UNSAVED = 2,
+    SC_ROWS_GROW = 4 /* the category counts the rows, not the columns */
+};                   /* flags of sc_weight */
 
 typedef enum sc_map {
     SC_MAP_LOG1P,
@@ -158,9 +162,9 @@ typedef struct sc_services {
     int64_t (*dim)(sc_graph *, sc_dim);
     sc_node (*input)(sc_graph *, sc_rowset, sc_input, sc_side);
     void (*part)(sc_graph *, sc_part);
-    /* rows x cols; col_grows: the category that its columns (or rows: row_grows) count,
-     * SC_IN_COUNTS for none */
-    sc_node (*weight)(sc_graph *, const char *name, int64_t rows, int64_t cols, sc_input col_grows,
+    /* rows x cols; grows: the category that its columns (SC_ROWS_GROW: its rows) count,
+     * SC_IN_COUNTS for none: a single row is then saved as a vector */
+    sc_node (*weight)(sc_graph *, const char *name, int64_t rows, int64_t cols, sc_input grows,
                       sc_init, double arg, unsigned flags);
     /* y = [parts] W^T + b, W (n_out x sum of widths) named NAME.weight; a category is a part: its
      * one-hot columns */
@@ -192,8 +196,9 @@ typedef struct sc_services {
                        int64_t n_classes); /* (n_classes * rows) x 1 to rows x n_classes */
     sc_node (*pick)(sc_graph *, sc_node x, sc_node category); /* rows x n to rows x 1: column c_i */
     sc_node (*latent)(sc_graph *, const char *site, sc_dist q,
-                      sc_dist prior);                      /* a draw, the mean, or what is stored */
-    sc_node (*kl)(sc_graph *, sc_dist q, sc_dist p);       /* rows x 1, summed over the columns */
+                      sc_dist prior); /* a draw, the mean, or what is stored */
+    /* rows x 1, summed over the columns; mask: none, or 0/1 by column */
+    sc_node (*kl)(sc_graph *, sc_dist q, sc_dist p, sc_node mask);
     sc_node (*log_prob)(sc_graph *, sc_dist d, sc_node x); /* rows x 1; x a latent */
     sc_node (*observe)(sc_graph *, const char *site, sc_dist d, sc_node x,
                        sc_node mask); /* rows x 1; x an input; mask: none, or 0/1 */
@@ -362,7 +367,7 @@ static inline sc_node sc_latent(sc_graph *g, const char *site, sc_dist q, sc_dis
 }
 static inline sc_node sc_kl(sc_graph *g, sc_dist q, sc_dist p)
 {
-    return g->sv->kl(g, q, p);
+    return g->sv->kl(g, q, p, SC_NONE);
 }
 static inline sc_node sc_log_prob(sc_graph *g, sc_dist d, sc_node x)
 {

@@ -297,6 +297,11 @@ static sc_status data_from_pt(sc_net *net, const sc_pt *pt, sc_err *err)
     SC_TRY(category_from_pt(&net->cats[SC_IN_LABELS - SC_IN_BATCH], &r->labels, err));
     s->n_batch = s->n_panels = r->batch.levels.n ? (int64_t)r->batch.levels.n : 1;
     s->n_labels = (int64_t)r->labels.levels.n;
+    if (r->unlabeled_category && s->n_labels > 0) { /* the last level, and no class */
+        net->unlabeled = strdup(r->unlabeled_category);
+        s->n_labels--;
+    }
+    s->n_proteins = (int64_t)r->proteins.n;
     s->n_cat_covs = (int64_t)r->n_cat_covs;
     if (s->n_cat_covs > SC_IN_MAX - (SC_IN_CAT_COV_0 - SC_IN_BATCH))
         return sc_fail(err, SC_EFORMAT, "the model has too many covariates");

@@ -139,8 +139,9 @@ static void build(sc_graph *g, const void *opts)
     int n_parts = 0, n_cats = 0;
 
     if (!one_hot)
-        embedding = sc_weight(g, "_embeddings_dict.batch.weight", sc_dim_of(g, SC_DIM_BATCH),
-                              o->embedding_dim, SC_IN_BATCH, SC_INIT_NORMAL, 0, SC_TRAINED);
+        embedding =
+            sc_weight(g, "_embeddings_dict.batch.weight", sc_dim_of(g, SC_DIM_BATCH),
+                      o->embedding_dim, SC_IN_BATCH, SC_INIT_NORMAL, 0, SC_TRAINED | SC_ROWS_GROW);
     parts[n_parts++] = o->log_variational ? sc_log1p(g, x) : x;
     if (o->encode_covariates) {
         if (sc_dim_of(g, SC_DIM_CONT_COVS))

@@ -4,8 +4,8 @@
 #include <math.h>
 
 /* KL(q || p), summed over the columns: two normals (p may be the standard normal, or one broadcast
- * row), or two categoricals given by probabilities. Gradients go to q and, where it has rows of its
- * own, to p. */
+ * row), or two categoricals given by probabilities. Columns that a mask leaves out count as 0.
+ * Gradients go to q and, where it has rows of its own, to p. */
 typedef struct normal {
     double m, v; /* mean, variance */
 } normal;
@@ -17,6 +17,11 @@ static normal normal_at(const ex *e, const sc_dist *d, int64_t i, int64_t j)
     const double b = (double)at_row(e, e->val, d->b.id, i)[cols_of(e, d->b.id) == 1 ? 0 : j];
     return (normal){(double)at_row(e, e->val, d->a.id, i)[cols_of(e, d->a.id) == 1 ? 0 : j],
                     d->kind == SC_NORMAL_SD ? b * b : b};
+}
+
+static bool is_masked(const ex *e, const sc_gnode *n, int64_t i, int64_t j)
+{
+    return n->bias > 0 && at_row(e, e->val, n->bias, i)[j] == 0;
 }
 
 /* torch renormalises probabilities and keeps them off 0 and 1 by float32's epsilon before the log
@@ -39,6 +44,8 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
     for (int64_t i = tile * ROW_TILE; i < i1; i++) {
         double s = 0;
         for (int64_t j = 0; j < cols; j++) {
+            if (is_masked(e, n, i, j))
+                continue;
             if (n->q.kind == SC_CATEGORICAL_PROBS) {
                 const double q = prob_at(e, n->q.a, i, j);
                 s += q * (clamped_log(q) - clamped_log(prob_at(e, n->p.a, i, j)));
@@ -55,13 +62,15 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
 static void add(ex *e, sc_node to, int64_t i, int64_t j, double g)
 {
     if (to.id && wants_grad(e, to.id))
-        e->grad[to.id][i * cols_of(e, to.id) + j] += (real)g;
+        e->grad[to.id][cols_of(e, to.id) == 1 ? i : i * cols_of(e, to.id) + j] += (real)g;
 }
 
 /* gradient by variance, turned to one by standard deviation where that is the parameter */
 static double by_spread(const ex *e, const sc_dist *d, int64_t i, int64_t j, double g)
 {
-    return d->kind == SC_NORMAL_SD ? g * 2 * (double)at_row(e, e->val, d->b.id, i)[j] : g;
+    if (d->kind != SC_NORMAL_SD)
+        return g;
+    return g * 2 * (double)at_row(e, e->val, d->b.id, i)[cols_of(e, d->b.id) == 1 ? 0 : j];
 }
 
 static void bwd(ex *e, int32_t id, int phase, int64_t tile)
@@ -72,6 +81,8 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
     for (int64_t i = tile * ROW_TILE; i < i1; i++) {
         const double dy = (double)e->grad[id][i];
         for (int64_t j = 0; j < cols; j++) {
+            if (is_masked(e, n, i, j))
+                continue;
             if (n->q.kind == SC_CATEGORICAL_PROBS) {
                 const double q = prob_at(e, n->q.a, i, j);
                 const bool inside = q > FLT_EPSILON && q < 1 - (double)FLT_EPSILON;

@@ -57,7 +57,7 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
 static void add(ex *e, int32_t to, int64_t i, int64_t j, double g)
 {
     if (to && wants_grad(e, to))
-        e->grad[to][i * cols_of(e, to) + j] += (real)g;
+        e->grad[to][cols_of(e, to) == 1 ? i : i * cols_of(e, to) + j] += (real)g;
 }
 
 static void bwd(ex *e, int32_t id, int phase, int64_t tile)
