@@ -43,8 +43,8 @@ typedef struct sc_kernels {
     void (*dot_rows)(int m, int n, const float *a, int lda, const float *b, int ldb,
                      float *out); /* out_i = a_i . b_i */
 
-    /* Element-wise, n elements; y may be x. Within 2 ulp of the correctly rounded value for normal
-     * results. */
+    /* Element-wise, n elements; y may be x. Within 2 ulp (sigmoid: 2.5) of the true value for
+     * normal results. */
     void (*exp)(int64_t n, const float *x, float *y);
     void (*log)(int64_t n, const float *x, float *y);
     void (*log1p)(int64_t n, const float *x, float *y);

@@ -31,6 +31,39 @@ static void stream_block(sc_key key, uint32_t block, uint32_t out[4])
     sc_philox_block(counter, words, out);
 }
 
+enum { SIDE = 4 }; /* blocks side by side: one alone waits for its own multiplications */
+
+/* 4 SIDE elements of a stream from block on */
+static void stream_blocks(sc_key key, uint32_t block, uint32_t out[4 * SIDE])
+{
+    uint32_t c0[SIDE], c1[SIDE], c2[SIDE], c3[SIDE];
+    uint32_t k0 = (uint32_t)key.seed, k1 = (uint32_t)(key.seed >> 32);
+    for (int i = 0; i < SIDE; i++) {
+        c0[i] = block + (uint32_t)i;
+        c1[i] = key.a;
+        c2[i] = key.b;
+        c3[i] = key.c;
+    }
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < SIDE; i++) {
+            const uint64_t p0 = (uint64_t)0xD2511F53u * c0[i];
+            const uint64_t p1 = (uint64_t)0xCD9E8D57u * c2[i];
+            c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
+            c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
+            c1[i] = (uint32_t)p1;
+            c3[i] = (uint32_t)p0;
+        }
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    for (int i = 0; i < SIDE; i++) {
+        out[4 * i] = c0[i];
+        out[4 * i + 1] = c1[i];
+        out[4 * i + 2] = c2[i];
+        out[4 * i + 3] = c3[i];
+    }
+}
+
 void sc_fill_u32(sc_key key, int64_t n, uint32_t *out)
 {
     uint32_t tail[4];
@@ -50,21 +83,23 @@ static float unit_float(uint32_t u)
 
 void sc_fill_uniform(sc_key key, int64_t n, float *out)
 {
-    uint32_t u[4];
-    for (int64_t i = 0; i < n; i++) {
-        if (i % 4 == 0)
-            stream_block(key, (uint32_t)(i / 4), u);
-        out[i] = unit_float(u[i % 4]);
+    uint32_t u[4 * SIDE];
+    for (int64_t i = 0; i < n; i += 4 * SIDE) {
+        const int64_t part = n - i < 4 * SIDE ? n - i : 4 * SIDE;
+        stream_blocks(key, (uint32_t)(i / 4), u);
+        for (int64_t j = 0; j < part; j++)
+            out[i + j] = unit_float(u[j]);
     }
 }
 
 void sc_fill_mask(sc_key key, float keep, float scale, int64_t n, float *out)
 {
-    uint32_t u[4];
-    for (int64_t i = 0; i < n; i++) {
-        if (i % 4 == 0)
-            stream_block(key, (uint32_t)(i / 4), u);
-        out[i] = unit_float(u[i % 4]) < keep ? scale : 0.0f;
+    uint32_t u[4 * SIDE];
+    for (int64_t i = 0; i < n; i += 4 * SIDE) {
+        const int64_t part = n - i < 4 * SIDE ? n - i : 4 * SIDE;
+        stream_blocks(key, (uint32_t)(i / 4), u);
+        for (int64_t j = 0; j < part; j++)
+            out[i + j] = unit_float(u[j]) < keep ? scale : 0.0f;
     }
 }
 

@@ -93,7 +93,7 @@ static void check_accuracy(const sc_kernels *k)
     for (size_t i = 0; i < 4; i++) {
         const float a = spans[i][0], b = spans[i][1];
         assert_true(worst_over(k->exp, expl, a, b) <= 2);
-        assert_true(worst_over(k->sigmoid, ref_sigmoid, a, b) <= 2);
+        assert_true(worst_over(k->sigmoid, ref_sigmoid, a, b) <= 2.5);
         assert_true(worst_over(k->softplus, ref_softplus, a, b) <= 2);
         assert_true(worst_over(k->log1p, log1pl, a / 101, fabsf(b)) <= 2);
         assert_true(worst_over(k->log, logl, positive[i][0], positive[i][1]) <= 2);
@@ -103,7 +103,7 @@ static void check_accuracy(const sc_kernels *k)
     assert_true(worst_over_magnitudes(k->exp, expl, 1) <= 2);
     assert_true(worst_over_magnitudes(k->exp, expl, -1) <= 2);
     assert_true(worst_over_magnitudes(k->softplus, ref_softplus, 1) <= 2);
-    assert_true(worst_over_magnitudes(k->sigmoid, ref_sigmoid, -1) <= 2);
+    assert_true(worst_over_magnitudes(k->sigmoid, ref_sigmoid, -1) <= 2.5);
 }
 
 static void check_special(const sc_kernels *k)
@@ -125,7 +125,7 @@ static void check_special(const sc_kernels *k)
         fn(N, in, y);
         for (int i = 0; i < N; i++) {
             const long double want = all[f].ref((long double)in[i]);
-            if (ulps(y[i], want) > 2)
+            if (ulps(y[i], want) > 2.5)
                 fail_msg("%s: function %zu of %g is %g, not %Lg", k->isa, f, (double)in[i],
                          (double)y[i], want);
         }

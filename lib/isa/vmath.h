@@ -117,7 +117,8 @@ static inline vf v_log1p(vf x)
 
 static inline vf v_sigmoid(vf x)
 {
-    return 1.0f / (1.0f + v_exp(-x));
+    const vf one = v_set(1), e = v_exp(-v_abs(x)); /* at most 1: its error is not made larger */
+    return v_select(v_lt(x, v_set(0)), e, one) / (one + e);
 }
 
 static inline vf v_softplus(vf x)
