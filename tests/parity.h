@@ -144,6 +144,17 @@ static bool load_some(inputs *to, const inputs *from, const char *dir, const cha
     return true;
 }
 
+/* n_proteins x n_panels: 1 where any cell of the panel has a count of the protein. */
+static void observed_proteins(const inputs *in, const sc_dims *dims, float *to)
+{
+    const int32_t *panel = in->codes[SC_IN_PANEL - SC_IN_BATCH];
+    memset(to, 0, (size_t)(dims->n_proteins * dims->n_panels) * sizeof *to);
+    for (int64_t i = 0; i < in->n; i++)
+        for (int64_t p = 0; p < dims->n_proteins; p++)
+            if (in->proteins[i * dims->n_proteins + p] > 0)
+                to[p * dims->n_panels + panel[i]] = 1;
+}
+
 static void unload(inputs *in)
 {
     free(in->indptr);

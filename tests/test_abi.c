@@ -37,6 +37,24 @@ static void scanvi_linear(void **state)
     check("scanvi_linear");
 }
 
+static void totalvi_default(void **state)
+{
+    (void)state;
+    check("totalvi_default");
+}
+
+static void totalvi_missing(void **state)
+{
+    (void)state;
+    check("totalvi_missing");
+}
+
+static void totalvi_arches(void **state)
+{
+    (void)state;
+    check("totalvi_arches");
+}
+
 /* The plugins lie in the folder abi beside this test. */
 static int find_plugins(void **state)
 {
@@ -52,7 +70,9 @@ static int find_plugins(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(scanvi_default),
-                                       cmocka_unit_test(scanvi_linear)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scanvi_default), cmocka_unit_test(scanvi_linear),
+        cmocka_unit_test(totalvi_default), cmocka_unit_test(totalvi_missing),
+        cmocka_unit_test(totalvi_arches)};
     return cmocka_run_group_tests_name("one interface for all models", tests, find_plugins, NULL);
 }
