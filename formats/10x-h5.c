@@ -130,7 +130,7 @@ static sc_status dense_proteins(const tenx_reader *s, const sc_csr *all, sc_dens
     return SC_OK;
 }
 
-static sc_status fill_obs(const tenx_reader *s, sc_rows *r, sc_err *err)
+static sc_status fill_obs(const tenx_reader *s, sc_format_rows *r, sc_err *err)
 {
     const h5_vec names = {s->barcodes, NULL, 1}, filtered = {s->filtered, NULL, 1};
     SC_TRY(h5_read_text(&names, r->row0, r->n_rows, &r->obs.names, err));
@@ -143,14 +143,14 @@ static sc_status fill_obs(const tenx_reader *s, sc_rows *r, sc_err *err)
     return SC_OK;
 }
 
-static sc_status reader_next(void *state, sc_rows *r, sc_err *err)
+static sc_status reader_next(void *state, sc_format_rows *r, sc_err *err)
 {
     tenx_reader *s = state;
     const int64_t left = s->n_obs - s->row, n = left < SC_BLOCK_ROWS ? left : SC_BLOCK_ROWS;
     if (n == 0)
         return SC_END;
     sc_csr all = {0};
-    SC_TRY(sc_rows_init(r, &s->own, s->row, n, err));
+    SC_TRY(sc_format_rows_init(r, &s->own, s->row, n, err));
     SC_TRY(fill_obs(s, r, err));
     sc_status st = h5mat_sparse(&s->mat, s->row, n, &all, err);
     if (st == SC_OK && s->f.n_proteins)

@@ -124,14 +124,14 @@ static sc_status to_dense(const sc_csr *from, sc_dense *to, sc_err *err)
     return SC_OK;
 }
 
-static sc_status reader_next(void *state, sc_rows *out, sc_err *err)
+static sc_status reader_next(void *state, sc_format_rows *out, sc_err *err)
 {
     csv_reader *r = state;
     const int64_t left = r->cells.n - r->row;
     const int64_t n = left < SC_BLOCK_ROWS ? left : SC_BLOCK_ROWS;
     if (n == 0)
         return SC_END;
-    SC_TRY(sc_rows_init(out, r->h, r->row, n, err));
+    SC_TRY(sc_format_rows_init(out, r->h, r->row, n, err));
     for (int64_t i = r->row; i < r->row + n; i++) {
         const char *name = sc_strs_at(&r->cells, i);
         SC_TRY(sc_strs_push(&out->obs.names, name, strlen(name), err));

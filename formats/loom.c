@@ -303,13 +303,13 @@ static sc_status reader_open(void **state, sc_source *src, const void *opts, con
     return SC_OK;
 }
 
-static sc_status reader_next(void *state, sc_rows *r, sc_err *err)
+static sc_status reader_next(void *state, sc_format_rows *r, sc_err *err)
 {
     loom_reader *s = state;
     const int64_t left = s->cells.n - s->row, n = left < SC_BLOCK_ROWS ? left : SC_BLOCK_ROWS;
     if (n == 0)
         return SC_END;
-    SC_TRY(sc_rows_init(r, &s->own, s->row, n, err));
+    SC_TRY(sc_format_rows_init(r, &s->own, s->row, n, err));
     SC_TRY(fill_axis(&s->cells, s->row, &r->obs, err));
     for (int m = 0; m < s->n_mats; m++) {
         const sc_mat *mat = &s->own.mats[m];

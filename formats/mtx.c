@@ -91,7 +91,7 @@ static sc_status take_proteins(const mtx_reader *r, const sc_csr *all, sc_dense 
     return SC_OK;
 }
 
-static sc_status take_mats(mtx_reader *r, sc_rows *out, sc_err *err)
+static sc_status take_mats(mtx_reader *r, sc_format_rows *out, sc_err *err)
 {
     sc_csr all;
     sc_status st = sc_entries_take(&r->entries, out->n_rows, &all, &r->n_summed, err);
@@ -107,7 +107,7 @@ static sc_status take_mats(mtx_reader *r, sc_rows *out, sc_err *err)
     return st;
 }
 
-static sc_status reader_next(void *state, sc_rows *out, sc_err *err)
+static sc_status reader_next(void *state, sc_format_rows *out, sc_err *err)
 {
     mtx_reader *r = state;
     const int64_t left = r->entries.n_cells - r->row;
@@ -119,7 +119,7 @@ static sc_status reader_next(void *state, sc_rows *out, sc_err *err)
         r->n_summed = 0;
         return SC_END;
     }
-    SC_TRY(sc_rows_init(out, r->h, r->row, n, err));
+    SC_TRY(sc_format_rows_init(out, r->h, r->row, n, err));
     for (int64_t i = r->row; i < r->row + n; i++) {
         const char *name = sc_strs_at(&r->tables.barcodes, i);
         SC_TRY(sc_strs_push(&out->obs.names, name, strlen(name), err));

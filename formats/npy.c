@@ -75,11 +75,11 @@ static sc_status create(void **state, const char *path, const char *target, cons
     return st;
 }
 
-static sc_status put(void *state, const sc_rows *r, sc_err *err)
+static sc_status put(void *state, const sc_format_rows *r, sc_err *err)
 {
     npy_writer *w = state;
     const size_t n_cols = (size_t)w->h->mats[w->matrix].n_cols;
-    const sc_rows_mat *m = &r->mats[w->matrix];
+    const sc_format_mat *m = &r->mats[w->matrix];
     for (int64_t i = 0; i < r->n_rows; i++) {
         const float *row = w->row;
         if (w->h->mats[w->matrix].is_sparse) {

@@ -13,9 +13,10 @@ static sc_status add_col_like(sc_table *obs, const sc_col *like, sc_err *err)
     return SC_OK;
 }
 
-sc_status sc_rows_init(sc_rows *r, const sc_header *h, int64_t row0, int64_t n_rows, sc_err *err)
+sc_status sc_format_rows_init(sc_format_rows *r, const sc_header *h, int64_t row0, int64_t n_rows,
+                              sc_err *err)
 {
-    *r = (sc_rows){.row0 = row0, .n_rows = n_rows};
+    *r = (sc_format_rows){.row0 = row0, .n_rows = n_rows};
     r->obs.n_rows = n_rows;
     SC_TRY(sc_alloc(&r->mats, (size_t)h->n_mats, sizeof *r->mats, err));
     r->n_mats = h->n_mats;
@@ -24,7 +25,7 @@ sc_status sc_rows_init(sc_rows *r, const sc_header *h, int64_t row0, int64_t n_r
     return SC_OK;
 }
 
-void sc_rows_free(sc_rows *r)
+void sc_format_rows_free(sc_format_rows *r)
 {
     if (!r)
         return;
@@ -34,5 +35,5 @@ void sc_rows_free(sc_rows *r)
     }
     free(r->mats);
     sc_table_free(&r->obs);
-    *r = (sc_rows){0};
+    *r = (sc_format_rows){0};
 }

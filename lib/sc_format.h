@@ -68,22 +68,22 @@ typedef struct sc_source {
  * only the member that is_sparse says is used, and varm has neither. obs has the columns of the
  * header's obs, in its order and with its categories, n_rows rows and their names.
  */
-typedef struct sc_rows_mat {
+typedef struct sc_format_mat {
     sc_csr sparse;
     sc_dense dense;
-} sc_rows_mat;
+} sc_format_mat;
 
-typedef struct sc_rows {
+typedef struct sc_format_rows {
     int64_t row0, n_rows; /* index of the first row; number of rows, at most SC_BLOCK_ROWS */
     sc_table obs;
     int n_mats;
-    sc_rows_mat *mats;
-} sc_rows;
+    sc_format_mat *mats;
+} sc_format_rows;
 
 /* Room for what h describes: mats zeroed, obs with h's columns, n_rows rows, no names yet. */
-sc_status sc_rows_init(sc_rows *r, const sc_header *h, int64_t row0, int64_t n_rows,
-                       sc_err *err) SC_MUST_CHECK;
-void sc_rows_free(sc_rows *r);
+sc_status sc_format_rows_init(sc_format_rows *r, const sc_header *h, int64_t row0, int64_t n_rows,
+                              sc_err *err) SC_MUST_CHECK;
+void sc_format_rows_free(sc_format_rows *r);
 
 enum {
     SC_FORMAT_SEEKS = 1, /* reads src->path; a pipe is spooled to a file before open() */
@@ -115,7 +115,7 @@ typedef struct sc_format {
                       sc_header *h, sc_err *err);
     /* The next rows, up to SC_BLOCK_ROWS, into a zeroed *r that the host frees; SC_END after the
      * last. On failure the host frees what *r has. */
-    sc_status (*next)(void *state, sc_rows *r, sc_err *err);
+    sc_status (*next)(void *state, sc_format_rows *r, sc_err *err);
     void (*close)(void *state); /* accepts NULL */
     /*
      * Writing; create == NULL: the format doesn't. path is a new name beside the final one (the
@@ -125,8 +125,8 @@ typedef struct sc_format {
      */
     sc_status (*create)(void **state, const char *path, const char *target, const void *opts,
                         const sc_host *host, const sc_header *h, sc_err *err);
-    sc_status (*put)(void *state, const sc_rows *r, sc_err *err); /* r is lent */
-    sc_status (*finish)(void *state, sc_err *err);                /* all is on disk */
+    sc_status (*put)(void *state, const sc_format_rows *r, sc_err *err); /* r is lent */
+    sc_status (*finish)(void *state, sc_err *err);                       /* all is on disk */
     void (*discard)(void *state); /* after finish() or instead of it; accepts NULL */
     /* Options of writing, a table of their own: sc-write's. NULL: none, and create() gets NULL. */
     const sc_param *write_params;

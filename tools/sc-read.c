@@ -95,8 +95,8 @@ out:
     return st;
 }
 
-static sc_status fail_count(const sc_rows *r, const sc_header *h, const char *path, int64_t i,
-                            int64_t col, float value, sc_err *err)
+static sc_status fail_count(const sc_format_rows *r, const sc_header *h, const char *path,
+                            int64_t i, int64_t col, float value, sc_err *err)
 {
     char gene[32];
     (void)snprintf(gene, sizeof gene, "column %" PRId64, col);
@@ -108,7 +108,7 @@ static sc_status fail_count(const sc_rows *r, const sc_header *h, const char *pa
 }
 
 /* A format that says "counts" is held to it. */
-static sc_status check_counts(const sc_rows *r, const sc_header *h, int m, sc_err *err)
+static sc_status check_counts(const sc_format_rows *r, const sc_header *h, int m, sc_err *err)
 {
     const bool is_sparse = h->mats[m].is_sparse;
     const sc_csr *x = &r->mats[m].sparse;
@@ -126,7 +126,7 @@ static sc_status check_counts(const sc_rows *r, const sc_header *h, int m, sc_er
     return fail_count(r, h, h->mats[m].path, i, col, values[k], err);
 }
 
-static sc_status put_rows(job *j, const reading *g, sc_rows *r, sc_err *err)
+static sc_status put_rows(job *j, const reading *g, sc_format_rows *r, sc_err *err)
 {
     sc_block *b;
     for (int m = 0; m < g->h.n_mats; m++)
@@ -152,12 +152,12 @@ static sc_status copy_rows(job *j, reading *g, sc_err *err)
 {
     sc_status st = SC_OK;
     while (st == SC_OK) {
-        sc_rows r = {0};
+        sc_format_rows r = {0};
         st = sc_format_of(g->plugin)->next(g->state, &r, err);
         if (st == SC_OK)
             st = put_rows(j, g, &r, err);
         g->n_obs += st == SC_OK ? r.n_rows : 0;
-        sc_rows_free(&r);
+        sc_format_rows_free(&r);
     }
     return st == SC_END ? end_output(j, err) : st;
 }

@@ -52,7 +52,7 @@ static sc_status choose_format(job *j, sc_err *err)
 }
 
 /* What a block holds, decoded; r lends from b. */
-static sc_status lend(const sc_header *h, sc_block *b, sc_rows *r, sc_err *err)
+static sc_status lend(const sc_header *h, sc_block *b, sc_format_rows *r, sc_err *err)
 {
     sc_table *obs;
     SC_TRY(sc_block_obs(b, &obs, err));
@@ -78,7 +78,7 @@ static sc_status lend(const sc_header *h, sc_block *b, sc_rows *r, sc_err *err)
 static sc_status copy_rows(job *j, sc_err *err)
 {
     const sc_header *h = sc_reader_header(j->in);
-    sc_rows r = {.n_mats = h->n_mats};
+    sc_format_rows r = {.n_mats = h->n_mats};
     sc_block *b;
     SC_TRY(sc_alloc(&r.mats, (size_t)h->n_mats, sizeof *r.mats, err));
     sc_status st;

@@ -27,7 +27,7 @@ sc_status csv_read(sc_entries *e, sc_strs *cells, sc_strs *genes, sc_text *in, c
 
 sc_status csv_create(void **state, const char *path, const char *target, const void *opts,
                      const sc_host *host, const sc_header *h, sc_err *err);
-sc_status csv_put(void *state, const sc_rows *r, sc_err *err);
+sc_status csv_put(void *state, const sc_format_rows *r, sc_err *err);
 sc_status csv_finish(void *state, sc_err *err);
 void csv_discard(void *state);
 

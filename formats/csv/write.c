@@ -158,10 +158,10 @@ static sc_status put_dense_row(csv_writer *w, const sc_dense *m, int64_t i, sc_e
     return SC_OK;
 }
 
-sc_status csv_put(void *state, const sc_rows *r, sc_err *err)
+sc_status csv_put(void *state, const sc_format_rows *r, sc_err *err)
 {
     csv_writer *w = state;
-    const sc_rows_mat *m = &r->mats[w->matrix];
+    const sc_format_mat *m = &r->mats[w->matrix];
     for (int64_t i = 0; i < r->n_rows; i++) {
         SC_TRY(put_name(w, sc_strs_at(&r->obs.names, i), err));
         SC_TRY(w->h->mats[w->matrix].is_sparse ? put_sparse_row(w, &m->sparse, i, err)

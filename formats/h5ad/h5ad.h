@@ -44,7 +44,7 @@ typedef struct h5ad_reader {
 
 sc_status h5ad_open(void **state, sc_source *src, const void *opts, const sc_host *host,
                     sc_header *h, sc_err *err);
-sc_status h5ad_next(void *state, sc_rows *r, sc_err *err);
+sc_status h5ad_next(void *state, sc_format_rows *r, sc_err *err);
 void h5ad_close(void *state);
 
 /* Of elements.c: X, layers, raw, obsm, obsp, varm as elements, and as matrices of the header. */
@@ -61,7 +61,7 @@ sc_status h5elem_field(hid_t ds, const char *field, int64_t n_sub, int64_t row0,
 
 sc_status h5ad_create(void **state, const char *path, const char *target, const void *opts,
                       const sc_host *host, const sc_header *h, sc_err *err);
-sc_status h5ad_put(void *state, const sc_rows *r, sc_err *err);
+sc_status h5ad_put(void *state, const sc_format_rows *r, sc_err *err);
 sc_status h5ad_finish(void *state, sc_err *err);
 void h5ad_discard(void *state);
 

@@ -155,8 +155,8 @@ sc_status h5ad_open(void **state, sc_source *src, const void *opts, const sc_hos
     return SC_OK;
 }
 
-static sc_status read_elem(h5elem *e, const sc_mat *mat, int64_t row0, int64_t n, sc_rows_mat *out,
-                           sc_err *err)
+static sc_status read_elem(h5elem *e, const sc_mat *mat, int64_t row0, int64_t n,
+                           sc_format_mat *out, sc_err *err)
 {
     switch (e->source) {
     case H5ELEM_TABLE:
@@ -170,13 +170,13 @@ static sc_status read_elem(h5elem *e, const sc_mat *mat, int64_t row0, int64_t n
                           : h5mat_dense(&e->mat, row0, n, &out->dense, err);
 }
 
-sc_status h5ad_next(void *state, sc_rows *r, sc_err *err)
+sc_status h5ad_next(void *state, sc_format_rows *r, sc_err *err)
 {
     h5ad_reader *s = state;
     const int64_t left = s->n_obs - s->row, n = left < SC_BLOCK_ROWS ? left : SC_BLOCK_ROWS;
     if (n == 0)
         return SC_END;
-    SC_TRY(sc_rows_init(r, &s->own, s->row, n, err));
+    SC_TRY(sc_format_rows_init(r, &s->own, s->row, n, err));
     SC_TRY(h5table_fill(&s->obs, s->row, &r->obs, err));
     for (int m = 0; m < s->n_elems; m++)
         if (strncmp(s->elems[m].path, "varm/", 5) != 0)

@@ -175,7 +175,7 @@ static sc_status put_frame(mat_out *m, const sc_dense *x, const sc_strs *names, 
     return st;
 }
 
-sc_status h5ad_put(void *state, const sc_rows *r, sc_err *err)
+sc_status h5ad_put(void *state, const sc_format_rows *r, sc_err *err)
 {
     h5ad_writer *w = state;
     SC_TRY(h5out_table_put(&w->obs, &r->obs, err));

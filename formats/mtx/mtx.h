@@ -64,7 +64,7 @@ mtx_role mtx_role_of(const char *path, size_t *stem_len);
 /* Writing (write.c). */
 sc_status mtx_create(void **state, const char *path, const char *target, const void *opts,
                      const sc_host *host, const sc_header *h, sc_err *err);
-sc_status mtx_put(void *state, const sc_rows *r, sc_err *err);
+sc_status mtx_put(void *state, const sc_format_rows *r, sc_err *err);
 sc_status mtx_finish(void *state, sc_err *err);
 void mtx_discard(void *state);
 

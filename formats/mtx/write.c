@@ -133,10 +133,10 @@ static void put_dense_row(mtx_writer *w, const sc_dense *m, int64_t i, int64_t o
         put_entry(w, offset + j, w->n_cells, m->values[i * m->n_cols + j]);
 }
 
-sc_status mtx_put(void *state, const sc_rows *r, sc_err *err)
+sc_status mtx_put(void *state, const sc_format_rows *r, sc_err *err)
 {
     mtx_writer *w = state;
-    const sc_rows_mat *x = &r->mats[w->matrix];
+    const sc_format_mat *x = &r->mats[w->matrix];
     for (int64_t i = 0; i < r->n_rows; i++) {
         SC_TRY(put_name(w->spool[BARCODES], sc_strs_at(&r->obs.names, i), '\n', err));
         if (w->h->mats[w->matrix].is_sparse)

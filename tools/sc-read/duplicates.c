@@ -97,7 +97,7 @@ static sc_status apply_dense(const duplicates *d, sc_dense *m, sc_err *err)
     return SC_OK;
 }
 
-sc_status duplicates_apply(const duplicates *d, const sc_header *h, sc_rows *r, sc_err *err)
+sc_status duplicates_apply(const duplicates *d, const sc_header *h, sc_format_rows *r, sc_err *err)
 {
     if (d->mode == DUP_UNIQUE || d->n_repeated == 0)
         return SC_OK;

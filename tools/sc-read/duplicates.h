@@ -18,7 +18,7 @@ typedef struct duplicates {
  * columns of X, layers and varm taken. */
 sc_status duplicates_plan(duplicates *d, dup_mode mode, sc_header *h, sc_err *err) SC_MUST_CHECK;
 /* Does the same to a block: X and the layers of h. */
-sc_status duplicates_apply(const duplicates *d, const sc_header *h, sc_rows *r,
+sc_status duplicates_apply(const duplicates *d, const sc_header *h, sc_format_rows *r,
                            sc_err *err) SC_MUST_CHECK;
 void duplicates_free(duplicates *d);
 
