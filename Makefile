@@ -9,18 +9,8 @@ VERSION := $(shell cat VERSION)
 DEBS = gcc libc6-dev pkgconf libzstd-dev libarchive-dev libjansson-dev libcairo2-dev libhdf5-dev libxxhash-dev \
 	liblzf-dev libcmocka-dev bats mandoc
 PKGS = libzstd libarchive jansson cairo hdf5 libxxhash
-PKGS_h5ad = hdf5 jansson
-PKGS_10x-h5 = hdf5
-PKGS_loom = hdf5
-PKGS_mtx = libarchive
-PKGS_csv = libarchive
-PKGS_sc-read = libarchive
-PKGS_sc-write = libarchive
-PKGS_test_entries = libarchive
+$(foreach f,h5ad 10x-h5 loom,$(eval PKGS_$f = hdf5)$(eval LIBS_$f = -llzf))
 PKGS_sc-plot = cairo fontconfig
-LIBS_h5ad = -llzf
-LIBS_10x-h5 = -llzf
-LIBS_loom = -llzf
 
 pc = $(shell pkg-config --$(1) $(2) 2>/dev/null)
 PKG_CFLAGS := $(call pc,cflags,$(PKGS))
