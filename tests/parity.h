@@ -47,10 +47,17 @@ static double setting_of(const char *dir, const char *name)
     return x;
 }
 
+static bool has_array(const char *dir, const char *folder, const char *name)
+{
+    char path[1200];
+    (void)snprintf(path, sizeof path, "%s/%s/%s.npy", dir, folder, name);
+    return access(path, R_OK) == 0;
+}
+
 static bool read_codes(int32_t **to, const char *dir, const char *name, int col)
 {
     npy a;
-    if (!npy_read(&a, "%s/input/%s.npy", dir, name))
+    if (!has_array(dir, "input", name) || !npy_read(&a, "%s/input/%s.npy", dir, name))
         return false;
     const size_t n = a.dims[0], k = a.n_dims > 1 ? a.dims[1] : 1;
     *to = calloc(n, sizeof **to);
@@ -110,27 +117,21 @@ static void load(inputs *in, const sc_net *net, const char *dir)
     in->size_factor = net->dims.has_size_factor ? read_floats(dir, "size_factor") : NULL;
 }
 
-/* Counts and labels of the cells that input/NAME.npy lists: a minibatch of another row stream. */
-static bool load_some(inputs *to, const inputs *from, const char *dir, const char *name)
+/* Counts and labels of some cells: a minibatch of another row stream. */
+static void pick_cells(inputs *to, const inputs *from, const npy *cells)
 {
-    char path[1200];
-    npy a;
-    memset(to, 0, sizeof *to);
-    (void)snprintf(path, sizeof path, "%s/input/%s.npy", dir, name);
-    if (access(path, R_OK) != 0)
-        return false;
-    assert_true(npy_read(&a, "%s", path));
     const int labels = SC_IN_LABELS - SC_IN_BATCH;
-    const int64_t nnz = from->indptr[from->n];
-    to->n = (int64_t)a.n;
-    to->indptr = calloc(a.n + 1, sizeof *to->indptr);
-    to->indices = calloc((size_t)nnz, sizeof *to->indices);
-    to->values = calloc((size_t)nnz, sizeof *to->values);
-    to->lgamma = calloc((size_t)nnz, sizeof *to->lgamma);
-    to->codes[labels] = calloc(a.n, sizeof **to->codes);
+    const size_t nnz = (size_t)from->indptr[from->n];
+    memset(to, 0, sizeof *to);
+    to->n = (int64_t)cells->n;
+    to->indptr = calloc(cells->n + 1, sizeof *to->indptr);
+    to->indices = calloc(nnz, sizeof *to->indices);
+    to->values = calloc(nnz, sizeof *to->values);
+    to->lgamma = calloc(nnz, sizeof *to->lgamma);
+    to->codes[labels] = calloc(cells->n, sizeof **to->codes);
     int64_t at = 0;
-    for (size_t i = 0; i < a.n; i++) {
-        const int64_t row = (int64_t)npy_at(&a, i);
+    for (size_t i = 0; i < cells->n; i++) {
+        const int64_t row = (int64_t)npy_at(cells, i);
         for (int64_t k = from->indptr[row]; k < from->indptr[row + 1]; k++, at++) {
             to->indices[at] = from->indices[k];
             to->values[at] = from->values[k];
@@ -140,8 +141,6 @@ static bool load_some(inputs *to, const inputs *from, const char *dir, const cha
         to->keys[i] = (uint64_t)row;
         to->codes[labels][i] = from->codes[labels][row];
     }
-    npy_free(&a);
-    return true;
 }
 
 /* n_proteins x n_panels: 1 where any cell of the panel has a count of the protein. */

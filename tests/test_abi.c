@@ -4,6 +4,7 @@
  * values, losses, gradients, and the weights after three steps.
  */
 #include "parity.h"
+#include "sc_cli.h"
 
 #include <libgen.h>
 
@@ -15,6 +16,8 @@
 #define TOLERANCE_AFTER 1e-6
 #define TOLERANCE_AFTER_Z 1e-6
 #include "parity.inc"
+
+#include "abi_pyro.inc"
 
 static void check(const char *name)
 {
@@ -55,6 +58,18 @@ static void totalvi_arches(void **state)
     check("totalvi_arches");
 }
 
+static void pyro_scanvi_l5(void **state)
+{
+    (void)state;
+    check_pyro("pyro_scanvi_l5");
+}
+
+static void pyro_scanvi_l10(void **state)
+{
+    (void)state;
+    check_pyro("pyro_scanvi_l10");
+}
+
 /* The plugins lie in the folder abi beside this test. */
 static int find_plugins(void **state)
 {
@@ -71,8 +86,9 @@ static int find_plugins(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scanvi_default), cmocka_unit_test(scanvi_linear),
+        cmocka_unit_test(scanvi_default),  cmocka_unit_test(scanvi_linear),
         cmocka_unit_test(totalvi_default), cmocka_unit_test(totalvi_missing),
-        cmocka_unit_test(totalvi_arches)};
+        cmocka_unit_test(totalvi_arches),  cmocka_unit_test(pyro_scanvi_l5),
+        cmocka_unit_test(pyro_scanvi_l10)};
     return cmocka_run_group_tests_name("one interface for all models", tests, find_plugins, NULL);
 }
