@@ -513,6 +513,8 @@ static sc_node dist_op(sc_built *g, sc_op_id op, const sc_dist *q, const sc_dist
     const bool codes = v && v->form == SC_CODES;
     const int64_t width = v && !codes ? v->n_cols : a ? a->n_cols : 0;
     const bool sums = op == SC_OP_OBSERVE;
+    if (p && p->kind == SC_CATEGORICAL_PROBS && node(g, p->a) && node(g, p->a)->needs_grad)
+        return sc_graph_mistake(g, "the prior of a class can't be trained");
     if (rows->reps == 0 || !dist_fits(g, q, rows, width, sums) ||
         (p && !dist_fits(g, p, rows, width, sums)) || (codes && v->n_cols != width) ||
         (mask.id && (!param_fits(g, mask, rows, width, false) || node(g, mask)->n_cols != width)))

@@ -10,6 +10,11 @@
  * wrong shape is SC_NONE, what is built on it too, and the host reports the first mistake after
  * build(). So the mathematics needs no checks. Ownership. Nodes are small values that live with the
  * graph. Names are copied.
+ *
+ * The interface carries five models, each held to its reference's numbers: scVI and LDVAE
+ * (plugins/, tests/test_parity.c), scANVI, totalVI with its adversary, and Pyro's scANVI
+ * (tests/abi/, tests/test_abi.c). So it is frozen at SC_PLUGIN_ABI 1: structs and sc_services grow
+ * at their ends only, values of enums keep their numbers.
  */
 #ifndef SC_MODEL_H
 #define SC_MODEL_H

@@ -19,6 +19,8 @@
 
 #include "abi_pyro.inc"
 
+#include "abi_adversary.inc"
+
 static void check(const char *name)
 {
     char dir[512];
@@ -88,7 +90,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scanvi_default),  cmocka_unit_test(scanvi_linear),
         cmocka_unit_test(totalvi_default), cmocka_unit_test(totalvi_missing),
-        cmocka_unit_test(totalvi_arches),  cmocka_unit_test(pyro_scanvi_l5),
-        cmocka_unit_test(pyro_scanvi_l10)};
+        cmocka_unit_test(totalvi_arches),  cmocka_unit_test(totalvi_adversary),
+        cmocka_unit_test(pyro_scanvi_l5),  cmocka_unit_test(pyro_scanvi_l10)};
     return cmocka_run_group_tests_name("one interface for all models", tests, find_plugins, NULL);
 }
