@@ -21,7 +21,8 @@ typedef struct sc_train_opts {
     double train_size,
         validation_size; /* shares of the cells; train_size < 0: 0.9, and a last minibatch of one or
                             two cells is avoided; validation_size < 0: the rest */
-    int64_t check_val_every;         /* epochs; 0: never */
+    int64_t check_val_every; /* epochs; 0: never */
+    bool load_best; /* end with the weights of the validation with the least elbo_validation */
     const sc_strs *validation_cells; /* by name; NULL: drawn by the seed */
     uint64_t seed;
 } sc_train_opts;

@@ -82,6 +82,13 @@ END
     sc-view -t history "$F/ldvae.scm" | awk -F'\t' 'NR == 2 { first = $3 } { last = $3 } END { exit !(last < first) }'
 }
 
+@test "--load-best keeps the weights that validated best" {
+    fit --max-epochs 8 --lr 0.3 --check-val-every 1 --load-best -o "$T/m.scm" "$F/sim.scz"
+    best=$(sc-view -t history "$T/m.scm" | awk -F'\t' 'NR > 1 { if (NR == 2 || $8 < b) { b = $8; e = $1 } } END { print e }')
+    sc-view --json "$T/m.scm" | tr ',' '\n' | grep -q "\"best_epoch\": *$best\$"
+    fails 2 "--load-best needs" fit --load-best "$F/sim.scz"
+}
+
 @test "validation cells are those of the list" {
     sc-view -t obs "$F/sim.scz" | cut -f1 | sed -n '2,31p' >"$T/cells"
     fit --validation-cells "$T/cells" "$F/sim.scz" | sc-view --json | tr ',' '\n' | grep -q '"n_validation": *30$'

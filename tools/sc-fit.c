@@ -16,6 +16,7 @@ typedef struct fit_opts {
     const char *layer, *batch_key, *labels_key, *size_factor_key;
     sc_param_list cat_covariates, cont_covariates;
     int64_t max_epochs, batch_size, n_epochs_kl_warmup, n_steps_kl_warmup, check_val_every;
+    bool load_best;
     double lr, eps, weight_decay, min_kl_weight, max_kl_weight, train_size, validation_size;
 } fit_opts;
 
@@ -54,6 +55,8 @@ static const sc_param params[] = {
               "names of the validation cells, one a line"),
     SC_INT(fit_opts, check_val_every, "check-val-every", 0, 0, 1000000,
            "epochs from one validation to the next; 0: none"),
+    SC_BOOL(fit_opts, load_best, "load-best", 0,
+            "end with the weights that validated best, not with the last"),
     SC_STRING(fit_opts, isa, "isa", "NAME",
               "instruction set: avx512, avx2, base; default the best there is"),
     SC_STRING(fit_opts, log_json, "log-json", "FILE", "a JSON line for each epoch"),
@@ -201,6 +204,7 @@ static sc_status train(sc_net *net, const fit_opts *o, sc_cells *c, sc_err *err)
                              o->train_size,
                              o->validation_size,
                              o->check_val_every,
+                             o->load_best,
                              o->validation_cells ? &validation : NULL,
                              (uint64_t)o->common.seed};
     st = sc_train(net, c, &t, pool, k, report, &p, err);

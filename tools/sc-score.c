@@ -1,0 +1,310 @@
+/* ELBO, its parts and marginal log-likelihood of each cell under a model. */
+#include "sc_cli.h"
+#include "sc_infer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+typedef struct score_opts {
+    sc_common common;
+    const char *isa, *layer, *batch_key;
+    sc_param_list cat_covariates, cont_covariates;
+    int latent;
+    int64_t n_samples, n_mc_samples;
+    bool mean, marginal_ll;
+} score_opts;
+
+enum { LATENT_SAMPLE, LATENT_MEAN };
+enum { MAX_TERMS = 32, ML = 3 }; /* ML: columns of the marginal log-likelihood */
+
+static const sc_param params[] = {
+    SC_CHOICE(score_opts, latent, "latent", LATENT_SAMPLE, "sample|mean",
+              "score at draws from q(z|x), or at its mean"),
+    SC_INT(score_opts, n_samples, "n-samples", 1, 1, 1000000, "draws to average"),
+    SC_BOOL(score_opts, mean, "mean", 0, "one row: the mean over cells"),
+    SC_BOOL(score_opts, marginal_ll, "marginal-ll", 0,
+            "add log p(x) by importance sampling, its standard error and effective sample size"),
+    SC_INT(score_opts, n_mc_samples, "n-mc-samples", 1000, 2, 100000000, "draws for --marginal-ll"),
+    SC_STRING(score_opts, layer, "layer", "NAME", "matrix of counts; default as at fit"),
+    SC_STRING(score_opts, batch_key, "batch-key", "COLUMN",
+              "obs column of the batches; default as at fit"),
+    SC_LIST(score_opts, cat_covariates, "cat-covariate", "COLUMN",
+            "categorical covariate; default as at fit"),
+    SC_LIST(score_opts, cont_covariates, "cont-covariate", "COLUMN",
+            "continuous covariate; default as at fit"),
+    SC_STRING(score_opts, isa, "isa", "NAME",
+              "instruction set: avx512, avx2, base; default the best there is"),
+    SC_PARAM_END};
+
+static const sc_tool tool = {"sc-score",
+                             "Prints the ELBO and its parts for each cell.",
+                             "MODEL [IN]",
+                             1,
+                             2,
+                             SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT,
+                             params,
+                             sizeof(score_opts),
+                             "sc-score --mean model.scm counts.scz"};
+
+typedef struct scorer {
+    const score_opts *o;
+    const sc_net *net;
+    sc_infer *x;
+    FILE *f;
+    int n_cols; /* elbo, reconstruction, kl_z, kl_l, further terms, marginal_ll ... */
+    const char *names[MAX_TERMS];
+    int column[MAX_TERMS]; /* of each term; -1: not part of the ELBO */
+    int n_nodes;
+    int32_t nodes[MAX_TERMS + 5 * 16];
+    double *rows; /* SC_INFER_ROWS x n_cols */
+    double total[MAX_TERMS + ML];
+    int64_t n_cells;
+} scorer;
+
+static void want(scorer *s, int32_t node)
+{
+    if (node)
+        s->nodes[s->n_nodes++] = node;
+}
+
+static void lay_out(scorer *s)
+{
+    static const char *const fixed[] = {"elbo", "reconstruction", "kl_z", "kl_l"};
+    const sc_built *g = s->net->g;
+    for (s->n_cols = 0; s->n_cols < 4; s->n_cols++)
+        s->names[s->n_cols] = fixed[s->n_cols];
+    for (int t = 0; t < g->n_terms; t++) {
+        const sc_term_role r = g->terms[t].spec.role;
+        s->column[t] = r == SC_TERM_RECONSTRUCTION ? 1
+                       : r == SC_TERM_KL_Z         ? 2
+                       : r == SC_TERM_KL_L         ? 3
+                       : r == SC_TERM_OTHER        ? -1
+                                                   : s->n_cols;
+        if (r == SC_TERM_KL)
+            s->names[s->n_cols++] = g->terms[t].name;
+        want(s, g->terms[t].node);
+    }
+    for (int i = 0; i < g->n_sites; i++) {
+        const sc_gnode *z = &g->nodes[g->sites[i].node];
+        const int32_t of_z[] = {g->sites[i].node, z->q.a.id, z->q.b.id, z->p.a.id, z->p.b.id};
+        for (int k = 0; k < 5; k++)
+            want(s, of_z[k]);
+    }
+}
+
+/* log N(u; mean, variance or sd of d) of row i; a missing parameter is the standard normal's. */
+static double log_normal(const scorer *s, const sc_dist *d, const float *u, int64_t i, int64_t cols)
+{
+    double sum = 0;
+    for (int64_t j = 0; j < cols; j++) {
+        const sc_gnode *a = &s->net->g->nodes[d->a.id];
+        const int64_t at = a->reps ? i * cols + j : j;
+        const double m = d->a.id ? (double)sc_infer_value(s->x, d->a.id)[at] : 0;
+        const double b = d->b.id ? (double)sc_infer_value(s->x, d->b.id)[at] : 1;
+        const double v = d->kind == SC_NORMAL_SD ? b * b : b, r = (double)u[i * cols + j] - m;
+        sum -= 0.5 * (log(6.283185307179586477 * v) + r * r / v);
+    }
+    return sum;
+}
+
+/* log p(x, z) - log q(z | x) of row i, for the draw at hand */
+static double log_weight(const scorer *s, int64_t i)
+{
+    const sc_built *g = s->net->g;
+    double w = 0;
+    for (int t = 0; t < g->n_terms; t++)
+        if (s->column[t] == 1)
+            w -= (double)sc_infer_value(s->x, g->terms[t].node)[i];
+    for (int k = 0; k < g->n_sites; k++) {
+        const sc_gnode *z = &g->nodes[g->sites[k].node];
+        const float *u = sc_infer_value(s->x, g->sites[k].node);
+        w += log_normal(s, &z->p, u, i, z->n_cols) - log_normal(s, &z->q, u, i, z->n_cols);
+    }
+    return w;
+}
+
+/* Sums of exp(w - top) and of its square, kept while draws come by. */
+typedef struct weights {
+    double top, sum, square;
+} weights;
+
+static void add_weight(weights *a, double w)
+{
+    if (w > a->top) {
+        const double k = exp(a->top - w);
+        *a = (weights){w, a->sum * k + 1, a->square * k * k + 1};
+    } else {
+        a->sum += exp(w - a->top);
+        a->square += exp(2 * (w - a->top));
+    }
+}
+
+static sc_status marginal(scorer *s, int64_t from, int64_t n, sc_err *err)
+{
+    const score_opts *o = s->o;
+    const double m = (double)o->n_mc_samples;
+    weights *a = NULL;
+    SC_TRY(sc_alloc(&a, (size_t)n, sizeof *a, err));
+    for (int64_t i = 0; i < n; i++)
+        a[i].top = -INFINITY;
+    sc_status st = SC_OK;
+    for (int64_t k = 0; k < o->n_mc_samples && st == SC_OK; k++) {
+        st = sc_infer_run(s->x, from, n, SC_DRAW_SAMPLE, (uint64_t)o->common.seed, (uint32_t)k + 1,
+                          err);
+        for (int64_t i = 0; i < n && st == SC_OK; i++)
+            add_weight(&a[i], log_weight(s, i));
+    }
+    for (int64_t i = 0; i < n; i++) {
+        double *row = s->rows + i * (s->n_cols + ML) + s->n_cols;
+        const double share = a[i].square / (a[i].sum * a[i].sum);
+        row[0] = a[i].top + log(a[i].sum / m);
+        row[1] = sqrt(fmax(0, share - 1 / m));
+        row[2] = 1 / share;
+    }
+    free(a);
+    return st;
+}
+
+static sc_status elbo(scorer *s, int64_t from, int64_t n, sc_err *err)
+{
+    const score_opts *o = s->o;
+    const sc_built *g = s->net->g;
+    const int64_t width = s->n_cols + ML, draws = o->latent == LATENT_MEAN ? 1 : o->n_samples;
+    for (int64_t i = 0; i < n * width; i++)
+        s->rows[i] = 0;
+    for (int64_t k = 0; k < draws; k++) {
+        SC_TRY(sc_infer_run(s->x, from, n, o->latent ? SC_DRAW_MEAN : SC_DRAW_SAMPLE,
+                            (uint64_t)o->common.seed, (uint32_t)k + 1, err));
+        for (int t = 0; t < g->n_terms; t++)
+            for (int64_t i = 0; i < n && s->column[t] >= 0; i++) {
+                const double v = (double)sc_infer_value(s->x, g->terms[t].node)[i] / (double)draws;
+                s->rows[i * width + s->column[t]] += v;
+                s->rows[i * width] -= v;
+            }
+    }
+    return SC_OK;
+}
+
+static void print_row(scorer *s, const char *name, const double *row)
+{
+    const int n = s->n_cols + (s->o->marginal_ll ? ML : 0);
+    fputs(name, s->f);
+    for (int c = 0; c < n; c++)
+        fprintf(s->f, "\t%.9g", row[c]);
+    fputc('\n', s->f);
+}
+
+static sc_status score_block(scorer *s, sc_block *b, sc_err *err)
+{
+    const int64_t n_rows = sc_block_n_rows(b), width = s->n_cols + ML;
+    sc_table *obs = NULL;
+    SC_TRY(sc_infer_block(s->x, b, err));
+    SC_TRY(sc_block_obs(b, &obs, err));
+    for (int64_t at = 0; at < n_rows; at += SC_INFER_ROWS) {
+        const int64_t n = n_rows - at < SC_INFER_ROWS ? n_rows - at : SC_INFER_ROWS;
+        SC_TRY(elbo(s, at, n, err));
+        if (s->o->marginal_ll)
+            SC_TRY(marginal(s, at, n, err));
+        for (int64_t i = 0; i < n; i++) {
+            if (!s->o->mean)
+                print_row(s, sc_strs_at(&obs->names, at + i), s->rows + i * width);
+            for (int64_t c = 0; c < width; c++)
+                s->total[c] += s->rows[i * width + c];
+        }
+    }
+    s->n_cells += n_rows;
+    return SC_OK;
+}
+
+static void print_head(scorer *s)
+{
+    fputs("cell", s->f);
+    for (int c = 0; c < s->n_cols; c++)
+        fprintf(s->f, "\t%s", s->names[c]);
+    fputs(s->o->marginal_ll ? "\tmarginal_ll\tmarginal_ll_se\tmarginal_ll_ess\n" : "\n", s->f);
+}
+
+static sc_status stream(scorer *s, sc_reader *in, sc_pool *pool, const sc_kernels *k, sc_err *err)
+{
+    const score_opts *o = s->o;
+    const sc_keys keys = {o->layer,
+                          o->batch_key,
+                          NULL,
+                          NULL,
+                          NULL,
+                          o->cat_covariates.n,
+                          o->cont_covariates.n,
+                          o->cat_covariates.items,
+                          o->cont_covariates.items};
+    char note[SC_ERR_MAX] = "";
+    sc_block *b = NULL;
+    sc_status st;
+    SC_TRY(sc_infer_open(&s->x, s->net, sc_reader_header(in), &keys, s->nodes, s->n_nodes, pool, k,
+                         note, sizeof note, err));
+    if (note[0])
+        sc_cli_note(&tool, o, "%s", note);
+    print_head(s);
+    while ((st = sc_reader_next(in, &b, err)) == SC_OK)
+        SC_TRY(score_block(s, b, err));
+    if (st != SC_END)
+        return st;
+    for (int c = 0; c < s->n_cols + ML; c++)
+        s->total[c] /= (double)s->n_cells;
+    if (o->mean)
+        print_row(s, "mean", s->total);
+    return SC_OK;
+}
+
+static sc_status run(const score_opts *o, sc_err *err)
+{
+    sc_net net = {0};
+    sc_reader *in = NULL;
+    sc_output to = {.fd = -1};
+    sc_pool *pool = NULL;
+    const sc_kernels *k = NULL;
+    scorer s = {.o = o, .net = &net};
+    sc_status st;
+    SC_GOTO(st, sc_kernels_pick(o->isa, &k, err), out);
+    SC_GOTO(st, sc_net_read(&net, o->common.operands[0], err), out);
+    lay_out(&s);
+    SC_GOTO(st, sc_alloc(&s.rows, (size_t)(SC_INFER_ROWS * (s.n_cols + ML)), sizeof *s.rows, err),
+            out);
+    SC_GOTO(st,
+            sc_reader_open_path(&in, o->common.n_operands > 1 ? o->common.operands[1] : NULL, err),
+            out);
+    SC_GOTO(st, sc_pool_new(&pool, (int)o->common.n_threads, err), out);
+    SC_GOTO(st, sc_output_open(&to, o->common.output, false, err), out);
+    s.f = fdopen(dup(to.fd), "w");
+    if (!s.f) {
+        st = sc_fail_errno(err, "%s", to.name);
+        goto out;
+    }
+    st = stream(&s, in, pool, k, err);
+    const bool is_bad = ferror(s.f) != 0;
+    if ((fclose(s.f) != 0 || is_bad) && st == SC_OK)
+        st = sc_fail_errno(err, "%s", to.name);
+    if (st == SC_OK)
+        st = sc_output_commit(&to, err);
+out:
+    sc_infer_close(s.x);
+    free(s.rows);
+    sc_output_abandon(&to);
+    sc_reader_close(in);
+    sc_pool_free(pool);
+    sc_net_free(&net);
+    return st;
+}
+
+int main(int argc, char **argv)
+{
+    score_opts o;
+    sc_err err = {0};
+    sc_status st = sc_cli_parse(&tool, &o, argc, argv, &err);
+    if (st == SC_OK)
+        st = run(&o, &err);
+    const int code = sc_cli_exit(&tool, st, &err);
+    sc_cli_free(&o);
+    return code;
+}
