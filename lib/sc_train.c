@@ -24,6 +24,9 @@ typedef struct trainer {
     sc_optimizer *adam;
     sc_minibuf *buf;
     int64_t *rows, *order, n_train, n_val, n_steps;
+    float *best; /* weights of the best validation so far */
+    double best_elbo;
+    int64_t best_epoch;
 } trainer;
 
 static double now(void)
@@ -183,7 +186,7 @@ static void fill_defaults(trainer *t)
         o->n_steps_kl_warmup = (int64_t)(d->n_steps_kl_warmup * (double)t->cells->n_obs);
 }
 
-static sc_status open(trainer *t, sc_err *err)
+static sc_status open_trainer(trainer *t, sc_err *err)
 {
     const sc_built *g = t->net->g;
     for (int i = 1; i < g->n_nodes; i++)
@@ -206,7 +209,21 @@ static sc_status open(trainer *t, sc_err *err)
     if (t->o.check_val_every > 0 && t->n_val == 0)
         return sc_fail(err, SC_EUSAGE,
                        "--check-val-every needs validation cells, and there are none");
+    if (t->o.load_best && t->o.check_val_every == 0)
+        return sc_fail(err, SC_EUSAGE, "--load-best needs --check-val-every: nothing is validated");
+    if (t->o.load_best)
+        SC_TRY(sc_alloc(&t->best, (size_t)g->n_params, sizeof(float), err));
     return open_history(t->net, err);
+}
+
+static void keep_best(trainer *t, int64_t epoch, const tally *val)
+{
+    const double elbo = (val->rec + val->kl) / (double)val->n;
+    if (!t->o.load_best || !val->n || !(t->best_epoch == 0 || elbo < t->best_elbo))
+        return;
+    t->best_elbo = elbo;
+    t->best_epoch = epoch + 1;
+    memcpy(t->best, sc_exec_weights_f32(t->e), (size_t)t->net->g->n_params * sizeof(float));
 }
 
 static sc_status epochs(trainer *t, sc_epoch_fn report, void *ctx, sc_err *err)
@@ -219,6 +236,7 @@ static sc_status epochs(trainer *t, sc_epoch_fn report, void *ctx, sc_err *err)
         const double w = kl_weight(t, epoch);
         if (t->o.check_val_every > 0 && (epoch + 1) % t->o.check_val_every == 0)
             SC_TRY(validate(t, epoch, w, &val, err));
+        keep_best(t, epoch, &val);
         record(t->net, epoch, &fit, &val, w, t->o.lr);
         memcpy(t->net->weights, sc_exec_weights_f32(t->e),
                bytes); /* the last good ones, should the next epoch fail */
@@ -237,9 +255,14 @@ sc_status sc_train(sc_net *net, const sc_cells *cells, const sc_train_opts *o, s
 {
     trainer t = {.net = net, .cells = cells, .o = *o, .pool = pool, .k = k};
     fill_defaults(&t);
-    sc_status st = open(&t, err);
+    sc_status st = open_trainer(&t, err);
     if (st == SC_OK)
         st = epochs(&t, report, ctx, err);
+    if (st == SC_OK && t.best_epoch) {
+        memcpy(net->weights, t.best, (size_t)net->g->n_params * sizeof(float));
+        json_object_set_new(net->training, "best_epoch",
+                            json_integer((json_int_t)t.best_epoch - 1));
+    }
     if (st == SC_OK) {
         json_t *facts = json_pack(
             "{s:I, s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I}", "seed", (json_int_t)t.o.seed,
@@ -257,5 +280,6 @@ sc_status sc_train(sc_net *net, const sc_cells *cells, const sc_train_opts *o, s
     sc_minibuf_free(t.buf);
     free(t.rows);
     free(t.order);
+    free(t.best);
     return st;
 }
