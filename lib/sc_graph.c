@@ -29,6 +29,14 @@ int sc_graph_weight(const sc_built *g, const char *name)
     return -1;
 }
 
+int sc_graph_weight_from(const sc_built *g, sc_init init)
+{
+    for (int i = 0; i < g->n_weights; i++)
+        if (g->weights[i].kind == SC_W_PLAIN && g->weights[i].init == init)
+            return i;
+    return -1;
+}
+
 int sc_graph_output(const sc_built *g, const char *name)
 {
     for (int i = 0; i < g->n_outputs; i++)
@@ -90,6 +98,10 @@ int sc_graph_add_weight(sc_built *g, const sc_gweight *w)
         }
         return old;
     }
+    if (w->rows <= 0 || w->cols <= 0 || w->rows > (INT64_C(1) << 40) / w->cols) {
+        sc_graph_mistake(g, "weight '%s' has no possible shape", w->name);
+        return -1;
+    }
     if (!grow(g, &g->weights, g->n_weights, &g->cap_weights, sizeof *g->weights))
         return -1;
     sc_gweight *at = &g->weights[g->n_weights];
@@ -100,10 +112,6 @@ int sc_graph_add_weight(sc_built *g, const sc_gweight *w)
     if (g->group)
         at->is_saved = false;
     at->offset = g->n_params;
-    if (w->rows <= 0 || w->cols <= 0 || w->rows > (INT64_C(1) << 40) / w->cols) {
-        sc_graph_mistake(g, "weight '%s' has no possible shape", w->name);
-        return -1;
-    }
     g->n_params += (w->rows * w->cols + 15) / 16 * 16;
     return g->n_weights++;
 }

@@ -152,7 +152,8 @@ typedef struct sc_built {
 sc_status sc_graph_build(sc_built **out, const sc_model *model, const void *opts,
                          const sc_dims *dims, sc_err *err) SC_MUST_CHECK;
 void sc_graph_free(sc_built *g);
-int sc_graph_weight(const sc_built *g, const char *name); /* index, or -1 */
+int sc_graph_weight(const sc_built *g, const char *name);  /* index, or -1 */
+int sc_graph_weight_from(const sc_built *g, sc_init init); /* the first that starts so, or -1 */
 int sc_graph_output(const sc_built *g, const char *name);
 int sc_graph_site(const sc_built *g, const char *name);
 int64_t sc_graph_categories(const sc_built *g, int input);

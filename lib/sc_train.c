@@ -195,6 +195,13 @@ static sc_status open_trainer(trainer *t, sc_err *err)
                 err, SC_EPLUGIN,
                 "model '%s' needs labelled and unlabelled minibatches, which training can't draw",
                 t->net->handle.plugin->name);
+    for (int i = 0; i < g->n_weights; i++) /* sc-fit fills in what the library sizes give */
+        if (g->weights[i].group ||
+            (g->weights[i].kind == SC_W_PLAIN && g->weights[i].init > SC_INIT_LIBRARY_LOG_VARS))
+            return sc_fail(err, SC_EPLUGIN,
+                           "model '%s' has a side network, or weights that start from proteins or "
+                           "total counts ('%s'), which training can't do",
+                           t->net->handle.plugin->name, g->weights[i].name);
     const int64_t room = t->o.batch_size < t->cells->n_obs ? t->o.batch_size : t->cells->n_obs;
     SC_TRY(sc_exec_new_f32(&t->e, g, room, true, t->pool, t->k, err));
     memcpy(sc_exec_weights_f32(t->e), t->net->weights, (size_t)g->n_params * sizeof(float));

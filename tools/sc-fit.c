@@ -165,8 +165,8 @@ static sc_status prepare(sc_net *net, const fit_opts *o, sc_cells *c, sc_err *er
     net->size_factor = o->size_factor_key ? strdup(o->size_factor_key) : NULL;
     SC_TRY(sc_net_build(net, err));
     sc_net_init(net, (uint64_t)o->common.seed);
-    const int mean = sc_graph_weight(net->g, "library_log_means"),
-              var = sc_graph_weight(net->g, "library_log_vars");
+    const int mean = sc_graph_weight_from(net->g, SC_INIT_LIBRARY_LOG_MEANS),
+              var = sc_graph_weight_from(net->g, SC_INIT_LIBRARY_LOG_VARS);
     int64_t n_empty = 0;
     if (mean >= 0 && var >= 0)
         sc_cells_library(c, net->weights + net->g->weights[mean].offset,
