@@ -36,7 +36,7 @@ typedef struct sc_run {
     uint64_t seed;
     uint32_t epoch; /* or number of the draw */
     double kl_weight;
-    const float *noise[16]; /* SC_DRAW_NOISE: by site, standard normal, rows x columns */
+    const float *noise[16]; /* SC_DRAW_NOISE: by site, standard normal, rows x columns; NULL: 0 */
     const float *stored_mean[16], *stored_var[16]; /* SC_DRAW_STORED: mean and variance of q by
                                                       site; drawn from if stored_sample */
     bool stored_sample;

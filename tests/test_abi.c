@@ -1,12 +1,10 @@
 /*
  * The plugin interface carries more than the models we ship: scANVI, TOTALVI and Pyro's scANVI,
- * written as plugins in tests/abi, give the numbers of the references (../shared/parity) in double:
- * values, losses, gradients, and the weights after three steps.
+ * written as plugins in tests/abi, give the numbers of the references (../shared/parity) in double,
+ * and the first two in float: values, losses, gradients, and the weights after three steps.
  */
 #include "parity.h"
-#include "sc_cli.h"
-
-#include <libgen.h>
+#include "tiny.h"
 
 #define T double
 #define S(name) name##_f64
@@ -21,6 +19,22 @@
 
 #include "abi_adversary.inc"
 
+#undef T
+#undef S
+#undef TOLERANCE
+#undef TOLERANCE_TERM
+#undef TOLERANCE_GRAD
+#undef TOLERANCE_AFTER
+#undef TOLERANCE_AFTER_Z
+#define T float
+#define S(name) name##_f32
+#define TOLERANCE 1e-5
+#define TOLERANCE_TERM 1e-4
+#define TOLERANCE_GRAD 1e-4
+#define TOLERANCE_AFTER 1e-4
+#define TOLERANCE_AFTER_Z 1e-4
+#include "parity.inc"
+
 static void check(const char *name)
 {
     char dir[512];
@@ -28,6 +42,7 @@ static void check(const char *name)
     if (access(dir, R_OK) != 0)
         skip();
     check_case_f64(dir);
+    check_case_f32(dir);
 }
 
 static void scanvi_default(void **state)
@@ -72,17 +87,10 @@ static void pyro_scanvi_l10(void **state)
     check_pyro("pyro_scanvi_l10");
 }
 
-/* The plugins lie in the folder abi beside this test. */
 static int find_plugins(void **state)
 {
     (void)state;
-    char self[4000], path[4096];
-    const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0)
-        return -1;
-    self[n] = 0;
-    (void)snprintf(path, sizeof path, "%s/abi", dirname(self));
-    return setenv("SLUICE_PLUGIN_PATH", path, 1);
+    return tiny_find_plugins();
 }
 
 int main(void)

@@ -11,7 +11,9 @@ static const char *const models[][2] = {
     {"scvi", "n-hidden=33,n-latent=5,use-layer-norm=both,dispersion=gene-cell"},
     {"scvi", "gene-likelihood=nb,dispersion=gene-batch,batch-representation=embedding"},
     {"ldvae", "n-hidden=128,n-latent=7,gene-likelihood=zinb"},
-    {"ldvae", "gene-likelihood=poisson,use-batch-norm=false,latent-distribution=ln"}};
+    {"ldvae", "gene-likelihood=poisson,use-batch-norm=false,latent-distribution=ln"},
+    {"scanvi", "n-hidden=20,n-latent=4"},
+    {"totalvi", "n-hidden=24,n-latent=6"}};
 
 static tiny data, shuffled, single;
 static int order[TINY_ROWS];
@@ -51,23 +53,29 @@ static void evaluate(machine *m, const sc_plan *p, const sc_mini *mini)
 
 static bool has_rows(const sc_gnode *n)
 {
-    return n->form == SC_DENSE && n->reps == 1;
+    return n->form == SC_DENSE && n->reps > 0;
 }
 
-/* Every node's values of all rows, one node after the other. */
+static int64_t rows_in_all(const sc_gnode *n)
+{
+    return n->reps * TINY_ROWS;
+}
+
+/* Every node's values of all rows, one node after the other; of a node that has each row once for
+ * every class, class by class. */
 static float *all_values(const machine *m, const sc_plan *p)
 {
     int64_t n = 0, at = 0;
     for (int i = 0; i < p->n_fwd; i++)
-        n += TINY_ROWS * m->net.g->nodes[p->fwd[i]].n_cols;
+        n += rows_in_all(&m->net.g->nodes[p->fwd[i]]) * m->net.g->nodes[p->fwd[i]].n_cols;
     float *all = calloc((size_t)n, sizeof *all);
     for (int i = 0; i < p->n_fwd; i++) {
         const sc_gnode *d = &m->net.g->nodes[p->fwd[i]];
         if (!has_rows(d))
             continue;
         memcpy(all + at, sc_exec_value_f32(m->e, p->fwd[i]),
-               (size_t)(TINY_ROWS * d->n_cols) * sizeof *all);
-        at += TINY_ROWS * d->n_cols;
+               (size_t)(rows_in_all(d) * d->n_cols) * sizeof *all);
+        at += rows_in_all(d) * d->n_cols;
     }
     return all;
 }
@@ -81,13 +89,15 @@ static void expect_rows(const machine *m, const sc_plan *p, const float *all, co
         const sc_gnode *d = &m->net.g->nodes[p->fwd[i]];
         if (!has_rows(d))
             continue;
-        for (int r = 0; r < n_rows; r++)
-            if (memcmp(sc_exec_value_f32(m->e, p->fwd[i]) + r * d->n_cols,
-                       all + at + which[r] * d->n_cols, (size_t)d->n_cols * sizeof *all) != 0)
+        for (int64_t r = 0; r < d->reps * n_rows; r++) {
+            const int row = which[r % n_rows];
+            const float *is = sc_exec_value_f32(m->e, p->fwd[i]) + r * d->n_cols;
+            const float *was = all + at + (r / n_rows * TINY_ROWS + row) * d->n_cols;
+            if (memcmp(is, was, (size_t)d->n_cols * sizeof *all) != 0)
                 fail_msg("%s, %s: row %d %s has other bits at node %d (op %d)",
-                         m->net.handle.plugin->name, m->k->isa, which[r], how, p->fwd[i],
-                         (int)d->op);
-        at += TINY_ROWS * d->n_cols;
+                         m->net.handle.plugin->name, m->k->isa, row, how, p->fwd[i], (int)d->op);
+        }
+        at += rows_in_all(d) * d->n_cols;
     }
 }
 
@@ -193,6 +203,8 @@ static int prepare(void **state)
     (void)state;
     uint64_t s = 5;
     tiny_fill(&data);
+    if (tiny_find_plugins() != 0)
+        return -1;
     for (int i = 0; i < TINY_ROWS; i++)
         order[i] = i;
     for (int i = TINY_ROWS - 1; i > 0; i--) {

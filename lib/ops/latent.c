@@ -18,7 +18,7 @@ static void noise_row(const ex *e, int32_t id, int64_t i, real *to)
     const int64_t cols = n->n_cols;
     if (r->draw == SC_DRAW_NOISE) {
         for (int64_t j = 0; j < cols; j++)
-            to[j] = (real)r->noise[n->site][i * cols + j];
+            to[j] = r->noise[n->site] ? (real)r->noise[n->site][i * cols + j] : 0;
         return;
     }
     if (r->draw == SC_DRAW_MEAN || (r->draw == SC_DRAW_STORED && !r->stored_sample)) {
