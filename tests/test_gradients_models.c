@@ -51,12 +51,20 @@ static void scvi(void **state)
 static void ldvae(void **state)
 {
     (void)state;
-    static const char *const options[] = {
-        "gene-likelihood=nb", "gene-likelihood=zinb,dispersion=gene-batch",
-        "gene-likelihood=poisson,bias=true", "use-batch-norm=false", "latent-distribution=ln"};
+    static const char *const likelihoods[] = {"nb", "zinb", "poisson"};
+    static const char *const dispersions[] = {"gene", "gene-batch"};
+    static const char *const others[] = {"bias=true", "use-batch-norm=false",
+                                         "latent-distribution=ln,n-layers-encoder=2",
+                                         "log-variational=false", "use-observed-lib-size=true"};
     char o[256];
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-        (void)snprintf(o, sizeof o, "n-hidden=6,n-latent=3,%s", options[i]);
+    for (size_t l = 0; l < 3; l++)
+        for (size_t d = 0; d < 2; d++) {
+            (void)snprintf(o, sizeof o, "n-hidden=6,n-latent=3,gene-likelihood=%s,dispersion=%s",
+                           likelihoods[l], dispersions[d]);
+            check_model("ldvae", o, false);
+        }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        (void)snprintf(o, sizeof o, "n-hidden=6,n-latent=3,%s", others[i]);
         check_model("ldvae", o, false);
     }
 }
