@@ -51,101 +51,94 @@ static void build_map(sc_graph *g, const void *opts)
     finish(g, g->sv->map(g, m, needs_positive ? positive(g, p.h) : p.h, 0.05), N_HIDDEN);
 }
 
-enum { N_ROW_OPS = 24 };
+enum { N_ROW_OPS = 24 }; /* both kinds below */
 
-static void build_rows(sc_graph *g, const void *opts)
+/* Ops whose value has the columns of h. */
+static sc_node same_shape(sc_graph *g, const parts *p, int which)
 {
-    const sc_services *sv = g->sv;
-    const parts p = begin(g);
-    const sc_node one = sc_slice(g, p.k, 1, 1), pos = positive(g, p.k), both[2] = {p.h, p.k};
+    const sc_node one = sc_slice(g, p->k, 1, 1);
     const sc_node by_batch =
         sc_weight(g, "by_batch", N_HIDDEN, 3, SC_IN_BATCH, SC_INIT_NORMAL, 0, SC_TRAINED);
     const sc_node embedding = sc_weight(g, "embedding", 3, N_HIDDEN, SC_IN_BATCH, SC_INIT_NORMAL, 0,
                                         SC_TRAINED | SC_ROWS_GROW);
-    const sc_node y = sv->enumerate(g, p.h, 3), h3 = sv->repeat_rows(g, p.h, 3), pair[2] = {h3, y};
-    sc_node v = SC_NONE;
-    int64_t n = N_HIDDEN;
-    switch (*(const int *)opts) {
+    switch (which) {
     case 0:
-        v = sc_batch_norm(g, "bn", p.h, 1e-3, 0.01);
-        break;
+        return sc_batch_norm(g, "bn", p->h, 1e-3, 0.01);
     case 1:
-        v = sc_layer_norm(g, p.h, 1e-5);
-        break;
+        return sc_layer_norm(g, p->h, 1e-5);
     case 2:
-        v = sc_dropout(g, p.h, 0.4);
-        break;
+        return sc_dropout(g, p->h, 0.4);
     case 3:
-        v = sc_affine(g, p.h, -1.5, 2);
-        break;
+        return sc_affine(g, p->h, -1.5, 2);
     case 4:
-        v = sc_add(g, p.h, p.k);
-        break;
+        return sc_add(g, p->h, p->k);
     case 5:
-        v = sc_add(g, p.h, one);
-        break;
+        return sc_add(g, p->h, one);
     case 6:
-        v = sc_add(g, p.row, p.h);
-        break;
+        return sc_add(g, p->row, p->h);
     case 7:
-        v = sc_mul(g, p.h, p.k);
-        break;
+        return sc_mul(g, p->h, p->k);
     case 8:
-        v = sc_mul(g, one, p.h);
-        break;
+        return sc_mul(g, one, p->h);
     case 9:
-        v = sc_mul(g, p.h, trained(g, "number", 1, 1));
-        break;
+        return sc_mul(g, p->h, trained(g, "number", 1, 1));
     case 10:
-        v = sc_div(g, p.h, pos);
-        break;
+        return sc_div(g, p->h, positive(g, p->k));
     case 11:
-        v = sc_div(g, p.h, positive(g, one));
-        break;
+        return sc_div(g, p->h, positive(g, one));
     case 12:
-        v = sc_div(g, p.h, sc_exp(g, p.row));
-        break;
+        return sc_div(g, p->h, sc_exp(g, p->row));
     case 13:
-        v = sc_softmax(g, p.h);
-        break;
+        return sc_softmax(g, p->h);
     case 14:
-        v = sc_row_sum(g, p.h);
-        n = 1;
-        break;
+        return sc_mul(g, p->h, sc_gather(g, by_batch, p->batch));
     case 15:
-        v = sc_concat(g, both, 2);
-        n = 2 * N_HIDDEN;
-        break;
+        return sc_mul(g, p->h, sc_embed(g, embedding, p->batch));
     case 16:
-        v = sc_slice(g, p.h, 1, 2);
-        n = 2;
-        break;
+        return sc_mul(g, p->h, sc_transpose(g, trained(g, "column", N_HIDDEN, 1)));
     case 17:
-        v = sc_mul(g, p.h, sc_gather(g, by_batch, p.batch));
-        break;
-    case 18:
-        v = sc_mul(g, p.h, sc_embed(g, embedding, p.batch));
-        break;
-    case 19:
-        v = sc_mul(g, p.h, sc_transpose(g, trained(g, "column", N_HIDDEN, 1)));
-        break;
-    case 20:
-        v = sv->unstack(
-            g, sc_row_sum(g, sc_mul(g, h3, sc_linear(g, "e", pair, 2, N_HIDDEN, SC_BIAS))), 3);
-        n = 3;
-        break;
-    case 21:
-        v = sv->pick(g, sc_slice(g, p.h, 0, 3), p.batch);
-        n = 1;
-        break;
-    case 22:
-        v = sc_mul(g, p.row, p.row);
-        v = sc_add(g, p.h, v);
-        break;
+        return sc_add(g, p->h, sc_mul(g, p->row, p->row));
     default:
-        v = sc_mul(g, p.h, p.h);
-        break;
+        return sc_mul(g, p->h, p->h);
     }
+}
+
+enum { N_SAME_SHAPE = 19 };
+
+/* Ops that change the columns, or the rows. */
+static sc_node other_shape(sc_graph *g, const parts *p, int which, int64_t *n)
+{
+    const sc_services *sv = g->sv;
+    const sc_node y = sv->enumerate(g, p->h, 3), h3 = sv->repeat_rows(g, p->h, 3);
+    const sc_node both[2] = {p->h, p->k}, pair[2] = {h3, y};
+    switch (which) {
+    case 0:
+        *n = 1;
+        return sc_row_sum(g, p->h);
+    case 1:
+        *n = 2 * N_HIDDEN;
+        return sc_concat(g, both, 2);
+    case 2:
+        *n = 2;
+        return sc_slice(g, p->h, 1, 2);
+    case 3:
+        *n = 1;
+        return sv->pick(g, sc_slice(g, p->h, 0, 3), p->batch);
+    default: {
+        const sc_node e = sc_linear(g, "e", pair, 2, N_HIDDEN, SC_BIAS);
+        *n = 3;
+        return sv->unstack(g, sc_row_sum(g, sc_mul(g, h3, e)), 3);
+    }
+    }
+}
+
+static void build_rows(sc_graph *g, const void *opts)
+{
+    const int which = *(const int *)opts;
+    const parts p = begin(g);
+    int64_t n = N_HIDDEN;
+    const sc_node v = which < N_SAME_SHAPE ? same_shape(g, &p, which)
+                                           : other_shape(g, &p, which - N_SAME_SHAPE, &n);
     finish(g, v, n);
 }
 
