@@ -24,6 +24,15 @@ typedef struct event {
     char pad[LINE - 2 * sizeof(uint32_t)];
 } event;
 
+/* Tiles are dealt by a ticket: the number of the phase above, the next tile below. */
+typedef struct phases {
+    _Atomic uint64_t ticket;
+    char pad0[LINE - sizeof(uint64_t)];
+    _Atomic int64_t n_done; /* tiles of this phase */
+    char pad1[LINE - sizeof(int64_t)];
+    event turned; /* a phase was completed */
+} phases;
+
 typedef struct worker {
     struct sc_pool *pool;
     pthread_t thread;
@@ -41,6 +50,11 @@ struct sc_pool {
     int n, spins;
     bool is_closing;
     worker *workers; /* n - 1 */
+    phases phases;
+    struct {
+        uint32_t n; /* phases that this thread has been through: all go through the same ones */
+        char pad[LINE - sizeof(uint32_t)];
+    } * been;
 };
 
 static inline void pause_cpu(void)
@@ -100,16 +114,61 @@ void sc_pool_barrier(sc_pool *pool, int tid)
     }
 }
 
+static uint32_t phase_of(uint64_t ticket)
+{
+    return (uint32_t)(ticket >> 32);
+}
+
+static void wait_for_phase(sc_pool *pool, uint32_t phase)
+{
+    phases *ph = &pool->phases;
+    for (int i = 0; i < pool->spins + YIELDS; i++) {
+        if (phase_of(atomic_load_explicit(&ph->ticket, memory_order_acquire)) != phase)
+            return;
+        if (i < pool->spins)
+            pause_cpu();
+        else
+            sched_yield();
+    }
+    atomic_fetch_add(&ph->turned.sleepers, 1);
+    for (;;) { /* gen is read first: if the phase turns after the look at the ticket, the wait fails
+                */
+        const uint32_t gen = atomic_load(&ph->turned.gen);
+        if (phase_of(atomic_load(&ph->ticket)) != phase)
+            break;
+        futex(&ph->turned.gen, FUTEX_WAIT, gen);
+    }
+    atomic_fetch_sub(&ph->turned.sleepers, 1);
+}
+
+/*
+ * A phase is over when its tiles are done, not when all threads have come by: a thread that the
+ * system holds back delays the others only while it has a tile in hand.
+ */
 void sc_pool_tiles(sc_pool *pool, int tid, int64_t n_tiles,
                    void (*fn)(void *ctx, int64_t tile, int tid), void *ctx)
 {
-    for (;;) {
-        const int64_t tile = atomic_fetch_add_explicit(&pool->next_tile, 1, memory_order_relaxed);
-        if (tile >= n_tiles)
-            break;
-        fn(ctx, tile, tid);
+    phases *ph = &pool->phases;
+    if (n_tiles <= 0)
+        return;
+    const uint32_t phase = pool->been[tid].n++;
+    uint64_t t = atomic_load_explicit(&ph->ticket, memory_order_acquire);
+    while (phase_of(t) == phase && (int64_t)(uint32_t)t < n_tiles) {
+        if (!atomic_compare_exchange_weak_explicit(&ph->ticket, &t, t + 1, memory_order_acquire,
+                                                   memory_order_acquire))
+            continue;
+        fn(ctx, (int64_t)(uint32_t)t, tid);
+        if (atomic_fetch_add_explicit(&ph->n_done, 1, memory_order_acq_rel) == n_tiles - 1) {
+            atomic_store_explicit(&ph->n_done, 0, memory_order_relaxed);
+            atomic_store(&ph->ticket, (uint64_t)(phase + 1) << 32);
+            if (pool->n > 1)
+                event_signal(&ph->turned);
+            return;
+        }
+        t = atomic_load_explicit(&ph->ticket, memory_order_acquire);
     }
-    sc_pool_barrier(pool, tid);
+    if (phase_of(t) == phase)
+        wait_for_phase(pool, phase);
 }
 
 static void *work(void *arg)
@@ -186,6 +245,7 @@ static void stop(sc_pool *pool, int n_started)
     for (int i = 0; i < n_started; i++)
         pthread_join(pool->workers[i].thread, NULL);
     free(pool->workers);
+    free(pool->been);
     free(pool);
 }
 
@@ -209,8 +269,11 @@ sc_status sc_pool_new(sc_pool **out, int n_threads, sc_err *err)
     SC_TRY(sc_alloc(&pool, 1, sizeof *pool, err));
     pool->n = n_threads > 0 ? n_threads : n_cpus;
     pool->spins = pool->n <= n_cpus ? SPINS : 0; /* spinning against ourselves gains nothing */
-    const sc_status st = sc_alloc(&pool->workers, (size_t)pool->n, sizeof *pool->workers, err);
+    sc_status st = sc_alloc(&pool->workers, (size_t)pool->n, sizeof *pool->workers, err);
+    if (st == SC_OK)
+        st = sc_alloc(&pool->been, (size_t)pool->n, sizeof *pool->been, err);
     if (st != SC_OK) {
+        free(pool->workers);
         free(pool);
         return st;
     }

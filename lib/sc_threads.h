@@ -32,8 +32,10 @@ void sc_pool_run(sc_pool *pool, void (*fn)(void *ctx, int tid, int n), void *ctx
 /* Inside a run: no thread goes on before all have come. Every thread of the run must call it. */
 void sc_pool_barrier(sc_pool *pool, int tid);
 
-/* Inside a run: tiles 0 .. n_tiles-1 are dealt out, each to the next free thread, by a call of
- * fn(ctx, tile, tid); then a barrier. Every thread calls it with the same arguments. */
+/* Inside a run: tiles 0 .. n_tiles-1 (below 2^32) are dealt out, each to the next free thread, by a
+ * call of fn(ctx, tile, tid); returns when all tiles are done, and what they wrote is then visible.
+ * Every thread calls it, for the same tiles in the same order of phases; one that comes late finds
+ * the phase done. */
 void sc_pool_tiles(sc_pool *pool, int tid, int64_t n_tiles,
                    void (*fn)(void *ctx, int64_t tile, int tid), void *ctx);
 
