@@ -216,8 +216,6 @@ static sc_status open_trainer(trainer *t, sc_err *err)
     if (t->o.check_val_every > 0 && t->n_val == 0)
         return sc_fail(err, SC_EUSAGE,
                        "--check-val-every needs validation cells, and there are none");
-    if (t->o.load_best && t->o.check_val_every == 0)
-        return sc_fail(err, SC_EUSAGE, "--load-best needs --check-val-every: nothing is validated");
     if (t->o.load_best)
         SC_TRY(sc_alloc(&t->best, (size_t)g->n_params, sizeof(float), err));
     return open_history(t->net, err);

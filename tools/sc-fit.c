@@ -55,8 +55,9 @@ static const sc_param params[] = {
               "names of the validation cells, one a line"),
     SC_INT(fit_opts, check_val_every, "check-val-every", 0, 0, 1000000,
            "epochs from one validation to the next; 0: none"),
-    SC_BOOL(fit_opts, load_best, "load-best", 0,
-            "end with the weights that validated best, not with the last"),
+    SC_BOOL(
+        fit_opts, load_best, "load-best", 1,
+        "where epochs are validated, end with the weights that validated best, not with the last"),
     SC_STRING(fit_opts, isa, "isa", "NAME",
               "instruction set: avx512, avx2, base; default the best there is"),
     SC_STRING(fit_opts, log_json, "log-json", "FILE", "a JSON line for each epoch"),
