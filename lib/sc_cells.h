@@ -7,6 +7,8 @@
 #include "sc_category.h"
 #include "sc_exec.h"
 
+#include <string.h>
+
 typedef struct sc_keys { /* what the user named; NULL or empty: none */
     const char *layer, *batch, *labels, *unlabeled, *size_factor;
     int n_cat_covs, n_cont_covs;
@@ -29,6 +31,21 @@ typedef struct sc_cells {
     sc_strs records;       /* provenance of the stream */
     char note[SC_ERR_MAX]; /* which matrix was taken, if that is worth saying */
 } sc_cells;
+
+/* The count of stored entry k. */
+static inline float sc_cells_value(const sc_cells *c, int64_t k)
+{
+    if (c->value_bytes == 1)
+        return (float)c->value[k];
+    uint16_t v;
+    float f;
+    if (c->value_bytes == 2) {
+        memcpy(&v, c->value + 2 * k, sizeof v);
+        return (float)v;
+    }
+    memcpy(&f, c->value + 4 * k, sizeof f);
+    return f;
+}
 
 /* Reads all of a stream. SC_EDATA: no counts, a negative or non-finite value (cell and gene named),
  * missing keys. */

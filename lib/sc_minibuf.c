@@ -1,0 +1,132 @@
+#include "sc_cells.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+sc_status sc_minibuf_new(sc_minibuf **out, int64_t n_rows, sc_err *err)
+{
+    sc_minibuf *g = NULL;
+    sc_status st;
+    *out = NULL;
+    SC_TRY(sc_alloc(&g, 1, sizeof *g, err));
+    g->n_rows = n_rows;
+    SC_GOTO(st, sc_alloc(&g->keys, (size_t)n_rows, sizeof *g->keys, err), fail);
+    SC_GOTO(st, sc_alloc(&g->indptr, (size_t)n_rows + 1, sizeof *g->indptr, err), fail);
+    SC_GOTO(st, sc_alloc(&g->size_factor, (size_t)n_rows, sizeof(float), err), fail);
+    for (int x = 0; x < 1024; x++) {
+        int sign;
+        g->lgamma_small[x] = (float)lgamma_r(x + 1, &sign);
+    }
+    *out = g;
+    return SC_OK;
+fail:
+    sc_minibuf_free(g);
+    return st;
+}
+
+void sc_minibuf_lgamma(const sc_minibuf *g, int64_t n, const float *x, float *out)
+{
+    for (int64_t k = 0; k < n; k++) {
+        int sign;
+        const bool small = x[k] < 1024 && x[k] == (float)(int)x[k];
+        out[k] = small ? g->lgamma_small[(int)x[k]] : (float)lgamma_r((double)x[k] + 1, &sign);
+    }
+}
+
+sc_status sc_minibuf_room(sc_minibuf *g, int64_t nnz, sc_err *err)
+{
+    if (nnz <= g->cap_nnz)
+        return SC_OK;
+    g->cap_nnz = nnz + nnz / 4;
+    SC_TRY(sc_resize(&g->indices, (size_t)g->cap_nnz, sizeof *g->indices, err));
+    SC_TRY(sc_resize(&g->values, (size_t)g->cap_nnz, sizeof *g->values, err));
+    return sc_resize(&g->lgamma_x1, (size_t)g->cap_nnz, sizeof *g->lgamma_x1, err);
+}
+
+typedef struct unpack {
+    sc_minibuf *g;
+    const sc_cells *c;
+    const int64_t *rows;
+    int64_t n;
+} unpack;
+
+static void unpack_tile(void *ctx, int64_t tile, int tid)
+{
+    (void)tid;
+    const unpack *u = ctx;
+    const sc_cells *c = u->c;
+    sc_minibuf *g = u->g;
+    for (int64_t r = tile * 16; r < u->n && r < tile * 16 + 16; r++) {
+        const int64_t k0 = c->indptr[u->rows[r]], nnz = c->indptr[u->rows[r] + 1] - k0;
+        int32_t *index = g->indices + g->indptr[r];
+        float *value = g->values + g->indptr[r];
+        for (int64_t k = 0; k < nnz; k++) {
+            uint16_t j;
+            if (c->index_bytes == 2) {
+                memcpy(&j, c->index + 2 * (k0 + k), 2);
+                index[k] = j;
+            } else {
+                memcpy(&index[k], c->index + 4 * (k0 + k), 4);
+            }
+            value[k] = sc_cells_value(c, k0 + k);
+        }
+        sc_minibuf_lgamma(g, nnz, value, g->lgamma_x1 + g->indptr[r]);
+    }
+}
+
+sc_status sc_minibuf_rows(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int64_t n,
+                          sc_pool *pool, sc_err *err)
+{
+    g->indptr[0] = 0;
+    for (int64_t r = 0; r < n; r++) {
+        g->keys[r] = (uint64_t)rows[r];
+        g->indptr[r + 1] = g->indptr[r] + c->indptr[rows[r] + 1] - c->indptr[rows[r]];
+    }
+    SC_TRY(sc_minibuf_room(g, g->indptr[n], err));
+    if (c->n_cont_covs && !g->cont_covs)
+        SC_TRY(sc_alloc(&g->cont_covs, (size_t)(g->n_rows * c->n_cont_covs), sizeof(float), err));
+    unpack u = {g, c, rows, n};
+    sc_pool_for(pool, (n + 15) / 16, unpack_tile, &u);
+    g->mini = (sc_mini){.n = n,
+                        .keys = g->keys,
+                        .indptr = g->indptr,
+                        .indices = g->indices,
+                        .values = g->values,
+                        .lgamma_x1 = g->lgamma_x1,
+                        .cont_covs = g->cont_covs,
+                        .size_factor = g->size_factor};
+    for (int s = 0; s < SC_IN_MAX; s++) {
+        if (!c->codes[s])
+            continue;
+        if (!g->codes[s])
+            SC_TRY(sc_alloc(&g->codes[s], (size_t)g->n_rows, sizeof *g->codes[s], err));
+        for (int64_t r = 0; r < n; r++)
+            g->codes[s][r] = c->codes[s][rows[r]];
+        g->mini.codes[s][SC_ENCODER_SIDE] = g->mini.codes[s][SC_DECODER_SIDE] = g->codes[s];
+    }
+    for (int64_t r = 0; r < n; r++) {
+        if (c->size_factor)
+            g->size_factor[r] = c->size_factor[rows[r]];
+        if (c->n_cont_covs)
+            memcpy(g->cont_covs + r * c->n_cont_covs, c->cont_covs + rows[r] * c->n_cont_covs,
+                   (size_t)c->n_cont_covs * sizeof(float));
+    }
+    return SC_OK;
+}
+
+void sc_minibuf_free(sc_minibuf *g)
+{
+    if (!g)
+        return;
+    free(g->keys);
+    free(g->indptr);
+    free(g->indices);
+    free(g->values);
+    free(g->lgamma_x1);
+    free(g->cont_covs);
+    free(g->size_factor);
+    for (int s = 0; s < SC_IN_MAX; s++)
+        free(g->codes[s]);
+    free(g);
+}
