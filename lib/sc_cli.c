@@ -34,7 +34,7 @@ static const struct {
     {0,
      {SC_PARAM_BOOL, "quiet", offsetof(sc_common, quiet), 0, 0, 1, NULL, "errors only on stderr",
       'q'}},
-    {0,
+    {SC_TOOL_VERBOSE,
      {SC_PARAM_BOOL, "verbose", offsetof(sc_common, verbose), 0, 0, 1, NULL, "say more on stderr",
       'v'}},
 };

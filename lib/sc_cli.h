@@ -23,7 +23,13 @@ typedef struct sc_common {
     void *owned; /* of the parse: see sc_cli_free */
 } sc_common;
 
-enum { SC_TOOL_THREADS = 1, SC_TOOL_SEED = 2, SC_TOOL_OUTPUT = 4, SC_TOOL_PG = 8 };
+enum {
+    SC_TOOL_THREADS = 1,
+    SC_TOOL_SEED = 2,
+    SC_TOOL_OUTPUT = 4,
+    SC_TOOL_PG = 8,
+    SC_TOOL_VERBOSE = 16 /* -v: for tools that have more to say */
+};
 
 typedef struct sc_tool {
     const char *name;               /* "sc-norm" */

@@ -15,8 +15,6 @@ enum { SC_PLUGIN_ABI = 1 };
 
 #define SC_KIND_MODEL "model"   /* impl: const sc_model * */
 #define SC_KIND_FORMAT "format" /* impl: const sc_format * */
-#define SC_KIND_MODEL_FORMAT                                                                       \
-    "model-format" /* impl: const sc_model_format *: saved models of other programs */
 
 typedef struct sc_plugin {
     uint32_t abi, size; /* these two never move; new fields go last and are seen by size */

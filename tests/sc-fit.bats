@@ -78,6 +78,12 @@ END
     [ -n "$(sed -n 3p "$T/history" | cut -f8)" ]
 }
 
+@test "-v says every epoch; a tool with nothing more to say has no -v" {
+    run sc-fit -v -m scvi --n-hidden 8 --max-epochs 4 -o "$T/m.scm" "$F/sim.scz"
+    [ "${#lines[@]}" -eq 4 ]
+    fails 2 "-v" sc-view -v "$F/sim.scz"
+}
+
 @test "training lowers the loss" {
     sc-view -t history "$F/ldvae.scm" | awk -F'\t' 'NR == 2 { first = $3 } { last = $3 } END { exit !(last < first) }'
 }

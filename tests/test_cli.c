@@ -35,7 +35,8 @@ static const sc_tool tool = {"sc-try",
                              "[IN]",
                              0,
                              1,
-                             SC_TOOL_THREADS | SC_TOOL_OUTPUT | SC_TOOL_SEED | SC_TOOL_PG,
+                             SC_TOOL_THREADS | SC_TOOL_OUTPUT | SC_TOOL_SEED | SC_TOOL_PG |
+                                 SC_TOOL_VERBOSE,
                              rows,
                              sizeof(opts),
                              "sc-try in.scz"};

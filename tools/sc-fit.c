@@ -68,7 +68,8 @@ static const sc_tool tool = {"sc-fit",
                              "[IN]",
                              0,
                              1,
-                             SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG,
+                             SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG |
+                                 SC_TOOL_VERBOSE,
                              params,
                              sizeof(fit_opts),
                              "sc-fit -m scvi --batch-key tech -o model.scm counts.scz"};
@@ -110,7 +111,8 @@ static void report(void *ctx, const sc_epoch_report *r)
         fprintf(p->log, ", \"seconds\": %.3f}\n", r->seconds);
     }
     const bool is_last = r->epoch == r->n_epochs;
-    if (p->o->common.quiet || (!is_last && r->seconds - p->last < (p->is_terminal ? 0.1 : 10)))
+    const double pause = p->o->common.verbose ? 0 : p->is_terminal ? 0.1 : 10;
+    if (p->o->common.quiet || (!is_last && r->seconds - p->last < pause))
         return;
     p->last = r->seconds;
     const double left = r->seconds / (double)r->epoch * (double)(r->n_epochs - r->epoch);
