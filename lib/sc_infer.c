@@ -1,123 +1,9 @@
-#include "sc_infer.h"
+#include "sc_infer_int.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
-
-struct sc_infer {
-    const sc_net *net;
-    sc_pool *pool;
-    sc_plan plan;
-    sc_exec_f32 *e;
-    char *path; /* of the counts */
-    bool is_sparse, in_order;
-    int32_t *to_model; /* gene of the data -> gene of the model, -1 */
-    int n_coders, slot[SC_IN_MAX];
-    sc_coder coders[SC_IN_MAX];
-    const char *cont[SC_IN_MAX], *size_factor;
-    int64_t n_cont;
-    sc_minibuf *buf; /* all rows of the block */
-    int64_t n_rows;
-};
-
-static sc_status match_genes(sc_infer *x, const sc_header *h, sc_err *err)
-{
-    const sc_strs *have = &h->var.names, *want = &x->net->var.names;
-    sc_names *names = NULL;
-    int64_t n_missing = 0, first = -1, last = -1;
-    SC_TRY(sc_names_new(&names, have, err));
-    sc_status st = sc_alloc(&x->to_model, (size_t)have->n, sizeof *x->to_model, err);
-    for (int64_t j = 0; st == SC_OK && j < have->n; j++)
-        x->to_model[j] = -1;
-    x->in_order = true;
-    for (int64_t j = 0; st == SC_OK && j < want->n; j++) {
-        const int64_t at = sc_names_find(names, sc_strs_at(want, j));
-        if (at < 0) {
-            first = first < 0 ? j : first;
-            n_missing++;
-            continue;
-        }
-        x->to_model[at] = (int32_t)j;
-        x->in_order = x->in_order && at > last;
-        last = at;
-    }
-    if (n_missing)
-        st = sc_fail(err, SC_EDATA,
-                     "the data lack %lld of the model's %lld genes ('%s' is the first)",
-                     (long long)n_missing, (long long)want->n, sc_strs_at(want, first));
-    sc_names_free(names);
-    return st;
-}
-
-/* Codes are needed for the categories that the wanted nodes depend on. */
-static sc_status open_category(sc_infer *x, const sc_header *h, int input, const char *named,
-                               sc_err *err)
-{
-    const int s = input - SC_IN_BATCH;
-    const sc_category *c = &x->net->cats[s];
-    if (!c->key)
-        return SC_OK; /* a single category: code 0 */
-    x->slot[x->n_coders] = s;
-    return sc_coder_open(&x->coders[x->n_coders++], h, named ? named : c->key, &c->levels, err);
-}
-
-static sc_status open_inputs(sc_infer *x, const sc_header *h, const sc_keys *k, sc_err *err)
-{
-    const sc_built *g = x->net->g;
-    bool seen[SC_IN_BATCH + SC_IN_MAX] = {0};
-    for (int i = 0; i < x->plan.n_fwd; i++) {
-        const sc_gnode *n = &g->nodes[x->plan.fwd[i]];
-        if (n->op != SC_OP_INPUT || seen[n->input])
-            continue;
-        seen[n->input] = true;
-        if (n->input == SC_IN_CONT_COVS) {
-            x->n_cont = x->net->dims.n_cont_covs;
-            for (int64_t c = 0; c < x->n_cont; c++) {
-                x->cont[c] = k->n_cont_covs ? k->cont_covs[c] : sc_strs_at(&x->net->cont_covs, c);
-                SC_TRY(sc_require_obs(h, x->cont[c], err));
-            }
-        } else if (n->input == SC_IN_SIZE_FACTOR) {
-            x->size_factor = k->size_factor ? k->size_factor : x->net->size_factor;
-            SC_TRY(sc_require_obs(h, x->size_factor, err));
-        } else if (n->input >= SC_IN_BATCH) {
-            const int cov = n->input - SC_IN_CAT_COV_0;
-            const char *named = n->input == SC_IN_BATCH           ? k->batch
-                                : n->input == SC_IN_LABELS        ? k->labels
-                                : cov >= 0 && cov < k->n_cat_covs ? k->cat_covs[cov]
-                                                                  : NULL;
-            SC_TRY(open_category(x, h, n->input, named, err));
-        }
-    }
-    return SC_OK;
-}
-
-sc_status sc_infer_open(sc_infer **out, const sc_net *net, const sc_header *h, const sc_keys *keys,
-                        const int32_t *nodes, int n_nodes, sc_pool *pool, const sc_kernels *k,
-                        char *note, size_t note_len, sc_err *err)
-{
-    sc_infer *x = NULL;
-    int mat = -1;
-    sc_status st;
-    *out = NULL;
-    SC_TRY(sc_alloc(&x, 1, sizeof *x, err));
-    x->net = net;
-    x->pool = pool;
-    const char *layer = keys->layer ? keys->layer : net->layer;
-    SC_GOTO(st, sc_header_counts(h, layer, &mat, note, note_len, err), fail);
-    x->path = strdup(h->mats[mat].path);
-    x->is_sparse = h->mats[mat].is_sparse;
-    SC_GOTO(st, match_genes(x, h, err), fail);
-    SC_GOTO(st, sc_plan_make(&x->plan, net->g, 1U << SC_ROWS_ALL, 0, nodes, n_nodes, err), fail);
-    SC_GOTO(st, open_inputs(x, h, keys, err), fail);
-    SC_GOTO(st, sc_exec_new_f32(&x->e, net->g, SC_INFER_ROWS, false, pool, k, err), fail);
-    memcpy(sc_exec_weights_f32(x->e), net->weights, (size_t)net->g->n_params * sizeof(float));
-    *out = x;
-    return SC_OK;
-fail:
-    sc_infer_close(x);
-    return st;
-}
 
 /* A new buffer when a block has more rows than any before. */
 static sc_status rows_room(sc_infer *x, int64_t n, sc_err *err)
@@ -220,10 +106,27 @@ sc_status sc_infer_block(sc_infer *x, sc_block *b, sc_err *err)
                           : SC_OK;
 }
 
+void sc_infer_transform(sc_infer *x, int32_t batch)
+{
+    x->is_transformed = batch >= 0;
+    for (int i = 0; i < SC_INFER_ROWS; i++)
+        x->transform[i] = batch;
+}
+
+static sc_status forward(sc_infer *x, sc_mini *mini, sc_draw draw, uint64_t seed, uint32_t draw_no,
+                         sc_err *err)
+{
+    if (x->is_transformed)
+        mini->codes[0][SC_DECODER_SIDE] = x->transform; /* 0: SC_IN_BATCH */
+    const sc_run run = {.mini = {mini}, .draw = draw, .seed = seed, .epoch = draw_no};
+    return sc_exec_forward_f32(x->e, &x->plan, &run, err);
+}
+
+static const int32_t one_category[SC_INFER_ROWS] = {0};
+
 sc_status sc_infer_run(sc_infer *x, int64_t from, int64_t n, sc_draw draw, uint64_t seed,
                        uint32_t draw_no, sc_err *err)
 {
-    static const int32_t one_category[SC_INFER_ROWS] = {0};
     const sc_minibuf *m = x->buf;
     sc_mini mini = {.n = n,
                     .keys = m->keys + from,
@@ -237,8 +140,69 @@ sc_status sc_infer_run(sc_infer *x, int64_t from, int64_t n, sc_draw draw, uint6
         mini.codes[s][0] = mini.codes[s][1] = one_category;
     for (int c = 0; c < x->n_coders; c++)
         mini.codes[x->slot[c]][0] = mini.codes[x->slot[c]][1] = x->coders[c].codes + from;
-    const sc_run run = {.mini = {&mini}, .draw = draw, .seed = seed, .epoch = draw_no};
-    return sc_exec_forward_f32(x->e, &x->plan, &run, err);
+    return forward(x, &mini, draw, seed, draw_no, err);
+}
+
+static sc_status pick_room(sc_infer *x, const int64_t *rows, int64_t n, sc_err *err)
+{
+    if (!x->pick) {
+        SC_TRY(sc_minibuf_new(&x->pick, SC_INFER_ROWS, err));
+        for (int c = 0; c < x->n_coders; c++)
+            SC_TRY(sc_alloc(&x->pick->codes[x->slot[c]], SC_INFER_ROWS, sizeof(int32_t), err));
+        if (x->n_cont)
+            SC_TRY(sc_alloc(&x->pick->cont_covs, (size_t)(SC_INFER_ROWS * x->n_cont), sizeof(float),
+                            err));
+    }
+    x->pick->indptr[0] = 0;
+    for (int64_t i = 0; i < n; i++)
+        x->pick->indptr[i + 1] =
+            x->pick->indptr[i] + x->buf->indptr[rows[i] + 1] - x->buf->indptr[rows[i]];
+    return sc_minibuf_room(x->pick, x->pick->indptr[n], err);
+}
+
+static void pick_row(sc_infer *x, int64_t i, int64_t row)
+{
+    const sc_minibuf *from = x->buf;
+    sc_minibuf *to = x->pick;
+    const int64_t k0 = from->indptr[row], at = to->indptr[i];
+    const size_t nnz = (size_t)(from->indptr[row + 1] - k0);
+    if (nnz) {
+        memcpy(to->indices + at, from->indices + k0, nnz * sizeof *to->indices);
+        memcpy(to->values + at, from->values + k0, nnz * sizeof *to->values);
+        memcpy(to->lgamma_x1 + at, from->lgamma_x1 + k0, nnz * sizeof *to->lgamma_x1);
+    }
+    to->keys[i] = from->keys[row];
+    to->size_factor[i] = from->size_factor[row];
+    if (x->n_cont)
+        memcpy(to->cont_covs + i * x->n_cont, from->cont_covs + row * x->n_cont,
+               (size_t)x->n_cont * sizeof(float));
+    for (int c = 0; c < x->n_coders; c++)
+        to->codes[x->slot[c]][i] = x->coders[c].codes[row];
+}
+
+sc_status sc_infer_run_rows(sc_infer *x, const int64_t *rows, int64_t n, sc_draw draw,
+                            uint64_t seed, uint32_t draw_no, sc_err *err)
+{
+    SC_TRY(pick_room(x, rows, n, err));
+    for (int64_t i = 0; i < n; i++)
+        pick_row(x, i, rows[i]);
+    const sc_minibuf *m = x->pick;
+    sc_mini mini = {.n = n,
+                    .keys = m->keys,
+                    .indptr = m->indptr,
+                    .indices = m->indices,
+                    .values = m->values,
+                    .lgamma_x1 = m->lgamma_x1,
+                    .cont_covs = m->cont_covs,
+                    .size_factor = m->size_factor};
+    for (int s = 0; s < SC_IN_MAX; s++)
+        mini.codes[s][0] = mini.codes[s][1] = m->codes[s] ? m->codes[s] : one_category;
+    return forward(x, &mini, draw, seed, draw_no, err);
+}
+
+uint64_t sc_infer_key(const sc_infer *x, int64_t i)
+{
+    return x->buf->keys[i];
 }
 
 const float *sc_infer_value(const sc_infer *x, int32_t node)
@@ -255,6 +219,7 @@ void sc_infer_close(sc_infer *x)
     for (int i = 0; i < x->n_coders; i++)
         sc_coder_close(&x->coders[i]);
     sc_minibuf_free(x->buf);
+    sc_minibuf_free(x->pick);
     free(x->to_model);
     free(x->path);
     free(x);

@@ -1,6 +1,16 @@
 /*
  * A model over the cells of a stream: genes and categories matched, rows handed to the executor
  * block by block. What comes out for a cell depends on the cell and the model only.
+ *
+ *   sc_infer_open     once, with the nodes whose values are wanted (outputs, terms, latents)
+ *   sc_infer_block    for each block of the stream
+ *   sc_infer_run      for at most SC_INFER_ROWS of its rows, as often as there are draws or batches
+ *   sc_infer_value    the nodes' values for those rows
+ *
+ * Nodes are found by name: net->g->outputs[sc_graph_output(net->g, "px_scale")].node. A node's
+ * value is rows x net->g->nodes[node].n_cols, or a single row where nodes[node].reps is 0 (what is
+ * the same for all cells, such as px_r of one dispersion a gene). Normalized expression with a
+ * library size of 1 is "px_scale", at draws of z (SC_DRAW_SAMPLE), or at the mean of q(z|x).
  */
 #ifndef SC_INFER_H
 #define SC_INFER_H
@@ -19,18 +29,32 @@ typedef struct sc_infer sc_infer;
 sc_status sc_infer_open(sc_infer **out, const sc_net *net, const sc_header *h, const sc_keys *keys,
                         const int32_t *nodes, int n_nodes, sc_pool *pool, const sc_kernels *k,
                         char *note, size_t note_len, sc_err *err) SC_MUST_CHECK;
-/* Unpacks a block: its rows in pieces of sc_infer_rows at most. SC_EDATA: a value that is no count,
- * an unknown category. */
+/* Gene of the data -> gene of the model, -1 where the model does not know it; h->var.n_rows. */
+const int32_t *sc_infer_genes(const sc_infer *x);
+/* Code of a batch by its name; SC_EUSAGE naming near ones, or that the model knows no batches. */
+sc_status sc_infer_batch(const sc_net *net, const char *name, int32_t *code,
+                         sc_err *err) SC_MUST_CHECK;
+/* Unpacks a block; it may be changed or gone afterwards. SC_EDATA: a value that is no count, an
+ * unknown category. */
 sc_status sc_infer_block(sc_infer *x, sc_block *b, sc_err *err) SC_MUST_CHECK;
+/* From now on every cell is decoded as one of this batch (transform-batch); -1: of its own. The
+ * encoder always sees its own. */
+void sc_infer_transform(sc_infer *x, int32_t batch);
 enum { SC_INFER_ROWS = 512 };
 /*
  * Runs rows [from, from + n) of the block, n <= SC_INFER_ROWS. draw: SC_DRAW_MEAN, or
  * SC_DRAW_SAMPLE with number `draw_no` from 1; draws are keyed by seed, the cell's name and
- * draw_no. sc_infer_value is then lent until the next run.
+ * draw_no, so that one draw of z can be decoded for several batches. sc_infer_value is then lent
+ * until the next run.
  */
 sc_status sc_infer_run(sc_infer *x, int64_t from, int64_t n, sc_draw draw, uint64_t seed,
                        uint32_t draw_no, sc_err *err) SC_MUST_CHECK;
+/* The same for any n rows of the block, n <= SC_INFER_ROWS, in any order, repeats allowed. */
+sc_status sc_infer_run_rows(sc_infer *x, const int64_t *rows, int64_t n, sc_draw draw,
+                            uint64_t seed, uint32_t draw_no, sc_err *err) SC_MUST_CHECK;
 const float *sc_infer_value(const sc_infer *x, int32_t node);
+/* Hash of the name of row i of the block: what its draws are keyed by. */
+uint64_t sc_infer_key(const sc_infer *x, int64_t i);
 void sc_infer_close(sc_infer *x);
 
 #endif

@@ -1,6 +1,5 @@
 /* Adds the model's latent representation of each cell to the stream. */
-#include "sc_cli.h"
-#include "sc_infer.h"
+#include "sc_over.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +7,8 @@
 
 typedef struct embed_opts {
     sc_common common;
-    const char *key, *isa, *layer, *batch_key;
-    sc_param_list cat_covariates, cont_covariates;
+    sc_over_opts over;
+    const char *key;
     int latent;
     int64_t n_samples;
     bool variance, to_obs;
@@ -26,15 +25,7 @@ static const sc_param params[] = {
            "draws to average with --latent sample"),
     SC_BOOL(embed_opts, variance, "variance", 0, "add the variance of q(z|x) as NAME_var"),
     SC_BOOL(embed_opts, to_obs, "to-obs", 0, "add the dimensions to obs as Z_0, Z_1, ..."),
-    SC_STRING(embed_opts, layer, "layer", "NAME", "matrix of counts; default as at fit"),
-    SC_STRING(embed_opts, batch_key, "batch-key", "COLUMN",
-              "obs column of the batches; default as at fit"),
-    SC_LIST(embed_opts, cat_covariates, "cat-covariate", "COLUMN",
-            "categorical covariate; default as at fit"),
-    SC_LIST(embed_opts, cont_covariates, "cont-covariate", "COLUMN",
-            "continuous covariate; default as at fit"),
-    SC_STRING(embed_opts, isa, "isa", "NAME",
-              "instruction set: avx512, avx2, base; default the best there is"),
+    SC_OVER_PARAMS(embed_opts, over),
     SC_PARAM_END};
 
 static const sc_tool tool = {"sc-embed",
@@ -49,9 +40,7 @@ static const sc_tool tool = {"sc-embed",
 
 typedef struct embedder {
     const embed_opts *o;
-    const sc_built *g;
-    sc_infer *x;
-    sc_writer *out;
+    sc_over s;
     int32_t z, mean, var; /* nodes: latent as decoded, mean and variance of q */
     int64_t n_latent;
     bool is_ln;
@@ -64,7 +53,6 @@ static sc_status find_nodes(embedder *m, const sc_net *net, sc_err *err)
     if (site < 0 || out < 0)
         return sc_fail(err, SC_EUSAGE, "model '%s' has no latent 'z'", net->handle.plugin->name);
     const sc_gnode *z = &net->g->nodes[net->g->sites[site].node];
-    m->g = net->g;
     m->z = net->g->outputs[out].node;
     m->mean = z->q.a.id;
     m->var = z->q.b.id;
@@ -86,16 +74,16 @@ static sc_status embed_rows(embedder *m, int64_t from, int64_t n, float *z, floa
     SC_TRY(sc_alloc(&sum, (size_t)(n * d), sizeof *sum, err));
     sc_status st = SC_OK;
     for (int64_t k = 0; k < n_draws && st == SC_OK; k++) {
-        st = sc_infer_run(m->x, from, n, draws ? SC_DRAW_SAMPLE : SC_DRAW_MEAN,
+        st = sc_infer_run(m->s.x, from, n, draws ? SC_DRAW_SAMPLE : SC_DRAW_MEAN,
                           (uint64_t)o->common.seed, (uint32_t)k + 1, err);
-        const float *v = sc_infer_value(m->x, m->z);
+        const float *v = sc_infer_value(m->s.x, m->z);
         for (int64_t i = 0; i < n * d; i++)
             sum[i] += (double)v[i];
     }
     for (int64_t i = 0; i < n * d; i++)
         z[from * d + i] = (float)(sum[i] / (double)n_draws);
     if (var && st == SC_OK)
-        memcpy(var + from * d, sc_infer_value(m->x, m->var), (size_t)(n * d) * sizeof *var);
+        memcpy(var + from * d, sc_infer_value(m->s.x, m->var), (size_t)(n * d) * sizeof *var);
     free(sum);
     return st;
 }
@@ -116,12 +104,12 @@ static sc_status add_columns(embedder *m, sc_block *b, const float *z, sc_err *e
     return SC_OK;
 }
 
-static sc_status embed_block(embedder *m, sc_block *b, sc_err *err)
+static sc_status embed_block(void *ctx, sc_block *b, sc_err *err)
 {
+    embedder *m = ctx;
     const int64_t n = sc_block_n_rows(b), d = m->n_latent;
     sc_dense z = {n, d, NULL}, var = {n, d, NULL};
     sc_status st;
-    SC_GOTO(st, sc_infer_block(m->x, b, err), out);
     SC_GOTO(st, sc_alloc(&z.values, (size_t)(n * d), sizeof(float), err), out);
     if (m->o->variance)
         SC_GOTO(st, sc_alloc(&var.values, (size_t)(n * d), sizeof(float), err), out);
@@ -134,7 +122,8 @@ static sc_status embed_block(embedder *m, sc_block *b, sc_err *err)
         SC_GOTO(st, add_columns(m, b, z.values, err), out);
     SC_GOTO(st, sc_block_set_dense(b, m->path, &z, err), out);
     if (m->o->variance)
-        st = sc_block_set_dense(b, m->var_path, &var, err);
+        SC_GOTO(st, sc_block_set_dense(b, m->var_path, &var, err), out);
+    st = sc_writer_put(m->s.out, b, err);
 out:
     sc_dense_free(&z);
     sc_dense_free(&var);
@@ -156,74 +145,25 @@ static sc_status add_to_header(embedder *m, sc_header *h, const char *variant, s
         (void)snprintf(name, sizeof name, "Z_%d", (int)d);
         SC_TRY(sc_table_add(&h->obs, name, SC_COL_REAL, &c, err));
     }
-    return o->common.no_pg ? SC_OK
-                           : sc_header_record(h, tool.name, o->common.argc, o->common.argv, err);
-}
-
-static sc_status stream(embedder *m, sc_reader *in, const sc_net *net, sc_output *to, sc_pool *pool,
-                        const sc_kernels *k, sc_err *err)
-{
-    const embed_opts *o = m->o;
-    const sc_keys keys = {o->layer,
-                          o->batch_key,
-                          NULL,
-                          NULL,
-                          NULL,
-                          o->cat_covariates.n,
-                          o->cont_covariates.n,
-                          o->cat_covariates.items,
-                          o->cont_covariates.items};
-    const int32_t nodes[] = {m->z, m->mean, m->var};
-    char note[SC_ERR_MAX] = "";
-    sc_header h = {0};
-    sc_block *b = NULL;
-    sc_status st;
-    SC_GOTO(st,
-            sc_infer_open(&m->x, net, sc_reader_header(in), &keys, nodes, 3, pool, k, note,
-                          sizeof note, err),
-            out);
-    if (note[0])
-        sc_cli_note(&tool, o, "%s", note);
-    SC_GOTO(st, sc_header_copy(&h, sc_reader_header(in), err), out);
-    SC_GOTO(st, add_to_header(m, &h, net->handle.plugin->name, err), out);
-    SC_GOTO(st, sc_writer_open(&m->out, to->fd, to->name, &h, err), out);
-    while ((st = sc_reader_next(in, &b, err)) == SC_OK) {
-        SC_GOTO(st, embed_block(m, b, err), out);
-        SC_GOTO(st, sc_writer_put(m->out, b, err), out);
-    }
-    if (st == SC_END)
-        st = sc_writer_finish(m->out, err);
-out:
-    sc_header_free(&h);
-    return st;
+    return SC_OK;
 }
 
 static sc_status run(const embed_opts *o, sc_err *err)
 {
-    sc_net net = {0};
-    sc_reader *in = NULL;
-    sc_output to = {.fd = -1};
-    sc_pool *pool = NULL;
-    const sc_kernels *k = NULL;
     embedder m = {.o = o};
+    sc_header h = {0};
     sc_status st;
-    SC_GOTO(st, sc_kernels_pick(o->isa, &k, err), out);
-    SC_GOTO(st, sc_net_read(&net, o->common.operands[0], err), out);
-    SC_GOTO(st, find_nodes(&m, &net, err), out);
-    SC_GOTO(st, sc_output_open(&to, o->common.output, true, err), out);
-    SC_GOTO(st,
-            sc_reader_open_path(&in, o->common.n_operands > 1 ? o->common.operands[1] : NULL, err),
-            out);
-    SC_GOTO(st, sc_pool_new(&pool, (int)o->common.n_threads, err), out);
-    SC_GOTO(st, stream(&m, in, &net, &to, pool, k, err), out);
-    st = sc_output_commit(&to, err);
+    SC_GOTO(st, sc_over_open(&m.s, &tool, &o->common, &o->over, true, err), out);
+    SC_GOTO(st, find_nodes(&m, &m.s.net, err), out);
+    SC_GOTO(st, sc_over_match(&m.s, (const int32_t[]){m.z, m.mean, m.var}, 3, err), out);
+    SC_GOTO(st, sc_header_copy(&h, sc_reader_header(m.s.in), err), out);
+    SC_GOTO(st, add_to_header(&m, &h, m.s.net.handle.plugin->name, err), out);
+    SC_GOTO(st, sc_over_begin(&m.s, &h, err), out);
+    SC_GOTO(st, sc_over_each(&m.s, embed_block, &m, err), out);
+    st = sc_over_commit(&m.s, err);
 out:
-    sc_writer_close(m.out);
-    sc_infer_close(m.x);
-    sc_output_abandon(&to);
-    sc_reader_close(in);
-    sc_pool_free(pool);
-    sc_net_free(&net);
+    sc_header_free(&h);
+    sc_over_close(&m.s);
     return st;
 }
 

@@ -1,16 +1,12 @@
 /* ELBO, its parts and marginal log-likelihood of each cell under a model. */
-#include "sc_cli.h"
-#include "sc_infer.h"
+#include "sc_over.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 typedef struct score_opts {
     sc_common common;
-    const char *isa, *layer, *batch_key;
-    sc_param_list cat_covariates, cont_covariates;
+    sc_over_opts over;
     int latent;
     int64_t n_samples, n_mc_samples;
     bool mean, marginal_ll;
@@ -27,15 +23,7 @@ static const sc_param params[] = {
     SC_BOOL(score_opts, marginal_ll, "marginal-ll", 0,
             "add log p(x) by importance sampling, its standard error and effective sample size"),
     SC_INT(score_opts, n_mc_samples, "n-mc-samples", 1000, 2, 100000000, "draws for --marginal-ll"),
-    SC_STRING(score_opts, layer, "layer", "NAME", "matrix of counts; default as at fit"),
-    SC_STRING(score_opts, batch_key, "batch-key", "COLUMN",
-              "obs column of the batches; default as at fit"),
-    SC_LIST(score_opts, cat_covariates, "cat-covariate", "COLUMN",
-            "categorical covariate; default as at fit"),
-    SC_LIST(score_opts, cont_covariates, "cont-covariate", "COLUMN",
-            "continuous covariate; default as at fit"),
-    SC_STRING(score_opts, isa, "isa", "NAME",
-              "instruction set: avx512, avx2, base; default the best there is"),
+    SC_OVER_PARAMS(score_opts, over),
     SC_PARAM_END};
 
 static const sc_tool tool = {"sc-score",
@@ -50,9 +38,7 @@ static const sc_tool tool = {"sc-score",
 
 typedef struct scorer {
     const score_opts *o;
-    const sc_net *net;
-    sc_infer *x;
-    FILE *f;
+    sc_over s;
     int n_cols; /* elbo, reconstruction, kl_z, kl_l, further terms, marginal_ll ... */
     const char *names[MAX_TERMS];
     int column[MAX_TERMS]; /* of each term; -1: not part of the ELBO */
@@ -72,7 +58,7 @@ static void want(scorer *s, int32_t node)
 static void lay_out(scorer *s)
 {
     static const char *const fixed[] = {"elbo", "reconstruction", "kl_z", "kl_l"};
-    const sc_built *g = s->net->g;
+    const sc_built *g = s->s.net.g;
     for (s->n_cols = 0; s->n_cols < 4; s->n_cols++)
         s->names[s->n_cols] = fixed[s->n_cols];
     for (int t = 0; t < g->n_terms; t++) {
@@ -99,10 +85,10 @@ static double log_normal(const scorer *s, const sc_dist *d, const float *u, int6
 {
     double sum = 0;
     for (int64_t j = 0; j < cols; j++) {
-        const sc_gnode *a = &s->net->g->nodes[d->a.id];
+        const sc_gnode *a = &s->s.net.g->nodes[d->a.id];
         const int64_t at = a->reps ? i * cols + j : j;
-        const double m = d->a.id ? (double)sc_infer_value(s->x, d->a.id)[at] : 0;
-        const double b = d->b.id ? (double)sc_infer_value(s->x, d->b.id)[at] : 1;
+        const double m = d->a.id ? (double)sc_infer_value(s->s.x, d->a.id)[at] : 0;
+        const double b = d->b.id ? (double)sc_infer_value(s->s.x, d->b.id)[at] : 1;
         const double v = d->kind == SC_NORMAL_SD ? b * b : b, r = (double)u[i * cols + j] - m;
         sum -= 0.5 * (log(6.283185307179586477 * v) + r * r / v);
     }
@@ -112,14 +98,14 @@ static double log_normal(const scorer *s, const sc_dist *d, const float *u, int6
 /* log p(x, z) - log q(z | x) of row i, for the draw at hand */
 static double log_weight(const scorer *s, int64_t i)
 {
-    const sc_built *g = s->net->g;
+    const sc_built *g = s->s.net.g;
     double w = 0;
     for (int t = 0; t < g->n_terms; t++)
         if (s->column[t] == 1)
-            w -= (double)sc_infer_value(s->x, g->terms[t].node)[i];
+            w -= (double)sc_infer_value(s->s.x, g->terms[t].node)[i];
     for (int k = 0; k < g->n_sites; k++) {
         const sc_gnode *z = &g->nodes[g->sites[k].node];
-        const float *u = sc_infer_value(s->x, g->sites[k].node);
+        const float *u = sc_infer_value(s->s.x, g->sites[k].node);
         w += log_normal(s, &z->p, u, i, z->n_cols) - log_normal(s, &z->q, u, i, z->n_cols);
     }
     return w;
@@ -151,8 +137,8 @@ static sc_status marginal(scorer *s, int64_t from, int64_t n, sc_err *err)
         a[i].top = -INFINITY;
     sc_status st = SC_OK;
     for (int64_t k = 0; k < o->n_mc_samples && st == SC_OK; k++) {
-        st = sc_infer_run(s->x, from, n, SC_DRAW_SAMPLE, (uint64_t)o->common.seed, (uint32_t)k + 1,
-                          err);
+        st = sc_infer_run(s->s.x, from, n, SC_DRAW_SAMPLE, (uint64_t)o->common.seed,
+                          (uint32_t)k + 1, err);
         for (int64_t i = 0; i < n && st == SC_OK; i++)
             add_weight(&a[i], log_weight(s, i));
     }
@@ -170,16 +156,17 @@ static sc_status marginal(scorer *s, int64_t from, int64_t n, sc_err *err)
 static sc_status elbo(scorer *s, int64_t from, int64_t n, sc_err *err)
 {
     const score_opts *o = s->o;
-    const sc_built *g = s->net->g;
+    const sc_built *g = s->s.net.g;
     const int64_t width = s->n_cols + ML, draws = o->latent == LATENT_MEAN ? 1 : o->n_samples;
     for (int64_t i = 0; i < n * width; i++)
         s->rows[i] = 0;
     for (int64_t k = 0; k < draws; k++) {
-        SC_TRY(sc_infer_run(s->x, from, n, o->latent ? SC_DRAW_MEAN : SC_DRAW_SAMPLE,
+        SC_TRY(sc_infer_run(s->s.x, from, n, o->latent ? SC_DRAW_MEAN : SC_DRAW_SAMPLE,
                             (uint64_t)o->common.seed, (uint32_t)k + 1, err));
         for (int t = 0; t < g->n_terms; t++)
             for (int64_t i = 0; i < n && s->column[t] >= 0; i++) {
-                const double v = (double)sc_infer_value(s->x, g->terms[t].node)[i] / (double)draws;
+                const double v =
+                    (double)sc_infer_value(s->s.x, g->terms[t].node)[i] / (double)draws;
                 s->rows[i * width + s->column[t]] += v;
                 s->rows[i * width] -= v;
             }
@@ -190,17 +177,17 @@ static sc_status elbo(scorer *s, int64_t from, int64_t n, sc_err *err)
 static void print_row(scorer *s, const char *name, const double *row)
 {
     const int n = s->n_cols + (s->o->marginal_ll ? ML : 0);
-    fputs(name, s->f);
+    fputs(name, s->s.text);
     for (int c = 0; c < n; c++)
-        fprintf(s->f, "\t%.9g", row[c]);
-    fputc('\n', s->f);
+        fprintf(s->s.text, "\t%.9g", row[c]);
+    fputc('\n', s->s.text);
 }
 
-static sc_status score_block(scorer *s, sc_block *b, sc_err *err)
+static sc_status score_block(void *ctx, sc_block *b, sc_err *err)
 {
+    scorer *s = ctx;
     const int64_t n_rows = sc_block_n_rows(b), width = s->n_cols + ML;
     sc_table *obs = NULL;
-    SC_TRY(sc_infer_block(s->x, b, err));
     SC_TRY(sc_block_obs(b, &obs, err));
     for (int64_t at = 0; at < n_rows; at += SC_INFER_ROWS) {
         const int64_t n = n_rows - at < SC_INFER_ROWS ? n_rows - at : SC_INFER_ROWS;
@@ -220,80 +207,31 @@ static sc_status score_block(scorer *s, sc_block *b, sc_err *err)
 
 static void print_head(scorer *s)
 {
-    fputs("cell", s->f);
+    fputs("cell", s->s.text);
     for (int c = 0; c < s->n_cols; c++)
-        fprintf(s->f, "\t%s", s->names[c]);
-    fputs(s->o->marginal_ll ? "\tmarginal_ll\tmarginal_ll_se\tmarginal_ll_ess\n" : "\n", s->f);
-}
-
-static sc_status stream(scorer *s, sc_reader *in, sc_pool *pool, const sc_kernels *k, sc_err *err)
-{
-    const score_opts *o = s->o;
-    const sc_keys keys = {o->layer,
-                          o->batch_key,
-                          NULL,
-                          NULL,
-                          NULL,
-                          o->cat_covariates.n,
-                          o->cont_covariates.n,
-                          o->cat_covariates.items,
-                          o->cont_covariates.items};
-    char note[SC_ERR_MAX] = "";
-    sc_block *b = NULL;
-    sc_status st;
-    SC_TRY(sc_infer_open(&s->x, s->net, sc_reader_header(in), &keys, s->nodes, s->n_nodes, pool, k,
-                         note, sizeof note, err));
-    if (note[0])
-        sc_cli_note(&tool, o, "%s", note);
-    print_head(s);
-    while ((st = sc_reader_next(in, &b, err)) == SC_OK)
-        SC_TRY(score_block(s, b, err));
-    if (st != SC_END)
-        return st;
-    for (int c = 0; c < s->n_cols + ML; c++)
-        s->total[c] /= (double)s->n_cells;
-    if (o->mean)
-        print_row(s, "mean", s->total);
-    return SC_OK;
+        fprintf(s->s.text, "\t%s", s->names[c]);
+    fputs(s->o->marginal_ll ? "\tmarginal_ll\tmarginal_ll_se\tmarginal_ll_ess\n" : "\n", s->s.text);
 }
 
 static sc_status run(const score_opts *o, sc_err *err)
 {
-    sc_net net = {0};
-    sc_reader *in = NULL;
-    sc_output to = {.fd = -1};
-    sc_pool *pool = NULL;
-    const sc_kernels *k = NULL;
-    scorer s = {.o = o, .net = &net};
+    scorer s = {.o = o};
     sc_status st;
-    SC_GOTO(st, sc_kernels_pick(o->isa, &k, err), out);
-    SC_GOTO(st, sc_net_read(&net, o->common.operands[0], err), out);
+    SC_GOTO(st, sc_over_open(&s.s, &tool, &o->common, &o->over, false, err), out);
     lay_out(&s);
     SC_GOTO(st, sc_alloc(&s.rows, (size_t)(SC_INFER_ROWS * (s.n_cols + ML)), sizeof *s.rows, err),
             out);
-    SC_GOTO(st,
-            sc_reader_open_path(&in, o->common.n_operands > 1 ? o->common.operands[1] : NULL, err),
-            out);
-    SC_GOTO(st, sc_pool_new(&pool, (int)o->common.n_threads, err), out);
-    SC_GOTO(st, sc_output_open(&to, o->common.output, false, err), out);
-    s.f = fdopen(dup(to.fd), "w");
-    if (!s.f) {
-        st = sc_fail_errno(err, "%s", to.name);
-        goto out;
-    }
-    st = stream(&s, in, pool, k, err);
-    const bool is_bad = ferror(s.f) != 0;
-    if ((fclose(s.f) != 0 || is_bad) && st == SC_OK)
-        st = sc_fail_errno(err, "%s", to.name);
-    if (st == SC_OK)
-        st = sc_output_commit(&to, err);
+    SC_GOTO(st, sc_over_match(&s.s, s.nodes, s.n_nodes, err), out);
+    print_head(&s);
+    SC_GOTO(st, sc_over_each(&s.s, score_block, &s, err), out);
+    for (int c = 0; c < s.n_cols + ML; c++)
+        s.total[c] /= (double)s.n_cells;
+    if (o->mean)
+        print_row(&s, "mean", s.total);
+    st = sc_over_commit(&s.s, err);
 out:
-    sc_infer_close(s.x);
     free(s.rows);
-    sc_output_abandon(&to);
-    sc_reader_close(in);
-    sc_pool_free(pool);
-    sc_net_free(&net);
+    sc_over_close(&s.s);
     return st;
 }
 

@@ -1,0 +1,26 @@
+/* Between the files of sc_infer.h. */
+#ifndef SC_INFER_INT_H
+#define SC_INFER_INT_H
+
+#include "sc_infer.h"
+
+struct sc_infer {
+    const sc_net *net;
+    sc_pool *pool;
+    sc_plan plan;
+    sc_exec_f32 *e;
+    char *path; /* of the counts */
+    bool is_sparse, in_order;
+    int32_t *to_model; /* gene of the data -> gene of the model, -1 */
+    int n_coders, slot[SC_IN_MAX];
+    sc_coder coders[SC_IN_MAX];
+    const char *cont[SC_IN_MAX], *size_factor;
+    int64_t n_cont;
+    sc_minibuf *buf;  /* all rows of the block */
+    sc_minibuf *pick; /* rows chosen one by one; made when first needed */
+    int64_t n_rows;
+    bool is_transformed;
+    int32_t transform[SC_INFER_ROWS]; /* the batch to decode with, for each row */
+};
+
+#endif

@@ -1,0 +1,129 @@
+#include "sc_infer_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static sc_status match_genes(sc_infer *x, const sc_header *h, sc_err *err)
+{
+    const sc_strs *have = &h->var.names, *want = &x->net->var.names;
+    sc_names *names = NULL;
+    int64_t n_missing = 0, first = -1, last = -1;
+    SC_TRY(sc_names_new(&names, have, err));
+    sc_status st = sc_alloc(&x->to_model, (size_t)have->n, sizeof *x->to_model, err);
+    for (int64_t j = 0; st == SC_OK && j < have->n; j++)
+        x->to_model[j] = -1;
+    x->in_order = true;
+    for (int64_t j = 0; st == SC_OK && j < want->n; j++) {
+        const int64_t at = sc_names_find(names, sc_strs_at(want, j));
+        if (at < 0) {
+            first = first < 0 ? j : first;
+            n_missing++;
+            continue;
+        }
+        x->to_model[at] = (int32_t)j;
+        x->in_order = x->in_order && at > last;
+        last = at;
+    }
+    if (n_missing)
+        st = sc_fail(err, SC_EDATA,
+                     "the data lack %lld of the model's %lld genes ('%s' is the first)",
+                     (long long)n_missing, (long long)want->n, sc_strs_at(want, first));
+    sc_names_free(names);
+    return st;
+}
+
+/* Codes are needed for the categories that the wanted nodes depend on. */
+static sc_status open_category(sc_infer *x, const sc_header *h, int input, const char *named,
+                               sc_err *err)
+{
+    const int s = input - SC_IN_BATCH;
+    const sc_category *c = &x->net->cats[s];
+    if (!c->key)
+        return SC_OK; /* a single category: code 0 */
+    x->slot[x->n_coders] = s;
+    return sc_coder_open(&x->coders[x->n_coders++], h, named ? named : c->key, &c->levels, err);
+}
+
+static sc_status open_inputs(sc_infer *x, const sc_header *h, const sc_keys *k, sc_err *err)
+{
+    const sc_built *g = x->net->g;
+    bool seen[SC_IN_BATCH + SC_IN_MAX] = {0};
+    if (k->n_cat_covs && k->n_cat_covs != x->net->dims.n_cat_covs)
+        return sc_fail(err, SC_EUSAGE, "the model has %d categorical covariates, and %d are named",
+                       (int)x->net->dims.n_cat_covs, k->n_cat_covs);
+    if (k->n_cont_covs && k->n_cont_covs != x->net->dims.n_cont_covs)
+        return sc_fail(err, SC_EUSAGE, "the model has %d continuous covariates, and %d are named",
+                       (int)x->net->dims.n_cont_covs, k->n_cont_covs);
+    for (int i = 0; i < x->plan.n_fwd; i++) {
+        const sc_gnode *n = &g->nodes[x->plan.fwd[i]];
+        if (n->op != SC_OP_INPUT || seen[n->input])
+            continue;
+        seen[n->input] = true;
+        if (n->input == SC_IN_CONT_COVS) {
+            x->n_cont = x->net->dims.n_cont_covs;
+            for (int64_t c = 0; c < x->n_cont; c++) {
+                x->cont[c] = k->n_cont_covs ? k->cont_covs[c] : sc_strs_at(&x->net->cont_covs, c);
+                SC_TRY(sc_require_obs(h, x->cont[c], err));
+            }
+        } else if (n->input == SC_IN_SIZE_FACTOR) {
+            x->size_factor = k->size_factor ? k->size_factor : x->net->size_factor;
+            SC_TRY(sc_require_obs(h, x->size_factor, err));
+        } else if (n->input >= SC_IN_BATCH) {
+            const int cov = n->input - SC_IN_CAT_COV_0;
+            const char *named = n->input == SC_IN_BATCH           ? k->batch
+                                : n->input == SC_IN_LABELS        ? k->labels
+                                : cov >= 0 && cov < k->n_cat_covs ? k->cat_covs[cov]
+                                                                  : NULL;
+            SC_TRY(open_category(x, h, n->input, named, err));
+        }
+    }
+    return SC_OK;
+}
+
+sc_status sc_infer_open(sc_infer **out, const sc_net *net, const sc_header *h, const sc_keys *keys,
+                        const int32_t *nodes, int n_nodes, sc_pool *pool, const sc_kernels *k,
+                        char *note, size_t note_len, sc_err *err)
+{
+    sc_infer *x = NULL;
+    int mat = -1;
+    sc_status st;
+    *out = NULL;
+    SC_TRY(sc_alloc(&x, 1, sizeof *x, err));
+    x->net = net;
+    x->pool = pool;
+    const char *layer = keys->layer ? keys->layer : net->layer;
+    SC_GOTO(st, sc_header_counts(h, layer, &mat, note, note_len, err), fail);
+    x->path = strdup(h->mats[mat].path);
+    x->is_sparse = h->mats[mat].is_sparse;
+    SC_GOTO(st, match_genes(x, h, err), fail);
+    SC_GOTO(st, sc_plan_make(&x->plan, net->g, 1U << SC_ROWS_ALL, 0, nodes, n_nodes, err), fail);
+    SC_GOTO(st, open_inputs(x, h, keys, err), fail);
+    SC_GOTO(st, sc_exec_new_f32(&x->e, net->g, SC_INFER_ROWS, false, pool, k, err), fail);
+    memcpy(sc_exec_weights_f32(x->e), net->weights, (size_t)net->g->n_params * sizeof(float));
+    *out = x;
+    return SC_OK;
+fail:
+    sc_infer_close(x);
+    return st;
+}
+
+const int32_t *sc_infer_genes(const sc_infer *x)
+{
+    return x->to_model;
+}
+
+sc_status sc_infer_batch(const sc_net *net, const char *name, int32_t *code, sc_err *err)
+{
+    const sc_category *c = &net->cats[0];
+    if (!c->key)
+        return sc_fail(err, SC_EUSAGE, "the model was fitted without batches");
+    for (int64_t i = 0; i < c->levels.n; i++)
+        if (strcmp(sc_strs_at(&c->levels, i), name) == 0) {
+            *code = (int32_t)i;
+            return SC_OK;
+        }
+    char near[256];
+    sc_strs_near(&c->levels, name, near, sizeof near);
+    return sc_fail(err, SC_EUSAGE, "the model knows no batch '%s'%s%s%s", name,
+                   near[0] ? "; did you mean " : "", near, near[0] ? "?" : "");
+}

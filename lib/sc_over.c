@@ -1,0 +1,85 @@
+#include "sc_over.h"
+
+#include <string.h>
+#include <unistd.h>
+
+sc_status sc_over_open(sc_over *s, const sc_tool *tool, const sc_common *common,
+                       const sc_over_opts *opts, bool is_binary, sc_err *err)
+{
+    const char *model = common->operands[0],
+               *cells = common->n_operands > 1 ? common->operands[1] : NULL;
+    *s = (sc_over){.tool = tool, .common = common, .opts = opts, .to = {.fd = -1}};
+    if (strcmp(model, "-") == 0 && (!cells || strcmp(cells, "-") == 0))
+        return sc_fail(err, SC_EUSAGE, "model and cells can't both come from stdin");
+    SC_TRY(sc_kernels_pick(opts->isa, &s->kernels, err));
+    SC_TRY(sc_output_open(&s->to, common->output, is_binary, err));
+    SC_TRY(sc_net_read(&s->net, model, err));
+    SC_TRY(sc_reader_open_path(&s->in, cells, err));
+    SC_TRY(sc_pool_new(&s->pool, (int)common->n_threads, err));
+    if (is_binary)
+        return SC_OK;
+    const int fd = dup(s->to.fd);
+    s->text = fd < 0 ? NULL : fdopen(fd, "w");
+    return s->text ? SC_OK : sc_fail_errno(err, "%s", s->to.name);
+}
+
+sc_status sc_over_match(sc_over *s, const int32_t *nodes, int n_nodes, sc_err *err)
+{
+    const sc_over_opts *o = s->opts;
+    const sc_keys keys = {.layer = o->layer,
+                          .batch = o->batch_key,
+                          .n_cat_covs = o->cat_covariates.n,
+                          .n_cont_covs = o->cont_covariates.n,
+                          .cat_covs = o->cat_covariates.items,
+                          .cont_covs = o->cont_covariates.items};
+    char note[SC_ERR_MAX] = "";
+    SC_TRY(sc_infer_open(&s->x, &s->net, sc_reader_header(s->in), &keys, nodes, n_nodes, s->pool,
+                         s->kernels, note, sizeof note, err));
+    if (note[0])
+        sc_cli_note(s->tool, s->common, "%s", note);
+    return SC_OK;
+}
+
+sc_status sc_over_begin(sc_over *s, sc_header *h, sc_err *err)
+{
+    if (!s->common->no_pg)
+        SC_TRY(sc_header_record(h, s->tool->name, s->common->argc, s->common->argv, err));
+    return sc_writer_open(&s->out, s->to.fd, s->to.name, h, err);
+}
+
+sc_status sc_over_each(sc_over *s, sc_status (*one)(void *ctx, sc_block *b, sc_err *err), void *ctx,
+                       sc_err *err)
+{
+    sc_block *b = NULL;
+    sc_status st;
+    while ((st = sc_reader_next(s->in, &b, err)) == SC_OK) {
+        SC_TRY(sc_infer_block(s->x, b, err));
+        SC_TRY(one(ctx, b, err));
+    }
+    return st == SC_END ? SC_OK : st;
+}
+
+sc_status sc_over_commit(sc_over *s, sc_err *err)
+{
+    if (s->out)
+        SC_TRY(sc_writer_finish(s->out, err));
+    if (s->text) {
+        const bool is_bad = ferror(s->text) != 0, is_lost = fclose(s->text) != 0;
+        s->text = NULL;
+        if (is_bad || is_lost)
+            return sc_fail_errno(err, "%s", s->to.name);
+    }
+    return sc_output_commit(&s->to, err);
+}
+
+void sc_over_close(sc_over *s)
+{
+    sc_writer_close(s->out);
+    sc_infer_close(s->x);
+    if (s->text)
+        (void)fclose(s->text);
+    sc_output_abandon(&s->to);
+    sc_reader_close(s->in);
+    sc_pool_free(s->pool);
+    sc_net_free(&s->net);
+}

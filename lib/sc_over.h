@@ -1,0 +1,71 @@
+/*
+ * What tools that run a model over cells have in common: `sc-x MODEL [IN]`, the options that say
+ * which columns hold what, and the things to open and close. A tool's run() reads
+ *
+ *   sc_over s = {0};
+ *   SC_GOTO(st, sc_over_open(&s, &tool, &o->common, &o->over, true, err), out);
+ *   ... nodes, found in s.net ...
+ *   SC_GOTO(st, sc_over_match(&s, nodes, n_nodes, err), out);
+ *   ... a header made from sc_reader_header(s.in) ...
+ *   SC_GOTO(st, sc_over_begin(&s, &header, err), out);
+ *   SC_GOTO(st, sc_over_each(&s, one_block, ctx, err), out);
+ *   st = sc_over_commit(&s, err);
+ * out:
+ *   sc_over_close(&s);
+ */
+#ifndef SC_OVER_H
+#define SC_OVER_H
+
+#include "sc_cli.h"
+#include "sc_infer.h"
+
+#include <stdio.h>
+
+/* A member of the tool's options struct; SC_OVER_PARAMS are its rows of the table. */
+typedef struct sc_over_opts {
+    const char *isa, *layer, *batch_key;
+    sc_param_list cat_covariates, cont_covariates;
+} sc_over_opts;
+
+#define SC_OVER_PARAMS(T, field)                                                                   \
+    SC_STRING(T, field.layer, "layer", "NAME", "matrix of counts; default as at fit"),             \
+        SC_STRING(T, field.batch_key, "batch-key", "COLUMN",                                       \
+                  "obs column of the batches; default as at fit"),                                 \
+        SC_LIST(T, field.cat_covariates, "cat-covariate", "COLUMN",                                \
+                "categorical covariate; default as at fit"),                                       \
+        SC_LIST(T, field.cont_covariates, "cont-covariate", "COLUMN",                              \
+                "continuous covariate; default as at fit"),                                        \
+        SC_STRING(T, field.isa, "isa", "NAME",                                                     \
+                  "instruction set: avx512, avx2, base; default the best there is")
+
+typedef struct sc_over {
+    const sc_tool *tool;
+    const sc_common *common;
+    const sc_over_opts *opts;
+    sc_net net; /* the model: operand 0 */
+    const sc_kernels *kernels;
+    sc_pool *pool;
+    sc_reader *in; /* the cells: operand 1 or stdin */
+    sc_infer *x;
+    sc_output to;
+    sc_writer *out; /* where a stream is written */
+    FILE *text;     /* where text is */
+} sc_over;
+
+/* Reads the model, opens input and output. SC_EUSAGE: model and cells both from stdin, or binary
+ * output to a terminal. sc_over_close is due whatever was returned; s is zeroed before. */
+sc_status sc_over_open(sc_over *s, const sc_tool *tool, const sc_common *common,
+                       const sc_over_opts *opts, bool is_binary, sc_err *err) SC_MUST_CHECK;
+/* Opens s->x for these nodes (see sc_infer_open); says on stderr which matrix was taken where that
+ * is worth saying. */
+sc_status sc_over_match(sc_over *s, const int32_t *nodes, int n_nodes, sc_err *err) SC_MUST_CHECK;
+/* Appends the provenance record to h, unless --no-PG, and opens s->out with it. */
+sc_status sc_over_begin(sc_over *s, sc_header *h, sc_err *err) SC_MUST_CHECK;
+/* Reads all blocks; each is unpacked for s->x before `one` is called. */
+sc_status sc_over_each(sc_over *s, sc_status (*one)(void *ctx, sc_block *b, sc_err *err), void *ctx,
+                       sc_err *err) SC_MUST_CHECK;
+/* Finishes what was written, and puts it in its place. */
+sc_status sc_over_commit(sc_over *s, sc_err *err) SC_MUST_CHECK;
+void sc_over_close(sc_over *s);
+
+#endif
