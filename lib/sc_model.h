@@ -234,12 +234,36 @@ typedef struct sc_train_defaults {
     double n_steps_kl_warmup;   /* as a share of the cells; 0: none */
 } sc_train_defaults;
 
+/*
+ * How an option stands in scvi-tools' constructor, where it isn't under its own name (with
+ * underscores) as its own word: for reading and writing saved models.
+ */
+typedef enum sc_scvi_form {
+    SC_SCVI_VALUE,    /* under another path */
+    SC_SCVI_CLASS,    /* a class of torch.nn: leaky-relu is LeakyReLU */
+    SC_SCVI_FUNCTION, /* a function of torch; the option's default may be None there */
+    SC_SCVI_SWITCH,   /* only read: false there is the last choice here */
+    SC_SCVI_IGNORED   /* changes nothing in a saved model */
+} sc_scvi_form;
+
+typedef struct sc_scvi_arg {
+    const char *option; /* "embedding-dim"; NULL: of no meaning here */
+    const char *path;   /* "batch_embedding_kwargs/embedding_dim"; NULL ends the table */
+    sc_scvi_form form;
+    bool is_named; /* an argument of the model class itself, not of its keyword arguments */
+} sc_scvi_arg;
+#define SC_SCVI_ARGS_END                                                                           \
+    {                                                                                              \
+        NULL, NULL, SC_SCVI_VALUE, false                                                           \
+    }
+
 typedef struct sc_model {
     uint32_t size;
     void (*build)(sc_graph *g,
                   const void *opts); /* pure: same options and dimensions, same graph */
     sc_train_defaults train;
-    const char *scvi_class; /* "SCVI": whose saved models this reads; NULL: none */
+    const char *scvi_class;       /* "SCVI": whose saved models this reads; NULL: none */
+    const sc_scvi_arg *scvi_args; /* NULL: all options have their own names */
 } sc_model;
 
 /* The services by their usual names. */

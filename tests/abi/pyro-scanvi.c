@@ -168,7 +168,7 @@ static void build(sc_graph *g, const void *opts)
               "probability of each class");
 }
 
-static const sc_model model = {sizeof model, build, {100, 5e-3, 1e-8, 0, 0, 0}, NULL};
+static const sc_model model = {sizeof model, build, {100, 5e-3, 1e-8, 0, 0, 0}, NULL, NULL};
 
 SC_PLUGIN_EXPORT extern const sc_plugin sc_plugin_entry;
 const sc_plugin sc_plugin_entry = {

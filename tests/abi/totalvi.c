@@ -254,7 +254,8 @@ static void build(sc_graph *g, const void *opts)
         adversary(g, o, d.z);
 }
 
-static const sc_model model = {sizeof model, build, {256, 4e-3, 0.01, 1e-6, 0, 0.75}, "TOTALVI"};
+static const sc_model model = {
+    sizeof model, build, {256, 4e-3, 0.01, 1e-6, 0, 0.75}, "TOTALVI", NULL};
 
 SC_PLUGIN_EXPORT extern const sc_plugin sc_plugin_entry;
 const sc_plugin sc_plugin_entry = {
