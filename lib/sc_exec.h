@@ -42,19 +42,35 @@ typedef struct sc_run {
     bool stored_sample;
 } sc_run;
 
+/* What an observe node takes in with it (lib/ops/head.h): logits, softmax of them, and that times
+ * the library size. logits 0: nothing. */
+typedef struct sc_head {
+    int32_t logits, softmax, rate, library;
+    int term;   /* that the log-likelihood goes to, and to nothing else */
+    float sign; /* of the log-likelihood in the term: -1 through a neg */
+} sc_head;
+
 /* Which nodes a run needs, in order. */
 typedef struct sc_plan {
     int n_fwd, n_bwd[SC_GROUPS_MAX];
     int32_t *fwd, *bwd[SC_GROUPS_MAX];
     bool *moves[SC_GROUPS_MAX]; /* by weight: it gets a gradient from this group's terms */
     bool term_on[32];
+    sc_head *head; /* by node; NULL without SC_PLAN_FUSE */
+    bool
+        *is_graded; /* by node: forward writes its gradient, backward must not clear it; likewise */
 } sc_plan;
 
-enum { SC_PLAN_TERMS = 1, SC_PLAN_KEEPS = 2, SC_PLAN_BACKWARD = 4 };
+/* FUSE: the float executor only; nodes inside of heads then have no values, unless they are roots.
+ */
+enum { SC_PLAN_TERMS = 1, SC_PLAN_KEEPS = 2, SC_PLAN_BACKWARD = 4, SC_PLAN_FUSE = 8 };
 /* streams: bits 1 << sc_rowset of those that take part. roots: further nodes. */
 sc_status sc_plan_make(sc_plan *p, const sc_built *g, unsigned streams, unsigned what,
                        const int32_t *roots, int n_roots, sc_err *err) SC_MUST_CHECK;
 void sc_plan_free(sc_plan *p);
+/* Of sc_plan_make: finds the heads, and takes the nodes inside them off the lists. */
+sc_status sc_plan_fuse(sc_plan *p, const sc_built *g, const int32_t *roots, int n_roots,
+                       sc_err *err) SC_MUST_CHECK;
 
 #define SC_EXEC_DECLARE(S, T)                                                                      \
     typedef struct sc_exec_##S sc_exec_##S;                                                        \

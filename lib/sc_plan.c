@@ -66,6 +66,8 @@ sc_status sc_plan_make(sc_plan *p, const sc_built *g, unsigned streams, unsigned
         SC_GOTO(st, sc_alloc(&p->moves[k], (size_t)g->n_weights, sizeof **p->moves, err), out);
         plan_backward(p, g, k, need);
     }
+    if (what & SC_PLAN_FUSE)
+        st = sc_plan_fuse(p, g, roots, n_roots, err);
 out:
     free(need);
     if (st != SC_OK)
@@ -76,6 +78,8 @@ out:
 void sc_plan_free(sc_plan *p)
 {
     free(p->fwd);
+    free(p->head);
+    free(p->is_graded);
     for (int k = 0; k < SC_GROUPS_MAX; k++) {
         free(p->bwd[k]);
         free(p->moves[k]);

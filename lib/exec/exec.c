@@ -191,18 +191,11 @@ static void sweep(void *ctx, int tid, int n_threads)
 sc_status SC_R(sc_exec_forward)(ex *e, const sc_plan *p, const sc_run *run, sc_err *err)
 {
     e->run = run;
+    e->plan = p;
     SC_TRY(reserve(e, err));
     job j = {.e = e, .list = p->fwd, .n = p->n_fwd};
     sc_pool_run(e->pool, sweep, &j);
     return SC_OK;
-}
-
-static double coefficient(const sc_gterm *t, const sc_run *run, int64_t rows)
-{
-    const double w = t->spec.weight == SC_WEIGHT_KL             ? run->kl_weight
-                     : t->spec.weight == SC_WEIGHT_ONE_MINUS_KL ? 1 - run->kl_weight
-                                                                : 1;
-    return w * t->spec.factor / (t->spec.is_sum ? 1.0 : (double)rows);
 }
 
 double SC_R(sc_exec_loss)(const ex *e, const sc_plan *p, const sc_run *run, int group)
@@ -216,7 +209,7 @@ double SC_R(sc_exec_loss)(const ex *e, const sc_plan *p, const sc_run *run, int 
         double sum = 0;
         for (int64_t i = 0; i < rows; i++)
             sum += (double)e->val[term->node][i];
-        loss += coefficient(term, run, rows) * sum;
+        loss += term_weight(term, run, rows) * sum;
     }
     return loss;
 }
@@ -227,6 +220,8 @@ static void clear(void *ctx, int64_t tile, int tid)
     const job *j = ctx;
     const int32_t id = j->list[tile];
     const sc_gnode *n = nd(j->e, id);
+    if (j->e->plan->is_graded && j->e->plan->is_graded[id])
+        return;
     if (n->op != SC_OP_WEIGHT && n->form == SC_DENSE)
         memset(j->e->grad[id], 0, (size_t)(rows_of(j->e, id) * n->n_cols) * sizeof(real));
 }
@@ -242,6 +237,7 @@ static void clear_weights(void *ctx, int64_t tile, int tid)
 void SC_R(sc_exec_backward)(ex *e, const sc_plan *p, const sc_run *run, int group)
 {
     e->run = run;
+    e->plan = p;
     job j = {.e = e, .list = p->bwd[group], .n = p->n_bwd[group], .backward = true};
     sc_pool_for(e->pool, j.n, clear, &j);
     sc_pool_for(e->pool, ceil_div(e->g->n_params, 65536), clear_weights, e);
@@ -250,7 +246,7 @@ void SC_R(sc_exec_backward)(ex *e, const sc_plan *p, const sc_run *run, int grou
         if (!p->term_on[t] || term->spec.group != group || !wants_grad(e, term->node))
             continue;
         const int64_t rows = rows_of(e, term->node);
-        const real c = (real)coefficient(term, run, rows);
+        const real c = (real)term_weight(term, run, rows);
         for (int64_t i = 0; i < rows; i++)
             e->grad[term->node][i] += c;
     }

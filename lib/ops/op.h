@@ -30,6 +30,7 @@ struct SC_R(sc_exec) {
     const struct sc_op *const *ops; /* by sc_op_id, for the instruction set of k */
     sc_pool *pool;
     const sc_run *run;
+    const sc_plan *plan; /* of this run */
     bool with_backward;
     int64_t max_rows, max_nnz;
     real *w, *gw;              /* flat weights and gradients */
@@ -91,6 +92,14 @@ static inline int32_t code_at(const ex *e, int32_t id, int64_t i)
     return n->op == SC_OP_ENUMERATE ? (int32_t)(i / m->n)
                                     : m->codes[n->input - SC_IN_BATCH][n->side][i];
 }
+/* the loss is the sum over the terms of this times the sum over the rows of the term */
+static inline double term_weight(const sc_gterm *t, const sc_run *run, int64_t rows)
+{
+    const double w = t->spec.weight == SC_WEIGHT_KL             ? run->kl_weight
+                     : t->spec.weight == SC_WEIGHT_ONE_MINUS_KL ? 1 - run->kl_weight
+                                                                : 1;
+    return w * t->spec.factor / (t->spec.is_sum ? 1.0 : (double)rows);
+}
 static inline int64_t row_tiles(const ex *e, int32_t id, int phase, bool backward)
 {
     (void)phase;
@@ -137,13 +146,13 @@ void SC_X(sc_map_grad)(int map, double arg, int64_t n, const real *x, const real
 #define SC_OP_LIST(X)                                                                              \
     X(SC_OP_INPUT, input)                                                                          \
     X(SC_OP_WEIGHT, weight)                                                                        \
-    X(SC_OP_LINEAR, linear) X(SC_OP_BATCH_NORM, batch_norm) X(SC_OP_LAYER_NORM, layer_norm)        \
-        X(SC_OP_DROPOUT, dropout) X(SC_OP_MAP, map) X(SC_OP_AFFINE, affine) X(SC_OP_ADD, add)      \
-            X(SC_OP_MUL, mul) X(SC_OP_DIV, div) X(SC_OP_SOFTMAX, softmax)                          \
-                X(SC_OP_ROW_SUM, row_sum) X(SC_OP_CONCAT, concat) X(SC_OP_SLICE, slice)            \
-                    X(SC_OP_GATHER, gather) X(SC_OP_STOP_GRADIENT, stop_gradient)                  \
-                        X(SC_OP_ENUMERATE, enumerate) X(SC_OP_REPEAT_ROWS, repeat_rows)            \
-                            X(SC_OP_UNSTACK, unstack) X(SC_OP_PICK, pick) X(SC_OP_LATENT, latent)  \
-                                X(SC_OP_KL, kl) X(SC_OP_LOG_PROB, log_prob)                        \
-                                    X(SC_OP_OBSERVE, observe)
+    X(SC_OP_LINEAR, linear)                                                                        \
+    X(SC_OP_BATCH_NORM, batch_norm) X(SC_OP_LAYER_NORM, layer_norm) X(SC_OP_DROPOUT, dropout)      \
+        X(SC_OP_MAP, map) X(SC_OP_AFFINE, affine) X(SC_OP_ADD, add) X(SC_OP_MUL, mul)              \
+            X(SC_OP_DIV, div) X(SC_OP_SOFTMAX, softmax) X(SC_OP_ROW_SUM, row_sum)                  \
+                X(SC_OP_CONCAT, concat) X(SC_OP_SLICE, slice) X(SC_OP_GATHER, gather)              \
+                    X(SC_OP_STOP_GRADIENT, stop_gradient) X(SC_OP_ENUMERATE, enumerate)            \
+                        X(SC_OP_REPEAT_ROWS, repeat_rows) X(SC_OP_UNSTACK, unstack)                \
+                            X(SC_OP_PICK, pick) X(SC_OP_LATENT, latent) X(SC_OP_KL, kl)            \
+                                X(SC_OP_LOG_PROB, log_prob) X(SC_OP_OBSERVE, observe)
 #endif
