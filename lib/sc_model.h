@@ -239,22 +239,32 @@ typedef struct sc_train_defaults {
  * underscores) as its own word: for reading and writing saved models.
  */
 typedef enum sc_scvi_form {
-    SC_SCVI_VALUE,    /* under another path */
+    SC_SCVI_VALUE,
     SC_SCVI_CLASS,    /* a class of torch.nn: leaky-relu is LeakyReLU */
-    SC_SCVI_FUNCTION, /* a function of torch; the option's default may be None there */
+    SC_SCVI_FUNCTION, /* a function of torch; None is the first choice */
     SC_SCVI_SWITCH,   /* only read: false there is the last choice here */
-    SC_SCVI_IGNORED   /* changes nothing in a saved model */
+    SC_SCVI_N_LABELS, /* no option: the number of classes, written where there are any */
+    SC_SCVI_IGNORED   /* no option: changes nothing in a saved model */
 } sc_scvi_form;
 
 typedef struct sc_scvi_arg {
-    const char *option; /* "embedding-dim"; NULL: of no meaning here */
+    const char *option; /* "embedding-dim" */
     const char *path;   /* "batch_embedding_kwargs/embedding_dim"; NULL ends the table */
     sc_scvi_form form;
-    bool is_named; /* an argument of the model class itself, not of its keyword arguments */
+    bool is_named;     /* an argument of the model class itself, not of its keyword arguments */
+    const char *lacks; /* a word of the option that scvi-tools can't do; NULL: it does all */
 } sc_scvi_arg;
+#define SC_SCVI_ARG(option, path)                                                                  \
+    {                                                                                              \
+        option, path, SC_SCVI_VALUE, true, NULL                                                    \
+    }
+#define SC_SCVI_KWARG(option, path, form)                                                          \
+    {                                                                                              \
+        option, path, form, false, NULL                                                            \
+    }
 #define SC_SCVI_ARGS_END                                                                           \
     {                                                                                              \
-        NULL, NULL, SC_SCVI_VALUE, false                                                           \
+        NULL, NULL, SC_SCVI_VALUE, false, NULL                                                     \
     }
 
 typedef struct sc_model {

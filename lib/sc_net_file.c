@@ -1,7 +1,7 @@
 /* Models to and from files: our own .scm, and model.pt as scvi-tools saves it. */
 #include "sc_cli.h"
 #include "sc_net.h"
-#include "sc_pt.h"
+#include "sc_scvi_args.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,10 +41,9 @@ static json_t *options_to_json(const sc_net *net)
         else if (p->type == SC_PARAM_REAL)
             json_object_set_new(o, p->name, json_real(*(const double *)at));
         else if (p->type == SC_PARAM_CHOICE) {
-            const char *c = p->choices;
-            for (int k = *(const int *)at; k > 0; k--)
-                c = strchr(c, '|') + 1;
-            json_object_set_new(o, p->name, json_stringn(c, strcspn(c, "|")));
+            size_t len = 0;
+            const char *word = sc_param_choice_at(p, *(const int *)at, &len);
+            json_object_set_new(o, p->name, json_stringn(word, len));
         } else if (p->type == SC_PARAM_STRING && *(const char *const *)at)
             json_object_set_new(o, p->name, json_string(*(const char *const *)at));
     }
@@ -254,32 +253,6 @@ out:
     return st;
 }
 
-/* What init_params_ says, for every option of the plugin that it names. */
-static sc_status options_from_pt(sc_net *net, const sc_pt *pt, sc_err *err)
-{
-    for (const sc_param *p = net->handle.plugin->params; p && p->name; p++) {
-        char key[64], text[64];
-        (void)snprintf(key, sizeof key, "%s", p->name);
-        for (char *c = key; *c; c++)
-            *c = *c == '-' ? '_' : *c;
-        const sc_pt_value *v = sc_pt_init_param(pt, key);
-        if (!v && strcmp(key, "n_layers_encoder") == 0)
-            v = sc_pt_init_param(pt, "n_layers");
-        bool b;
-        double x;
-        const char *s = sc_pt_as_text(v);
-        if (!s && sc_pt_kind_of(v) == SC_PT_BOOL && sc_pt_as_bool(v, &b))
-            s = b ? "true" : "false";
-        else if (!s && sc_pt_as_real(v, &x)) {
-            (void)snprintf(text, sizeof text, "%.17g", x);
-            s = text;
-        }
-        if (s)
-            SC_TRY(sc_params_set(net->handle.plugin->params, net->opts, p->name, s, err));
-    }
-    return SC_OK;
-}
-
 static sc_status category_from_pt(sc_category *c, const sc_pt_category *from, sc_err *err)
 {
     c->key = from->key ? strdup(from->key) : NULL;
@@ -356,7 +329,7 @@ static sc_status from_pt(sc_net *net, int fd, const char *name, sc_err *err)
     SC_GOTO(st, variant_of_class(sc_pt_get_registry(pt)->model_name, variant, sizeof variant, err),
             out);
     SC_GOTO(st, sc_net_new(net, variant, NULL, err), out);
-    SC_GOTO(st, options_from_pt(net, pt, err), out);
+    SC_GOTO(st, sc_scvi_args_read(net, pt, err), out);
     SC_GOTO(st, data_from_pt(net, pt, err), out);
     SC_GOTO(st, sc_net_build(net, err), out);
     for (size_t i = 0; i < sc_pt_n_tensors(pt); i++) {

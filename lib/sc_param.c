@@ -28,10 +28,9 @@ const char *sc_param_placeholder(const sc_param *p)
     }
 }
 
-/* The i-th of "a|b|c", or NULL; its length goes to *len. */
-static const char *choice_at(const char *choices, int i, size_t *len)
+const char *sc_param_choice_at(const sc_param *p, int i, size_t *len)
 {
-    const char *s = choices;
+    const char *s = p->choices;
     for (; i > 0 && s; i--) {
         s = strchr(s, '|');
         s = s ? s + 1 : NULL;
@@ -49,7 +48,7 @@ const char *sc_param_default_text(const sc_param *p, char *buf, size_t buf_len)
             (void)snprintf(buf, buf_len, "%.12g", p->def);
     } else if (p->type == SC_PARAM_CHOICE) {
         size_t len = 0;
-        const char *s = choice_at(p->choices, (int)p->def, &len);
+        const char *s = sc_param_choice_at(p, (int)p->def, &len);
         if (s)
             (void)snprintf(buf, buf_len, "%.*s", (int)len, s);
     } else if (p->type == SC_PARAM_SIZE && p->def > 0) {
@@ -67,7 +66,7 @@ static sc_status set_choice(const sc_param *p, int *field, const char *value, sc
 {
     size_t len = 0;
     const char *s;
-    for (int i = 0; (s = choice_at(p->choices, i, &len)); i++)
+    for (int i = 0; (s = sc_param_choice_at(p, i, &len)); i++)
         if (strlen(value) == len && strncmp(s, value, len) == 0) {
             *field = i;
             return SC_OK;

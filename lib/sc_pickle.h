@@ -27,6 +27,8 @@ typedef enum sc_pt_role {
     SC_PT_ROLE_RECONSTRUCT,
     SC_PT_ROLE_DTYPE,
     SC_PT_ROLE_SCALAR,
+    SC_PT_ROLE_GETATTR, /* of torch's functions only */
+    SC_PT_ROLE_FUNCTIONS,
     SC_PT_ROLE_STORAGE, /* the class of a storage; its dtype is in sc_pt_value.dtype */
 } sc_pt_role;
 

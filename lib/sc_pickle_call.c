@@ -36,6 +36,16 @@ static const known names[] = {
     {"numpy._core.multiarray", "_reconstruct", SC_PT_ROLE_RECONSTRUCT, 0},
     {"numpy.core.multiarray", "scalar", SC_PT_ROLE_SCALAR, 0},
     {"numpy._core.multiarray", "scalar", SC_PT_ROLE_SCALAR, 0},
+    /* functions and layers that a constructor was given: names, which the reader may compare */
+    {"__builtin__", "getattr", SC_PT_ROLE_GETATTR, 0},
+    {"builtins", "getattr", SC_PT_ROLE_GETATTR, 0},
+    {"torch._C", "_VariableFunctionsClass", SC_PT_ROLE_FUNCTIONS, 0},
+    {"torch._C._nn", NULL, SC_PT_ROLE_OPAQUE, 0},
+    {"torch.nn.functional", NULL, SC_PT_ROLE_OPAQUE, 0},
+    {"torch.nn.modules.activation", NULL, SC_PT_ROLE_OPAQUE, 0},
+    {"torch.nn.modules.linear", "Identity", SC_PT_ROLE_OPAQUE, 0},
+    {"torch", "exp", SC_PT_ROLE_OPAQUE, 0},
+    {"torch", "square", SC_PT_ROLE_OPAQUE, 0},
     /* data all the same, of which nothing here needs the content */
     {"__builtin__", "slice", SC_PT_ROLE_OPAQUE, 0},
     {"builtins", "slice", SC_PT_ROLE_OPAQUE, 0},
@@ -170,6 +180,25 @@ static sc_status call_encode(sc_pickle *p, const sc_pt_value *args, sc_pt_value 
     return SC_OK;
 }
 
+/* getattr(torch's functions, "exp"): how torch.exp is written. */
+static sc_status call_getattr(sc_pickle *p, const sc_pt_value *args, sc_pt_value **out, sc_err *err)
+{
+    sc_pt_value *const *a = args->seq.v;
+    if (args->seq.n != 2 || a[0]->kind != SC_PT_GLOBAL || a[0]->role != SC_PT_ROLE_FUNCTIONS ||
+        a[1]->kind != SC_PT_STRING)
+        return sc_fail(err, SC_EFORMAT,
+                       "refused: the pickle takes an attribute of something, "
+                       "'builtins.getattr', which no saved model needs");
+    char *full;
+    SC_TRY(sc_pt_new(p->arena, SC_PT_GLOBAL, out, err));
+    SC_TRY(sc_pt_take(p->arena, &full, sizeof "torch " + a[1]->text.n, 1, err));
+    memcpy(full, "torch ", 6);
+    memcpy(full + 6, a[1]->text.s, a[1]->text.n);
+    (*out)->obj.name = full;
+    (*out)->role = SC_PT_ROLE_OPAQUE;
+    return SC_OK;
+}
+
 static sc_status call_opaque(sc_pickle *p, const sc_pt_value *callee, sc_pt_value *args,
                              sc_pt_value **out, sc_err *err)
 {
@@ -211,8 +240,11 @@ sc_status sc_pickle_call(sc_pickle *p, const sc_pt_value *callee, sc_pt_value *a
         return sc_pt_take(p->arena, &(*out)->array, 1, sizeof *(*out)->array, err);
     case SC_PT_ROLE_SCALAR:
         return sc_pickle_scalar(p, args, out, err);
+    case SC_PT_ROLE_GETATTR:
+        return call_getattr(p, args, out, err);
     case SC_PT_ROLE_DTYPE:
     case SC_PT_ROLE_NDARRAY:
+    case SC_PT_ROLE_FUNCTIONS:
     case SC_PT_ROLE_OPAQUE:
         return call_opaque(p, callee, args, out, err);
     case SC_PT_ROLE_STORAGE:

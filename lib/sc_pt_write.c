@@ -134,6 +134,11 @@ void sc_pt_put_text(sc_pt_writer *w, const char *utf8)
         sc_pickle_fail(&w->out, SC_EDATA, "a name is not UTF-8");
 }
 
+void sc_pt_put_global(sc_pt_writer *w, const char *module, const char *name)
+{
+    sc_pickle_put_global(&w->out, module, name);
+}
+
 static void storage(sc_pt_writer *w, const void *data, size_t n)
 {
     char name[40];

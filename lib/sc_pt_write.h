@@ -45,6 +45,9 @@ void sc_pt_put_int(sc_pt_writer *w, int64_t i);
 void sc_pt_put_real(sc_pt_writer *w, double d);
 void sc_pt_put_text(sc_pt_writer *w, const char *utf8); /* NULL is a None */
 
+/* A class or a function, by name: what imports it must be fit for the reader's unpickler. */
+void sc_pt_put_global(sc_pt_writer *w, const char *module, const char *name);
+
 /* data: the product of dims, row-major; n_dims 0 is a scalar. Saved as float32 if dtype is
  * SC_PT_F32, SC_PT_F64, SC_PT_F16 or SC_PT_BF16, otherwise as int64. */
 void sc_pt_put_tensor(sc_pt_writer *w, sc_pt_dtype dtype, int n_dims, const int64_t *dims,

@@ -60,23 +60,23 @@ enum { SC_NORM_ENCODER, SC_NORM_DECODER, SC_NORM_NONE, SC_NORM_BOTH };
 
 /* Their places in scvi-tools' constructors: rows of the model's scvi_args. */
 #define SC_VAE_ARGS                                                                                \
-    {"n-hidden", "n_hidden", SC_SCVI_VALUE, true}, {"n-latent", "n_latent", SC_SCVI_VALUE, true},  \
-        {"n-layers", "n_layers", SC_SCVI_VALUE, true},                                             \
-        {"dropout-rate", "dropout_rate", SC_SCVI_VALUE, true},                                     \
-        {"dispersion", "dispersion", SC_SCVI_VALUE, true},                                         \
-        {"gene-likelihood", "gene_likelihood", SC_SCVI_VALUE, true},                               \
-        {"embedding-dim", "batch_embedding_kwargs/embedding_dim", SC_SCVI_VALUE, false},           \
-        {"var-activation", "var_activation", SC_SCVI_FUNCTION, false},                             \
-        {"var-eps", "extra_encoder_kwargs/var_eps", SC_SCVI_VALUE, false},                         \
-        {"encoder-activation", "extra_encoder_kwargs/activation_fn", SC_SCVI_CLASS, false},        \
-        {"encoder-activation", "extra_encoder_kwargs/use_activation", SC_SCVI_SWITCH, false},      \
-        {"encoder-bias", "extra_encoder_kwargs/bias", SC_SCVI_VALUE, false},                       \
-        {"decoder-activation", "extra_decoder_kwargs/activation_fn", SC_SCVI_CLASS, false},        \
-        {"decoder-activation", "extra_decoder_kwargs/use_activation", SC_SCVI_SWITCH, false},      \
-        {"decoder-bias", "extra_decoder_kwargs/bias", SC_SCVI_VALUE, false},                       \
-    {                                                                                              \
-        NULL, "extra_payload_autotune", SC_SCVI_IGNORED, false                                     \
-    }
+    SC_SCVI_ARG("n-hidden", "n_hidden"), SC_SCVI_ARG("n-latent", "n_latent"),                      \
+        SC_SCVI_ARG("n-layers", "n_layers"), SC_SCVI_ARG("dropout-rate", "dropout_rate"),          \
+        SC_SCVI_ARG("dispersion", "dispersion"),                                                   \
+        SC_SCVI_ARG("gene-likelihood", "gene_likelihood"),                                         \
+        SC_SCVI_KWARG("embedding-dim", "batch_embedding_kwargs/embedding_dim", SC_SCVI_VALUE),     \
+        SC_SCVI_KWARG("var-activation", "var_activation", SC_SCVI_FUNCTION),                       \
+        SC_SCVI_KWARG("var-eps", "extra_encoder_kwargs/var_eps", SC_SCVI_VALUE),                   \
+        SC_SCVI_KWARG("encoder-activation", "extra_encoder_kwargs/activation_fn", SC_SCVI_CLASS),  \
+        SC_SCVI_KWARG("encoder-activation", "extra_encoder_kwargs/use_activation",                 \
+                      SC_SCVI_SWITCH),                                                             \
+        SC_SCVI_KWARG("encoder-bias", "extra_encoder_kwargs/bias", SC_SCVI_VALUE),                 \
+        SC_SCVI_KWARG("decoder-activation", "extra_decoder_kwargs/activation_fn", SC_SCVI_CLASS),  \
+        SC_SCVI_KWARG("decoder-activation", "extra_decoder_kwargs/use_activation",                 \
+                      SC_SCVI_SWITCH),                                                             \
+        SC_SCVI_KWARG("decoder-bias", "extra_decoder_kwargs/bias", SC_SCVI_VALUE),                 \
+        SC_SCVI_KWARG(NULL, "extra_payload_autotune", SC_SCVI_IGNORED)
+
 static inline bool sc_norm_in(int where, int part)
 {
     return where == SC_NORM_BOTH || where == part;

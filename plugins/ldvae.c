@@ -37,24 +37,23 @@ static const sc_param params[] = {
     SC_PARAM_END};
 
 /* LinearSCVI hands arguments for the VAE on, whose networks LDVAE then replaces by its own. */
-static const sc_scvi_arg args[] = {
-    {"n-hidden", "n_hidden", SC_SCVI_VALUE, true},
-    {"n-latent", "n_latent", SC_SCVI_VALUE, true},
-    {"n-layers-encoder", "n_layers", SC_SCVI_VALUE, true},
-    {"dropout-rate", "dropout_rate", SC_SCVI_VALUE, true},
-    {"dispersion", "dispersion", SC_SCVI_VALUE, true},
-    {"gene-likelihood", "gene_likelihood", SC_SCVI_VALUE, true},
-    {"latent-distribution", "latent_distribution", SC_SCVI_VALUE, true},
-    {"use-observed-lib-size", "use_observed_lib_size", SC_SCVI_VALUE, true},
-    {NULL, "n_labels", SC_SCVI_IGNORED, false},
-    {NULL, "encode_covariates", SC_SCVI_IGNORED, false},
-    {NULL, "deeply_inject_covariates", SC_SCVI_IGNORED, false},
-    {NULL, "use_layer_norm", SC_SCVI_IGNORED, false},
-    {NULL, "var_activation", SC_SCVI_IGNORED, false},
-    {NULL, "extra_encoder_kwargs", SC_SCVI_IGNORED, false},
-    {NULL, "extra_decoder_kwargs", SC_SCVI_IGNORED, false},
-    {NULL, "extra_payload_autotune", SC_SCVI_IGNORED, false},
-    SC_SCVI_ARGS_END};
+static const sc_scvi_arg args[] = {SC_SCVI_ARG("n-hidden", "n_hidden"),
+                                   SC_SCVI_ARG("n-latent", "n_latent"),
+                                   SC_SCVI_ARG("n-layers-encoder", "n_layers"),
+                                   SC_SCVI_ARG("dropout-rate", "dropout_rate"),
+                                   {"dispersion", "dispersion", SC_SCVI_VALUE, true, "gene-cell"},
+                                   SC_SCVI_ARG("gene-likelihood", "gene_likelihood"),
+                                   SC_SCVI_ARG("latent-distribution", "latent_distribution"),
+                                   SC_SCVI_ARG("use-observed-lib-size", "use_observed_lib_size"),
+                                   SC_SCVI_KWARG(NULL, "n_labels", SC_SCVI_N_LABELS),
+                                   SC_SCVI_KWARG(NULL, "encode_covariates", SC_SCVI_IGNORED),
+                                   SC_SCVI_KWARG(NULL, "deeply_inject_covariates", SC_SCVI_IGNORED),
+                                   SC_SCVI_KWARG(NULL, "use_layer_norm", SC_SCVI_IGNORED),
+                                   SC_SCVI_KWARG(NULL, "var_activation", SC_SCVI_IGNORED),
+                                   SC_SCVI_KWARG(NULL, "extra_encoder_kwargs", SC_SCVI_IGNORED),
+                                   SC_SCVI_KWARG(NULL, "extra_decoder_kwargs", SC_SCVI_IGNORED),
+                                   SC_SCVI_KWARG(NULL, "extra_payload_autotune", SC_SCVI_IGNORED),
+                                   SC_SCVI_ARGS_END};
 
 static sc_dist encoder(sc_graph *g, const ldvae_opts *o, sc_part part, const char *name,
                        int64_t n_layers, int64_t n_out)

@@ -17,10 +17,8 @@ typedef struct scvi_opts {
 static const sc_param params[] = {SC_VAE_PARAMS(scvi_opts, vae), SC_PARAM_END};
 
 static const sc_scvi_arg args[] = {
-    SC_VAE_ARGS,
-    {"use-observed-lib-size", "use_observed_lib_size", SC_SCVI_VALUE, true},
-    {"latent-distribution", "latent_distribution", SC_SCVI_VALUE, true},
-    SC_SCVI_ARGS_END};
+    SC_VAE_ARGS, SC_SCVI_ARG("use-observed-lib-size", "use_observed_lib_size"),
+    SC_SCVI_ARG("latent-distribution", "latent_distribution"), SC_SCVI_ARGS_END};
 
 static void build(sc_graph *g, const void *opts)
 {

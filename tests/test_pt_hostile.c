@@ -75,7 +75,9 @@ static void refuses_names(void **state)
         P("\x80\2cbuiltins\nexec\nX\1\0\0\0"
           "1\x85R.",
           "'builtins.exec'"),
-        P("\x80\2cbuiltins\ngetattr\n.", "'builtins.getattr'"),
+        P("\x80\2cbuiltins\ngetattr\nccollections\nOrderedDict\nX\1\0\0\0"
+          "a\x86R.",
+          "'builtins.getattr'"),
         P("\x80\2csubprocess\nPopen\n]\x85R.", "'subprocess.Popen'"),
         P("\x80\2ctorch.storage\n_load_from_bytes\n)R.", "'torch.storage._load_from_bytes'"),
         P("\x80\2cpandas.core.indexes.base\nos.system\n)R.",

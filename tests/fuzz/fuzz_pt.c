@@ -116,6 +116,14 @@ static const char frame[] =
     "X\10\0\0\0history_cpandas.core.frame\nDataFrame\n)\x81}X\4\0\0\0_mgrcpandas.core.internals."
     "managers\nBlockManager\nc__builtin__\nslice\nK\0K\1K\1\x87R\x85Rsbuu.";
 
+/* Functions and layers among the arguments of a constructor. */
+static const char functions[] =
+    "\x80\2}(X\20\0\0\0model_state_dict}X\11\0\0\0var_names]X\11\0\0\0attr_dict}(X\14\0\0\0init_"
+    "params_"
+    "}(X\1\0\0\0ac__builtin__\ngetattr\nctorch._C\n_VariableFunctionsClass\nX\3\0\0\0exp\x86R"
+    "X\1\0\0\0bctorch._C._nn\nsoftplus\nX\1\0\0\0cctorch.nn.modules."
+    "activation\nReLU\nuX\11\0\0\0registry_}uu.";
+
 int main(int argc, char **argv)
 {
     sc_pt_writer *w;
@@ -132,6 +140,7 @@ int main(int argc, char **argv)
     check(sc_zip_find(&z, "model/data.pkl", &m, &err) == SC_OK && m);
     write_seed(argv[1], "pickle", 1, m->data, m->n);
     write_seed(argv[1], "frame", 1, frame, sizeof frame - 1);
+    write_seed(argv[1], "functions", 1, functions, sizeof functions - 1);
     write_seed(argv[1], "numpy", 1, pt_model_numpy, sizeof pt_model_numpy - 1);
     sc_zip_close(&z);
     sc_pt_writer_free(w);
