@@ -53,8 +53,13 @@ static void print_row(const sc_param *p)
     const bool is_long = p->type == SC_PARAM_CHOICE && strlen(p->name) + strlen(p->choices) > 16;
     const char *value = is_long ? "WHICH" : sc_param_placeholder(p);
     char letter[] = {'-', p->short_name, ',', ' ', '\0'};
-    (void)snprintf(left, sizeof left, "  %s--%s%s%s%s", p->short_name ? letter : "    ",
-                   no_prefix(p), p->name, takes ? " " : "", takes ? value : "");
+    const bool may = p->type == SC_PARAM_FLAG;
+    (void)snprintf(left, sizeof left, "  %s--%s%s%s%s%s", p->short_name ? letter : "    ",
+                   no_prefix(p), p->name,
+                   takes ? " "
+                   : may ? "[="
+                         : "",
+                   takes || may ? value : "", may ? "]" : "");
     doc_text(p, is_long, doc, sizeof doc);
     if ((int)strlen(left) > HELP_INDENT - 2)
         printf("%s\n%*s", left, HELP_INDENT, "");
@@ -105,6 +110,8 @@ static void print_mdoc_row(const sc_param *p)
     printf("Fl Fl %s%s", no_prefix(p), p->name);
     if (sc_param_takes_value(p))
         printf(" Ar %s", sc_param_placeholder(p));
+    if (p->type == SC_PARAM_FLAG)
+        printf(" Ns Oo = Ns Cm %s Oc", sc_param_placeholder(p));
     (void)putchar('\n');
     print_mdoc_text(p->doc);
     if (*sc_param_default_text(p, def, sizeof def))

@@ -26,7 +26,13 @@ typedef struct sc_mini {
     const int32_t *codes[SC_IN_MAX][2]; /* by input - SC_IN_BATCH; encoder's and decoder's side */
 } sc_mini;
 
-typedef enum sc_draw { SC_DRAW_MEAN, SC_DRAW_SAMPLE, SC_DRAW_NOISE, SC_DRAW_STORED } sc_draw;
+typedef enum sc_draw { SC_DRAW_MEAN, SC_DRAW_SAMPLE, SC_DRAW_NOISE } sc_draw;
+
+/* A node whose values are not computed but known: the stored posterior of minified cells. */
+typedef struct sc_given {
+    int32_t node;
+    const float *values; /* rows x n_cols */
+} sc_given;
 
 typedef struct sc_run {
     const sc_mini *mini[SC_N_STREAMS]; /* by sc_rowset; NULL: this stream has no part in this run */
@@ -37,9 +43,8 @@ typedef struct sc_run {
     uint32_t epoch; /* or number of the draw */
     double kl_weight;
     const float *noise[16]; /* SC_DRAW_NOISE: by site, standard normal, rows x columns; NULL: 0 */
-    const float *stored_mean[16], *stored_var[16]; /* SC_DRAW_STORED: mean and variance of q by
-                                                      site; drawn from if stored_sample */
-    bool stored_sample;
+    int n_given;
+    const sc_given *given; /* those that the plan was made with */
 } sc_run;
 
 /* What an observe node takes in with it (lib/ops/head.h): logits, softmax of them, and that times
@@ -67,6 +72,9 @@ enum { SC_PLAN_TERMS = 1, SC_PLAN_KEEPS = 2, SC_PLAN_BACKWARD = 4, SC_PLAN_FUSE 
 /* streams: bits 1 << sc_rowset of those that take part. roots: further nodes. */
 sc_status sc_plan_make(sc_plan *p, const sc_built *g, unsigned streams, unsigned what,
                        const int32_t *roots, int n_roots, sc_err *err) SC_MUST_CHECK;
+/* The same, forward only, where these nodes are given: what only they depend on is left out. */
+sc_status sc_plan_make_given(sc_plan *p, const sc_built *g, const int32_t *roots, int n_roots,
+                             const sc_given *given, int n_given, sc_err *err) SC_MUST_CHECK;
 void sc_plan_free(sc_plan *p);
 /* Of sc_plan_make: finds the heads, and takes the nodes inside them off the lists. */
 sc_status sc_plan_fuse(sc_plan *p, const sc_built *g, const int32_t *roots, int n_roots,

@@ -227,7 +227,7 @@ static void copy_value(const sc_param *row, const sc_format_value *from, char *t
         [SC_PARAM_BOOL] = sizeof(bool),           [SC_PARAM_INT] = sizeof(int64_t),
         [SC_PARAM_REAL] = sizeof(double),         [SC_PARAM_CHOICE] = sizeof(int),
         [SC_PARAM_STRING] = sizeof(const char *), [SC_PARAM_LIST] = sizeof(sc_param_list),
-        [SC_PARAM_SIZE] = sizeof(int64_t)};
+        [SC_PARAM_SIZE] = sizeof(int64_t),        [SC_PARAM_FLAG] = sizeof(int)};
     memcpy(to + row->offset, from, sizes[row->type]);
 }
 

@@ -85,12 +85,41 @@ static sc_status take_counts(sc_infer *x, sc_block *b, sc_err *err)
     return SC_OK;
 }
 
+/* One entry a row, whose sum is the library size. */
+static sc_status take_library(sc_infer *x, sc_block *b, sc_err *err)
+{
+    sc_minibuf *m = x->buf;
+    SC_TRY(sc_minibuf_room(m, x->n_rows, err));
+    SC_TRY(sc_numbers_block(b, SC_MINIFY_LIBRARY, 1, m->values, err));
+    for (int64_t i = 0; i < x->n_rows; i++) {
+        m->indptr[i] = i;
+        m->indices[i] = 0;
+        m->lgamma_x1[i] = 0;
+    }
+    m->indptr[x->n_rows] = x->n_rows;
+    return SC_OK;
+}
+
+static sc_status take_posterior(sc_infer *x, sc_block *b, sc_err *err)
+{
+    SC_TRY(take_library(x, b, err));
+    for (int k = 0; k < x->stored.n_given; k++) {
+        sc_dense *d = NULL;
+        SC_TRY(sc_block_dense(b, x->stored.given[k].path, &d, err));
+        const size_t n = (size_t)(d->n_rows * d->n_cols);
+        SC_TRY(sc_resize(&x->posterior[k], n, sizeof(float), err));
+        memcpy(x->posterior[k], d->values, n * sizeof(float));
+    }
+    return SC_OK;
+}
+
 sc_status sc_infer_block(sc_infer *x, sc_block *b, sc_err *err)
 {
     sc_table *obs = NULL;
     x->n_rows = sc_block_n_rows(b);
+    x->n_last = 0;
     SC_TRY(rows_room(x, x->n_rows, err));
-    SC_TRY(take_counts(x, b, err));
+    SC_TRY(x->is_stored ? take_posterior(x, b, err) : take_counts(x, b, err));
     SC_TRY(sc_block_obs(b, &obs, err));
     for (int64_t i = 0; i < x->n_rows; i++) {
         const char *name = sc_strs_at(&obs->names, i);
@@ -113,13 +142,40 @@ void sc_infer_transform(sc_infer *x, int32_t batch)
         x->transform[i] = batch;
 }
 
-static sc_status forward(sc_infer *x, sc_mini *mini, sc_draw draw, uint64_t seed, uint32_t draw_no,
-                         sc_err *err)
+static int64_t width_of(const sc_infer *x, int k)
+{
+    return x->net->g->nodes[x->stored.given[k].node].n_cols;
+}
+
+/* True if the last run was of the same rows; notes them. */
+static bool ran_last(sc_infer *x, int64_t from, const int64_t *rows, int64_t n)
+{
+    bool is_same = n == x->n_last;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t row = rows ? rows[i] : from + i;
+        is_same = is_same && x->last[i] == row;
+        x->last[i] = row;
+    }
+    x->n_last = n;
+    return is_same;
+}
+
+static sc_status forward(sc_infer *x, sc_mini *mini, bool is_again, sc_draw draw, uint64_t seed,
+                         uint32_t draw_no, sc_err *err)
 {
     if (x->is_transformed)
         mini->codes[0][SC_DECODER_SIDE] = x->transform; /* 0: SC_IN_BATCH */
-    const sc_run run = {.mini = {mini}, .draw = draw, .seed = seed, .epoch = draw_no};
-    return sc_exec_forward_f32(x->e, &x->plan, &run, err);
+    sc_given given[32];
+    for (int k = 0; k < x->stored.n_given; k++)
+        given[k] = (sc_given){x->stored.given[k].node, x->shown[k]};
+    const sc_run run = {.mini = {mini},
+                        .draw = draw,
+                        .seed = seed,
+                        .epoch = draw_no,
+                        .n_given = x->is_stored ? x->stored.n_given : 0,
+                        .given = given};
+    /* the executor still holds the posterior of the rows that it ran last */
+    return sc_exec_forward_f32(x->e, is_again ? &x->again : &x->plan, &run, err);
 }
 
 static const int32_t one_category[SC_INFER_ROWS] = {0};
@@ -140,7 +196,9 @@ sc_status sc_infer_run(sc_infer *x, int64_t from, int64_t n, sc_draw draw, uint6
         mini.codes[s][0] = mini.codes[s][1] = one_category;
     for (int c = 0; c < x->n_coders; c++)
         mini.codes[x->slot[c]][0] = mini.codes[x->slot[c]][1] = x->coders[c].codes + from;
-    return forward(x, &mini, draw, seed, draw_no, err);
+    for (int k = 0; k < x->stored.n_given && x->is_stored; k++)
+        x->shown[k] = x->posterior[k] + from * width_of(x, k);
+    return forward(x, &mini, ran_last(x, from, NULL, n), draw, seed, draw_no, err);
 }
 
 static sc_status pick_room(sc_infer *x, const int64_t *rows, int64_t n, sc_err *err)
@@ -151,6 +209,9 @@ static sc_status pick_room(sc_infer *x, const int64_t *rows, int64_t n, sc_err *
             SC_TRY(sc_alloc(&x->pick->codes[x->slot[c]], SC_INFER_ROWS, sizeof(int32_t), err));
         if (x->n_cont)
             SC_TRY(sc_alloc(&x->pick->cont_covs, (size_t)(SC_INFER_ROWS * x->n_cont), sizeof(float),
+                            err));
+        for (int k = 0; k < x->stored.n_given && x->is_stored; k++)
+            SC_TRY(sc_alloc(&x->picked[k], (size_t)(SC_INFER_ROWS * width_of(x, k)), sizeof(float),
                             err));
     }
     x->pick->indptr[0] = 0;
@@ -178,6 +239,11 @@ static void pick_row(sc_infer *x, int64_t i, int64_t row)
                (size_t)x->n_cont * sizeof(float));
     for (int c = 0; c < x->n_coders; c++)
         to->codes[x->slot[c]][i] = x->coders[c].codes[row];
+    for (int k = 0; k < x->stored.n_given && x->is_stored; k++) {
+        const int64_t d = width_of(x, k);
+        memcpy(x->picked[k] + i * d, x->posterior[k] + row * d, (size_t)d * sizeof(float));
+        x->shown[k] = x->picked[k];
+    }
 }
 
 sc_status sc_infer_run_rows(sc_infer *x, const int64_t *rows, int64_t n, sc_draw draw,
@@ -197,7 +263,7 @@ sc_status sc_infer_run_rows(sc_infer *x, const int64_t *rows, int64_t n, sc_draw
                     .size_factor = m->size_factor};
     for (int s = 0; s < SC_IN_MAX; s++)
         mini.codes[s][0] = mini.codes[s][1] = m->codes[s] ? m->codes[s] : one_category;
-    return forward(x, &mini, draw, seed, draw_no, err);
+    return forward(x, &mini, ran_last(x, 0, rows, n), draw, seed, draw_no, err);
 }
 
 uint64_t sc_infer_key(const sc_infer *x, int64_t i)
@@ -210,16 +276,29 @@ const float *sc_infer_value(const sc_infer *x, int32_t node)
     return sc_exec_value_f32(x->e, node);
 }
 
+double sc_infer_total(const sc_infer *x, int64_t i)
+{
+    double sum = 0;
+    for (int64_t k = x->buf->indptr[i]; k < x->buf->indptr[i + 1]; k++)
+        sum += (double)x->buf->values[k];
+    return sum;
+}
+
 void sc_infer_close(sc_infer *x)
 {
     if (!x)
         return;
     sc_plan_free(&x->plan);
+    sc_plan_free(&x->again);
     sc_exec_free_f32(x->e);
     for (int i = 0; i < x->n_coders; i++)
         sc_coder_close(&x->coders[i]);
     sc_minibuf_free(x->buf);
     sc_minibuf_free(x->pick);
+    for (int k = 0; k < 32; k++) {
+        free(x->posterior[k]);
+        free(x->picked[k]);
+    }
     free(x->to_model);
     free(x->path);
     free(x);

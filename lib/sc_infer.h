@@ -25,10 +25,14 @@ typedef struct sc_infer sc_infer;
  * needed). net, pool and kernels are lent. keys: columns whose names differ from those at fit (NULL
  * members: as at fit). note (note_len bytes) says which matrix was taken where that is worth
  * saying. SC_EDATA: genes of the model that the data lack, no counts, missing columns.
+ * Minified cells (sc_minify.h) are decoded from what they carry; that gives the bits that their
+ * counts would give, and SC_EDATA where the nodes wanted need counts that are not there.
  */
 sc_status sc_infer_open(sc_infer **out, const sc_net *net, const sc_header *h, const sc_keys *keys,
                         const int32_t *nodes, int n_nodes, sc_pool *pool, const sc_kernels *k,
                         char *note, size_t note_len, sc_err *err) SC_MUST_CHECK;
+/* True if it works from a stored posterior: neither counts nor encoder have a part in it. */
+bool sc_infer_is_stored(const sc_infer *x);
 /* Gene of the data -> gene of the model, -1 where the model does not know it; h->var.n_rows. */
 const int32_t *sc_infer_genes(const sc_infer *x);
 /* Code of a batch by its name; SC_EUSAGE naming near ones, or that the model knows no batches. */
@@ -44,8 +48,8 @@ enum { SC_INFER_ROWS = 512 };
 /*
  * Runs rows [from, from + n) of the block, n <= SC_INFER_ROWS. draw: SC_DRAW_MEAN, or
  * SC_DRAW_SAMPLE with number `draw_no` from 1; draws are keyed by seed, the cell's name and
- * draw_no, so that one draw of z can be decoded for several batches. sc_infer_value is then lent
- * until the next run.
+ * draw_no, so that one draw of z can be decoded for several batches. Runs of the same rows after
+ * the first leave the encoder out. sc_infer_value is then lent until the next run.
  */
 sc_status sc_infer_run(sc_infer *x, int64_t from, int64_t n, sc_draw draw, uint64_t seed,
                        uint32_t draw_no, sc_err *err) SC_MUST_CHECK;
@@ -55,6 +59,8 @@ sc_status sc_infer_run_rows(sc_infer *x, const int64_t *rows, int64_t n, sc_draw
 const float *sc_infer_value(const sc_infer *x, int32_t node);
 /* Hash of the name of row i of the block: what its draws are keyed by. */
 uint64_t sc_infer_key(const sc_infer *x, int64_t i);
+/* Counts of row i of the block, summed over the model's genes. */
+double sc_infer_total(const sc_infer *x, int64_t i);
 void sc_infer_close(sc_infer *x);
 
 #endif

@@ -3,15 +3,22 @@
 #define SC_INFER_INT_H
 
 #include "sc_infer.h"
+#include "sc_minify.h"
 
 struct sc_infer {
     const sc_net *net;
     sc_pool *pool;
-    sc_plan plan;
+    sc_plan plan, again;                 /* again: the posterior of these rows is known */
+    int64_t n_last, last[SC_INFER_ROWS]; /* rows of the last run; 0: of none */
     sc_exec_f32 *e;
     char *path; /* of the counts */
     bool is_sparse, in_order;
-    int32_t *to_model; /* gene of the data -> gene of the model, -1 */
+    bool is_stored; /* the posterior is read from the stream, and counts are not */
+    sc_minified stored;
+    float *posterior[32];   /* rows of the block, by stored.given */
+    float *picked[32];      /* SC_INFER_ROWS of them */
+    const float *shown[32]; /* what the last run was given */
+    int32_t *to_model;      /* gene of the data -> gene of the model, -1 */
     int n_coders, slot[SC_IN_MAX];
     sc_coder coders[SC_IN_MAX];
     const char *cont[SC_IN_MAX], *size_factor;

@@ -80,23 +80,82 @@ static sc_status open_inputs(sc_infer *x, const sc_header *h, const sc_keys *k, 
     return SC_OK;
 }
 
+/* Whether a plan does without the counts but for their sum, which minified cells carry. */
+static bool needs_counts(const sc_plan *p, const sc_built *g)
+{
+    for (int i = 0; i < p->n_fwd; i++) {
+        const sc_gnode *n = &g->nodes[p->fwd[i]];
+        for (int k = 0; k < n->n_in && n->op != SC_OP_ROW_SUM; k++) {
+            const sc_gnode *in = &g->nodes[n->in[k]];
+            if (in->op == SC_OP_INPUT && (in->input == SC_IN_COUNTS || in->input == SC_IN_PROTEINS))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Minified cells are taken as such where that will do, and encoded anew where counts are needed. */
+static sc_status plan_stored(sc_infer *x, const sc_header *h, const int32_t *nodes, int n_nodes,
+                             sc_err *err)
+{
+    SC_TRY(sc_minify_find(&x->stored, h, x->net, err));
+    if (!x->stored.is_minified)
+        return SC_OK;
+    sc_given given[32];
+    for (int i = 0; i < x->stored.n_given; i++)
+        given[i].node = x->stored.given[i].node;
+    SC_TRY(sc_plan_make_given(&x->plan, x->net->g, nodes, n_nodes, given, x->stored.n_given, err));
+    x->is_stored = !needs_counts(&x->plan, x->net->g);
+    if (x->is_stored)
+        return SC_OK;
+    sc_plan_free(&x->plan);
+    return x->stored.has_counts ? SC_OK
+                                : sc_fail(err, SC_EDATA,
+                                          "the cells are minified and have no counts, which this "
+                                          "needs");
+}
+
+static sc_status plan_encoded(sc_infer *x, const sc_header *h, const char *layer,
+                              const int32_t *nodes, int n_nodes, char *note, size_t note_len,
+                              sc_err *err)
+{
+    int mat = -1;
+    SC_TRY(sc_header_counts(h, layer, &mat, note, note_len, err));
+    x->is_sparse = h->mats[mat].is_sparse;
+    x->path = strdup(h->mats[mat].path);
+    return sc_plan_make(&x->plan, x->net->g, 1U << SC_ROWS_ALL, 0, nodes, n_nodes, err);
+}
+
+static sc_status plan_again(sc_infer *x, const int32_t *nodes, int n_nodes, sc_err *err)
+{
+    sc_minified q;
+    sc_given given[32];
+    SC_TRY(sc_minify_names(&q, x->net, err));
+    for (int i = 0; i < q.n_given; i++)
+        given[i].node = q.given[i].node;
+    return sc_plan_make_given(&x->again, x->net->g, nodes, n_nodes, given, q.n_given, err);
+}
+
 sc_status sc_infer_open(sc_infer **out, const sc_net *net, const sc_header *h, const sc_keys *keys,
                         const int32_t *nodes, int n_nodes, sc_pool *pool, const sc_kernels *k,
                         char *note, size_t note_len, sc_err *err)
 {
     sc_infer *x = NULL;
-    int mat = -1;
     sc_status st;
     *out = NULL;
+    if (note_len)
+        note[0] = 0;
     SC_TRY(sc_alloc(&x, 1, sizeof *x, err));
     x->net = net;
     x->pool = pool;
-    const char *layer = keys->layer ? keys->layer : net->layer;
-    SC_GOTO(st, sc_header_counts(h, layer, &mat, note, note_len, err), fail);
-    x->path = strdup(h->mats[mat].path);
-    x->is_sparse = h->mats[mat].is_sparse;
+    SC_GOTO(st, plan_stored(x, h, nodes, n_nodes, err), fail);
+    if (!x->is_stored)
+        SC_GOTO(st,
+                plan_encoded(x, h, keys->layer ? keys->layer : net->layer, nodes, n_nodes, note,
+                             note_len, err),
+                fail);
+    SC_GOTO(st, plan_again(x, nodes, n_nodes, err), fail);
     SC_GOTO(st, match_genes(x, h, err), fail);
-    SC_GOTO(st, sc_plan_make(&x->plan, net->g, 1U << SC_ROWS_ALL, 0, nodes, n_nodes, err), fail);
     SC_GOTO(st, open_inputs(x, h, keys, err), fail);
     SC_GOTO(st, sc_exec_new_f32(&x->e, net->g, SC_INFER_ROWS, false, pool, k, err), fail);
     memcpy(sc_exec_weights_f32(x->e), net->weights, (size_t)net->g->n_params * sizeof(float));
@@ -105,6 +164,11 @@ sc_status sc_infer_open(sc_infer **out, const sc_net *net, const sc_header *h, c
 fail:
     sc_infer_close(x);
     return st;
+}
+
+bool sc_infer_is_stored(const sc_infer *x)
+{
+    return x->is_stored;
 }
 
 const int32_t *sc_infer_genes(const sc_infer *x)

@@ -28,6 +28,8 @@ sc_status sc_over_match(sc_over *s, const int32_t *nodes, int n_nodes, sc_err *e
     const sc_over_opts *o = s->opts;
     const sc_keys keys = {.layer = o->layer,
                           .batch = o->batch_key,
+                          .labels = o->labels_key,
+                          .size_factor = o->size_factor_key,
                           .n_cat_covs = o->cat_covariates.n,
                           .n_cont_covs = o->cont_covariates.n,
                           .cat_covs = o->cat_covariates.items,

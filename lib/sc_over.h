@@ -23,7 +23,7 @@
 
 /* A member of the tool's options struct; SC_OVER_PARAMS are its rows of the table. */
 typedef struct sc_over_opts {
-    const char *isa, *layer, *batch_key;
+    const char *isa, *layer, *batch_key, *labels_key, *size_factor_key;
     sc_param_list cat_covariates, cont_covariates;
 } sc_over_opts;
 
@@ -31,10 +31,14 @@ typedef struct sc_over_opts {
     SC_STRING(T, field.layer, "layer", "NAME", "matrix of counts; default as at fit"),             \
         SC_STRING(T, field.batch_key, "batch-key", "COLUMN",                                       \
                   "obs column of the batches; default as at fit"),                                 \
+        SC_STRING(T, field.labels_key, "labels-key", "COLUMN",                                     \
+                  "obs column of the labels; default as at fit"),                                  \
         SC_LIST(T, field.cat_covariates, "cat-covariate", "COLUMN",                                \
                 "categorical covariate; default as at fit"),                                       \
         SC_LIST(T, field.cont_covariates, "cont-covariate", "COLUMN",                              \
                 "continuous covariate; default as at fit"),                                        \
+        SC_STRING(T, field.size_factor_key, "size-factor-key", "COLUMN",                           \
+                  "obs column of size factors; default as at fit"),                                \
         SC_STRING(T, field.isa, "isa", "NAME",                                                     \
                   "instruction set: avx512, avx2, base; default the best there is")
 

@@ -9,7 +9,7 @@
 
 bool sc_param_takes_value(const sc_param *p)
 {
-    return p->type != SC_PARAM_BOOL;
+    return p->type != SC_PARAM_BOOL && p->type != SC_PARAM_FLAG;
 }
 
 const char *sc_param_placeholder(const sc_param *p)
@@ -161,6 +161,18 @@ static sc_status push_item(sc_param_list *list, const char *value, sc_err *err)
     return SC_OK;
 }
 
+static sc_status set_flag(const sc_param *p, int *field, const char *value, sc_err *err)
+{
+    const bool is_on = strcmp(value, "true") == 0;
+    if (is_on || strcmp(value, "false") == 0) {
+        *field = is_on;
+        return SC_OK;
+    }
+    SC_TRY(set_choice(p, field, value, err));
+    *field += 2;
+    return SC_OK;
+}
+
 sc_status sc_param_set(const sc_param *p, void *opts, const char *value, sc_err *err)
 {
     void *field = (char *)opts + p->offset;
@@ -175,6 +187,8 @@ sc_status sc_param_set(const sc_param *p, void *opts, const char *value, sc_err 
         return set_choice(p, field, value, err);
     case SC_PARAM_SIZE:
         return set_size(p, field, value, err);
+    case SC_PARAM_FLAG:
+        return set_flag(p, field, value, err);
     case SC_PARAM_LIST:
         return push_item(field, value, err);
     case SC_PARAM_STRING:
@@ -201,6 +215,7 @@ void sc_params_default(const sc_param *params, void *opts)
             *(double *)field = p->def;
             break;
         case SC_PARAM_CHOICE:
+        case SC_PARAM_FLAG:
             *(int *)field = (int)p->def;
             break;
         case SC_PARAM_STRING:

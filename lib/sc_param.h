@@ -16,7 +16,8 @@ typedef enum sc_param_type {
     SC_PARAM_CHOICE, /* field: int, index into choices "a|b|c"; def is the index */
     SC_PARAM_STRING, /* field: const char *, NULL if not given; lent by argv */
     SC_PARAM_LIST,   /* field: sc_param_list, may be repeated */
-    SC_PARAM_SIZE    /* field: int64_t bytes; 32M, 2G, 1.5G */
+    SC_PARAM_SIZE,   /* field: int64_t bytes; 32M, 2G, 1.5G */
+    SC_PARAM_FLAG    /* field: int, 0: not given, 1: --name, 2 + i: --name=CHOICE of "a|b|c" */
 } sc_param_type;
 
 typedef struct sc_param_list {
@@ -49,6 +50,10 @@ typedef struct sc_param {
 #define SC_CHOICE(T, field, name, def, choices, doc)                                               \
     {                                                                                              \
         SC_PARAM_CHOICE, name, offsetof(T, field), def, 0, 0, choices, doc, 0                      \
+    }
+#define SC_FLAG(T, field, name, choices, doc)                                                      \
+    {                                                                                              \
+        SC_PARAM_FLAG, name, offsetof(T, field), 0, 0, 0, choices, doc, 0                          \
     }
 #define SC_STRING(T, field, name, placeholder, doc)                                                \
     {                                                                                              \

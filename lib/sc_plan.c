@@ -75,6 +75,33 @@ out:
     return st;
 }
 
+sc_status sc_plan_make_given(sc_plan *p, const sc_built *g, const int32_t *roots, int n_roots,
+                             const sc_given *given, int n_given, sc_err *err)
+{
+    memset(p, 0, sizeof *p);
+    bool *need = NULL, *is_given = NULL;
+    sc_status st;
+    SC_GOTO(st, sc_alloc(&need, (size_t)g->n_nodes, sizeof *need, err), out);
+    SC_GOTO(st, sc_alloc(&is_given, (size_t)g->n_nodes, sizeof *is_given, err), out);
+    SC_GOTO(st, sc_alloc(&p->fwd, (size_t)g->n_nodes, sizeof *p->fwd, err), out);
+    for (int i = 0; i < n_given; i++)
+        is_given[given[i].node] = true;
+    for (int i = 0; i < n_roots; i++)
+        need[roots[i]] = true;
+    for (int i = g->n_nodes - 1; i > 0; i--)
+        for (int k = 0; need[i] && !is_given[i] && k < g->nodes[i].n_in; k++)
+            need[g->nodes[i].in[k]] = true;
+    for (int i = 1; i < g->n_nodes; i++)
+        if (need[i] && !is_given[i])
+            p->fwd[p->n_fwd++] = i;
+out:
+    free(need);
+    free(is_given);
+    if (st != SC_OK)
+        sc_plan_free(p);
+    return st;
+}
+
 void sc_plan_free(sc_plan *p)
 {
     free(p->fwd);

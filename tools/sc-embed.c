@@ -1,4 +1,5 @@
 /* Adds the model's latent representation of each cell to the stream. */
+#include "sc_minify.h"
 #include "sc_over.h"
 
 #include <stdio.h>
@@ -9,12 +10,13 @@ typedef struct embed_opts {
     sc_common common;
     sc_over_opts over;
     const char *key;
-    int latent;
+    int latent, minify;
     int64_t n_samples;
     bool variance, to_obs;
 } embed_opts;
 
 enum { LATENT_MEAN, LATENT_SAMPLE, LATENT_MODE };
+enum { MINIFY_NOT, MINIFY, MINIFY_WITH_COUNTS };
 enum { LN_SAMPLES = 5000 }; /* of a logistic-normal mean, as scvi-tools draws */
 
 static const sc_param params[] = {
@@ -25,6 +27,8 @@ static const sc_param params[] = {
            "draws to average with --latent sample"),
     SC_BOOL(embed_opts, variance, "variance", 0, "add the variance of q(z|x) as NAME_var"),
     SC_BOOL(embed_opts, to_obs, "to-obs", 0, "add the dimensions to obs as Z_0, Z_1, ..."),
+    SC_FLAG(embed_opts, minify, "minify", "with-counts",
+            "put the posterior and the library size in place of the counts, or beside them"),
     SC_OVER_PARAMS(embed_opts, over),
     SC_PARAM_END};
 
@@ -44,7 +48,13 @@ typedef struct embedder {
     int32_t z, mean, var; /* nodes: latent as decoded, mean and variance of q */
     int64_t n_latent;
     bool is_ln;
-    char path[256], var_path[272];
+    char path[256];
+    int n_kept;
+    struct {
+        char path[272];
+        int32_t node;
+    } kept[34]; /* what goes beside it: the variance, all of the posterior */
+    int32_t nodes[36];
 } embedder;
 
 static sc_status find_nodes(embedder *m, const sc_net *net, sc_err *err)
@@ -63,8 +73,9 @@ static sc_status find_nodes(embedder *m, const sc_net *net, sc_err *err)
     return SC_OK;
 }
 
-/* One piece of a block: the mean, or the average of draws. */
-static sc_status embed_rows(embedder *m, int64_t from, int64_t n, float *z, float *var, sc_err *err)
+/* One piece of a block: the mean, or the average of draws; and what is kept beside it. */
+static sc_status embed_rows(embedder *m, int64_t from, int64_t n, float *z, sc_dense *kept,
+                            sc_err *err)
 {
     const embed_opts *o = m->o;
     const int64_t d = m->n_latent;
@@ -82,10 +93,19 @@ static sc_status embed_rows(embedder *m, int64_t from, int64_t n, float *z, floa
     }
     for (int64_t i = 0; i < n * d; i++)
         z[from * d + i] = (float)(sum[i] / (double)n_draws);
-    if (var && st == SC_OK)
-        memcpy(var + from * d, sc_infer_value(m->s.x, m->var), (size_t)(n * d) * sizeof *var);
+    for (int k = 0; k < m->n_kept && st == SC_OK; k++)
+        memcpy(kept[k].values + from * kept[k].n_cols, sc_infer_value(m->s.x, m->kept[k].node),
+               (size_t)(n * kept[k].n_cols) * sizeof(float));
     free(sum);
     return st;
+}
+
+/* An obs column that may have been there before. */
+static sc_status fresh_column(sc_table *obs, const char *name, sc_col **c, sc_err *err)
+{
+    if (sc_table_find(obs, name))
+        SC_TRY(sc_table_drop(obs, name, err));
+    return sc_table_add(obs, name, SC_COL_REAL, c, err);
 }
 
 static sc_status add_columns(embedder *m, sc_block *b, const float *z, sc_err *err)
@@ -96,10 +116,22 @@ static sc_status add_columns(embedder *m, sc_block *b, const float *z, sc_err *e
         char name[32];
         sc_col *c = NULL;
         (void)snprintf(name, sizeof name, "Z_%d", (int)d);
-        SC_TRY(sc_table_add(obs, name, SC_COL_REAL, &c, err));
+        SC_TRY(fresh_column(obs, name, &c, err));
         for (int64_t i = 0; i < obs->n_rows; i++)
             c->v.r[i] = (double)z[i * m->n_latent + d];
     }
+    sc_block_touch(b, NULL);
+    return SC_OK;
+}
+
+static sc_status add_library(embedder *m, sc_block *b, sc_err *err)
+{
+    sc_table *obs = NULL;
+    sc_col *c = NULL;
+    SC_TRY(sc_block_obs(b, &obs, err));
+    SC_TRY(fresh_column(obs, SC_MINIFY_LIBRARY, &c, err));
+    for (int64_t i = 0; i < obs->n_rows; i++)
+        c->v.r[i] = sc_infer_total(m->s.x, i);
     sc_block_touch(b, NULL);
     return SC_OK;
 }
@@ -108,44 +140,81 @@ static sc_status embed_block(void *ctx, sc_block *b, sc_err *err)
 {
     embedder *m = ctx;
     const int64_t n = sc_block_n_rows(b), d = m->n_latent;
-    sc_dense z = {n, d, NULL}, var = {n, d, NULL};
+    sc_dense z = {n, d, NULL}, kept[34] = {{0}};
     sc_status st;
     SC_GOTO(st, sc_alloc(&z.values, (size_t)(n * d), sizeof(float), err), out);
-    if (m->o->variance)
-        SC_GOTO(st, sc_alloc(&var.values, (size_t)(n * d), sizeof(float), err), out);
-    for (int64_t at = 0; at < n; at += SC_INFER_ROWS)
-        SC_GOTO(st,
-                embed_rows(m, at, n - at < SC_INFER_ROWS ? n - at : SC_INFER_ROWS, z.values,
-                           var.values, err),
+    for (int k = 0; k < m->n_kept; k++) {
+        kept[k] = (sc_dense){n, m->s.net.g->nodes[m->kept[k].node].n_cols, NULL};
+        SC_GOTO(st, sc_alloc(&kept[k].values, (size_t)(n * kept[k].n_cols), sizeof(float), err),
                 out);
+    }
+    for (int64_t at = 0; at < n; at += SC_INFER_ROWS)
+        SC_GOTO(
+            st,
+            embed_rows(m, at, n - at < SC_INFER_ROWS ? n - at : SC_INFER_ROWS, z.values, kept, err),
+            out);
     if (m->o->to_obs)
         SC_GOTO(st, add_columns(m, b, z.values, err), out);
+    if (m->o->minify)
+        SC_GOTO(st, add_library(m, b, err), out);
     SC_GOTO(st, sc_block_set_dense(b, m->path, &z, err), out);
-    if (m->o->variance)
-        SC_GOTO(st, sc_block_set_dense(b, m->var_path, &var, err), out);
+    for (int k = 0; k < m->n_kept; k++)
+        SC_GOTO(st, sc_block_set_dense(b, m->kept[k].path, &kept[k], err), out);
     st = sc_writer_put(m->s.out, b, err);
 out:
     sc_dense_free(&z);
-    sc_dense_free(&var);
+    for (int k = 0; k < m->n_kept; k++)
+        sc_dense_free(&kept[k]);
     return st;
 }
 
-static sc_status add_to_header(embedder *m, sc_header *h, const char *variant, sc_err *err)
+static void keep(embedder *m, const char *path, int32_t node)
+{
+    (void)snprintf(m->kept[m->n_kept].path, sizeof m->kept->path, "%s", path);
+    m->kept[m->n_kept++].node = node;
+}
+
+/* What is written, and under which names. */
+static sc_status lay_out(embedder *m, sc_header *h, sc_err *err)
 {
     const embed_opts *o = m->o;
+    const sc_net *net = &m->s.net;
+    char var[272];
     (void)snprintf(m->path, sizeof m->path, o->key ? "obsm/%s" : "obsm/X_%s",
-                   o->key ? o->key : variant);
-    (void)snprintf(m->var_path, sizeof m->var_path, "%s_var", m->path);
+                   o->key ? o->key : net->handle.plugin->name);
+    (void)snprintf(var, sizeof var, "%s_var", m->path);
+    SC_TRY(sc_header_copy(h, sc_reader_header(m->s.in), err));
     SC_TRY(sc_header_add(h, m->path, SC_REAL, false, m->n_latent, NULL, err));
-    if (o->variance)
-        SC_TRY(sc_header_add(h, m->var_path, SC_REAL, false, m->n_latent, NULL, err));
+    if (o->variance) {
+        keep(m, var, m->var);
+        SC_TRY(sc_header_add(h, var, SC_REAL, false, m->n_latent, NULL, err));
+    }
+    if (o->minify) {
+        sc_minified names;
+        SC_TRY(sc_minify_names(&names, net, err));
+        for (int i = 0; i < names.n_given; i++)
+            keep(m, names.given[i].path, names.given[i].node);
+        SC_TRY(sc_minify_header(&names, h, net, o->minify == MINIFY_WITH_COUNTS, err));
+    }
     for (int64_t d = 0; d < m->n_latent && o->to_obs; d++) {
         char name[32];
         sc_col *c = NULL;
         (void)snprintf(name, sizeof name, "Z_%d", (int)d);
-        SC_TRY(sc_table_add(&h->obs, name, SC_COL_REAL, &c, err));
+        SC_TRY(fresh_column(&h->obs, name, &c, err));
     }
     return SC_OK;
+}
+
+static sc_status match(embedder *m, sc_err *err)
+{
+    m->nodes[0] = m->z;
+    m->nodes[1] = m->mean;
+    for (int k = 0; k < m->n_kept; k++)
+        m->nodes[2 + k] = m->kept[k].node;
+    SC_TRY(sc_over_match(&m->s, m->nodes, 2 + m->n_kept, err));
+    return m->o->minify && sc_infer_is_stored(m->s.x)
+               ? sc_fail(err, SC_EDATA, "the cells are minified already")
+               : SC_OK;
 }
 
 static sc_status run(const embed_opts *o, sc_err *err)
@@ -155,9 +224,8 @@ static sc_status run(const embed_opts *o, sc_err *err)
     sc_status st;
     SC_GOTO(st, sc_over_open(&m.s, &tool, &o->common, &o->over, true, err), out);
     SC_GOTO(st, find_nodes(&m, &m.s.net, err), out);
-    SC_GOTO(st, sc_over_match(&m.s, (const int32_t[]){m.z, m.mean, m.var}, 3, err), out);
-    SC_GOTO(st, sc_header_copy(&h, sc_reader_header(m.s.in), err), out);
-    SC_GOTO(st, add_to_header(&m, &h, m.s.net.handle.plugin->name, err), out);
+    SC_GOTO(st, lay_out(&m, &h, err), out);
+    SC_GOTO(st, match(&m, err), out);
     SC_GOTO(st, sc_over_begin(&m.s, &h, err), out);
     SC_GOTO(st, sc_over_each(&m.s, embed_block, &m, err), out);
     st = sc_over_commit(&m.s, err);

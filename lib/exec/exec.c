@@ -193,6 +193,11 @@ sc_status SC_R(sc_exec_forward)(ex *e, const sc_plan *p, const sc_run *run, sc_e
     e->run = run;
     e->plan = p;
     SC_TRY(reserve(e, err));
+    for (int i = 0; i < run->n_given; i++) {
+        const int32_t id = run->given[i].node;
+        for (int64_t k = 0; k < rows_of(e, id) * cols_of(e, id); k++)
+            e->val[id][k] = (real)run->given[i].values[k];
+    }
     job j = {.e = e, .list = p->fwd, .n = p->n_fwd};
     sc_pool_run(e->pool, sweep, &j);
     return SC_OK;

@@ -4,7 +4,7 @@
 #include <math.h>
 
 /* z = mean + sd * noise; the noise stays in aux. How noise comes about is the run's: none, drawn,
- * given; or q is stored. */
+ * or given. */
 static int64_t aux(const ex *e, int32_t id, int64_t rows)
 {
     return rows * cols_of(e, id);
@@ -21,7 +21,7 @@ static void noise_row(const ex *e, int32_t id, int64_t i, real *to)
             to[j] = r->noise[n->site] ? (real)r->noise[n->site][i * cols + j] : 0;
         return;
     }
-    if (r->draw == SC_DRAW_MEAN || (r->draw == SC_DRAW_STORED && !r->stored_sample)) {
+    if (r->draw == SC_DRAW_MEAN) {
         for (int64_t j = 0; j < cols; j++)
             to[j] = 0;
         return;
@@ -50,18 +50,13 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
     (void)phase;
     const sc_gnode *n = nd(e, id);
     const int64_t cols = n->n_cols, i1 = min64(rows_of(e, id), (tile + 1) * ROW_TILE);
-    const sc_run *r = e->run;
-    const bool stored = r->draw == SC_DRAW_STORED && r->stored_mean[n->site];
     for (int64_t i = tile * ROW_TILE; i < i1; i++) {
         real *z = e->val[id] + i * cols, *eps = e->aux[id] + i * cols;
         noise_row(e, id, i, eps);
         for (int64_t j = 0; j < cols; j++) {
-            const double m = stored ? (double)r->stored_mean[n->site][i * cols + j]
-                                    : (double)e->val[n->q.a.id][i * cols + j];
-            const double v = stored ? (double)r->stored_var[n->site][i * cols + j]
-                                    : (double)e->val[n->q.b.id][i * cols + j];
-            z[j] =
-                (real)(m + (stored || n->q.kind == SC_NORMAL_VAR ? sqrt(v) : v) * (double)eps[j]);
+            const double m = (double)e->val[n->q.a.id][i * cols + j],
+                         v = (double)e->val[n->q.b.id][i * cols + j];
+            z[j] = (real)(m + (n->q.kind == SC_NORMAL_VAR ? sqrt(v) : v) * (double)eps[j]);
         }
     }
 }
