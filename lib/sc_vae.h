@@ -21,12 +21,13 @@ enum { SC_NORM_ENCODER, SC_NORM_DECODER, SC_NORM_NONE, SC_NORM_BOTH };
 #define SC_VAR_CHOICES "exp|softplus|sigmoid|relu|square"
 
 /* Rows of a plugin's table, for a member `m` of its options T. */
-#define SC_VAE_PARAMS(T, m)                                                                        \
+#define SC_VAE_PARAMS(T, m) SC_VAE_PARAMS_OF(T, m, SC_DISP_CHOICES)
+#define SC_VAE_PARAMS_OF(T, m, disp_choices)                                                       \
     SC_INT(T, m.n_hidden, "n-hidden", 128, 1, 65536, "nodes per hidden layer"),                    \
         SC_INT(T, m.n_latent, "n-latent", 10, 1, 4096, "dimensions of the latent space"),          \
         SC_INT(T, m.n_layers, "n-layers", 1, 1, 32, "hidden layers of encoder and decoder"),       \
         SC_REAL(T, m.dropout_rate, "dropout-rate", 0.1, 0, 0.99, "dropout in the encoders"),       \
-        SC_CHOICE(T, m.dispersion, "dispersion", SC_DISP_GENE, SC_DISP_CHOICES,                    \
+        SC_CHOICE(T, m.dispersion, "dispersion", SC_DISP_GENE, disp_choices,                       \
                   "what the inverse dispersion depends on"),                                       \
         SC_CHOICE(T, m.gene_likelihood, "gene-likelihood", SC_LIK_ZINB, SC_LIK_CHOICES,            \
                   "distribution of the counts"),                                                   \

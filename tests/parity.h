@@ -7,6 +7,7 @@
 #define TESTS_PARITY_H
 
 #include "npy.h"
+#include "sc_cli.h"
 #include "sc_net.h"
 
 #include <math.h>
@@ -45,6 +46,15 @@ static double setting_of(const char *dir, const char *name)
     const double x = json_number_value(w);
     json_decref(j);
     return x;
+}
+
+static inline void set_option(sc_net *net, const char *name, double value)
+{
+    char text[64];
+    sc_err err = {0};
+    (void)snprintf(text, sizeof text, "%.17g", value);
+    if (sc_params_set(net->handle.plugin->params, net->opts, name, text, &err) != SC_OK)
+        fail_msg("%s", err.msg);
 }
 
 static bool has_array(const char *dir, const char *folder, const char *name)

@@ -1,7 +1,7 @@
 /*
- * The plugin interface carries more than the models we ship: scANVI, TOTALVI and Pyro's scANVI,
- * written as plugins in tests/abi, give the numbers of the references (../shared/parity) in double,
- * and the first two in float: values, losses, gradients, and the weights after three steps.
+ * The plugin interface carries more than the models we ship: TOTALVI, written as a
+ * plugin in tests/abi, gives the numbers of the references (../shared/parity) in double
+ * and in float: values, losses, gradients, and the weights after three steps.
  */
 #include "parity.h"
 #include "tiny.h"
@@ -14,8 +14,6 @@
 #define TOLERANCE_AFTER 1e-6
 #define TOLERANCE_AFTER_Z 1e-6
 #include "parity.inc"
-
-#include "abi_pyro.inc"
 
 #include "abi_adversary.inc"
 
@@ -45,18 +43,6 @@ static void check(const char *name)
     check_case_f32(dir);
 }
 
-static void scanvi_default(void **state)
-{
-    (void)state;
-    check("scanvi_default");
-}
-
-static void scanvi_linear(void **state)
-{
-    (void)state;
-    check("scanvi_linear");
-}
-
 static void totalvi_default(void **state)
 {
     (void)state;
@@ -75,18 +61,6 @@ static void totalvi_arches(void **state)
     check("totalvi_arches");
 }
 
-static void pyro_scanvi_l5(void **state)
-{
-    (void)state;
-    check_pyro("pyro_scanvi_l5");
-}
-
-static void pyro_scanvi_l10(void **state)
-{
-    (void)state;
-    check_pyro("pyro_scanvi_l10");
-}
-
 static int find_plugins(void **state)
 {
     (void)state;
@@ -96,9 +70,7 @@ static int find_plugins(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scanvi_default),  cmocka_unit_test(scanvi_linear),
         cmocka_unit_test(totalvi_default), cmocka_unit_test(totalvi_missing),
-        cmocka_unit_test(totalvi_arches),  cmocka_unit_test(totalvi_adversary),
-        cmocka_unit_test(pyro_scanvi_l5),  cmocka_unit_test(pyro_scanvi_l10)};
+        cmocka_unit_test(totalvi_arches), cmocka_unit_test(totalvi_adversary)};
     return cmocka_run_group_tests_name("one interface for all models", tests, find_plugins, NULL);
 }

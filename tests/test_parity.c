@@ -1,7 +1,7 @@
 /*
  * Models that scvi-tools trained, against the numbers that it gives (../shared/parity), for every
- * SCVI and LinearSCVI case in the folder: values, losses, gradients, and the weights after three
- * steps of Adam; in double and in float.
+ * SCVI, LinearSCVI and SCANVI case in the folder: values, losses, gradients, and the weights after
+ * three steps of Adam; in double and in float. Pyro's scANVI likewise, in double.
  */
 #include "parity.h"
 
@@ -15,6 +15,9 @@
 #define TOLERANCE_AFTER 1e-6
 #define TOLERANCE_AFTER_Z 1e-6
 #include "parity.inc"
+
+#include "parity_pyro.inc"
+
 #undef T
 #undef S
 #undef TOLERANCE
@@ -40,7 +43,8 @@ static void each_case(void (*check)(const char *dir))
         skip();
     int n = 0;
     for (struct dirent *e; (e = readdir(d));) {
-        if (strncmp(e->d_name, "scvi_", 5) != 0 && strncmp(e->d_name, "ldvae_", 6) != 0)
+        if (strncmp(e->d_name, "scvi_", 5) != 0 && strncmp(e->d_name, "ldvae_", 6) != 0 &&
+            strncmp(e->d_name, "scanvi_", 7) != 0)
             continue;
         char dir[1024];
         (void)snprintf(dir, sizeof dir, "%s/%s", path, e->d_name);
@@ -63,8 +67,16 @@ static void in_float(void **state)
     each_case(check_case_f32);
 }
 
+static void scanvi_of_pyro(void **state)
+{
+    (void)state;
+    check_pyro("pyro_scanvi_l5");
+    check_pyro("pyro_scanvi_l10");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(in_double), cmocka_unit_test(in_float)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(in_double), cmocka_unit_test(in_float),
+                                       cmocka_unit_test(scanvi_of_pyro)};
     return cmocka_run_group_tests_name("parity with scvi-tools", tests, NULL, NULL);
 }

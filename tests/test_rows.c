@@ -13,6 +13,7 @@ static const char *const models[][2] = {
     {"ldvae", "n-hidden=128,n-latent=7,gene-likelihood=zinb"},
     {"ldvae", "gene-likelihood=poisson,use-batch-norm=false,latent-distribution=ln"},
     {"scanvi", "n-hidden=20,n-latent=4"},
+    {"pyro-scanvi", "n-latent=4"},
     {"totalvi", "n-hidden=24,n-latent=6"}};
 
 static tiny data, shuffled, single;
