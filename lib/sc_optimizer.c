@@ -9,6 +9,7 @@ enum { CHUNK = 8192 };
 typedef struct tile {
     int weight;
     int64_t from, n;
+    bool decays_only;
 } tile;
 
 struct sc_optimizer {
@@ -17,6 +18,7 @@ struct sc_optimizer {
     int64_t *t;   /* steps of each weight */
     int64_t n_tiles;
     tile *tiles;
+    float *zeros; /* CHUNK of them, for tiles that only decay */
 };
 
 sc_status sc_optimizer_new(sc_optimizer **out, const sc_built *g, sc_err *err)
@@ -37,13 +39,31 @@ sc_status sc_optimizer_new(sc_optimizer **out, const sc_built *g, sc_err *err)
         const int64_t n = g->weights[w].rows * g->weights[w].cols;
         for (int64_t at = 0; at < n && g->weights[w].is_trained; at += CHUNK)
             o->tiles[o->n_tiles++] =
-                (tile){w, g->weights[w].offset + at, n - at < CHUNK ? n - at : CHUNK};
+                (tile){w, g->weights[w].offset + at, n - at < CHUNK ? n - at : CHUNK, false};
     }
     *out = o;
     return SC_OK;
 fail:
     sc_optimizer_free(o);
     return st;
+}
+
+sc_status sc_optimizer_limit(sc_optimizer *o, const sc_span *spans, int64_t n, sc_err *err)
+{
+    int64_t n_tiles = 0;
+    for (int64_t i = 0; i < n; i++)
+        n_tiles += (spans[i].n + CHUNK - 1) / CHUNK;
+    free(o->tiles);
+    o->tiles = NULL;
+    o->n_tiles = 0;
+    SC_TRY(sc_alloc(&o->tiles, (size_t)n_tiles, sizeof *o->tiles, err));
+    SC_TRY(sc_alloc(&o->zeros, CHUNK, sizeof *o->zeros, err));
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t at = 0; at < spans[i].n; at += CHUNK)
+            o->tiles[o->n_tiles++] =
+                (tile){spans[i].weight, spans[i].from + at,
+                       spans[i].n - at < CHUNK ? spans[i].n - at : CHUNK, spans[i].decays_only};
+    return SC_OK;
 }
 
 typedef struct step {
@@ -63,7 +83,7 @@ static void look(void *ctx, int64_t i, int tid)
     step *s = ctx;
     const tile *t = &s->o->tiles[i];
     float sum = 0;
-    if (!s->moves[t->weight])
+    if (!s->moves[t->weight] || t->decays_only)
         return;
     for (int64_t j = 0; j < t->n; j++)
         sum += s->grad[t->from + j] * 0.0F;
@@ -86,7 +106,8 @@ static void move(void *ctx, int64_t i, int tid)
                             (float)s->weight_decay,
                             (float)(1 - pow(0.9, steps)),
                             (float)sqrt(1 - pow(0.999, steps))};
-    s->k->adam(t->n, s->w + t->from, s->o->m + t->from, s->o->v + t->from, s->grad + t->from, &a);
+    s->k->adam(t->n, s->w + t->from, s->o->m + t->from, s->o->v + t->from,
+               t->decays_only ? s->o->zeros : s->grad + t->from, &a);
 }
 
 bool sc_optimizer_step(sc_optimizer *o, const bool *moves, float *w, const float *grad, double lr,
@@ -110,5 +131,6 @@ void sc_optimizer_free(sc_optimizer *o)
     free(o->v);
     free(o->t);
     free(o->tiles);
+    free(o->zeros);
     free(o);
 }

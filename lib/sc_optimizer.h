@@ -9,7 +9,17 @@
 
 typedef struct sc_optimizer sc_optimizer;
 
+/* A run of the flat weights, all of one weight. */
+typedef struct sc_span {
+    int weight;
+    int64_t from, n;
+    bool decays_only; /* its gradient counts as 0 */
+} sc_span;
+
 sc_status sc_optimizer_new(sc_optimizer **out, const sc_built *g, sc_err *err) SC_MUST_CHECK;
+/* From now on only what lies in these spans moves. Before the first step. */
+sc_status sc_optimizer_limit(sc_optimizer *o, const sc_span *spans, int64_t n,
+                             sc_err *err) SC_MUST_CHECK;
 /* One step for the weights that moves[] marks (sc_plan.moves). w, grad: flat, as the executor has
  * them. False if a gradient is not finite: the weights are then as they were. */
 bool sc_optimizer_step(sc_optimizer *o, const bool *moves, float *w, const float *grad, double lr,
