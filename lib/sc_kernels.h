@@ -42,6 +42,8 @@ typedef struct sc_kernels {
     void (*axpy)(int64_t n, float a, const float *x, float *y); /* y += a x */
     void (*dot_rows)(int m, int n, const float *a, int lda, const float *b, int ldb,
                      float *out); /* out_i = a_i . b_i */
+    /* Positions, rising, of the elements below a limit; returns how many. out has room for n. */
+    int (*below)(int n, const float *x, float limit, int32_t *out);
 
     /* Element-wise, n elements; y may be x. Within 2 ulp (sigmoid: 2.5) of the true value for
      * normal results. */

@@ -25,6 +25,7 @@ void SC_NAME(sparse_row)(int64_t nnz, const int32_t *index, const float *value, 
                          int64_t ldw, float *y, int n);
 void SC_NAME(axpy)(int64_t n, float a, const float *x, float *y);
 void SC_NAME(dot_rows)(int m, int n, const float *a, int lda, const float *b, int ldb, float *out);
+int SC_NAME(below)(int n, const float *x, float limit, int32_t *out);
 void SC_NAME(softmax)(int64_t n, const float *x, float *y);
 void SC_NAME(softmax_grad)(int64_t n, const float *y, const float *dy, float *dx);
 void SC_NAME(adam)(int64_t n, float *p, float *m, float *v, const float *g, const sc_adam_args *a);

@@ -11,6 +11,7 @@ const sc_kernels SC_NAME(kernels) = {
     .sparse_row = SC_NAME(sparse_row),
     .axpy = SC_NAME(axpy),
     .dot_rows = SC_NAME(dot_rows),
+    .below = SC_NAME(below),
     .exp = SC_NAME(exp),
     .log = SC_NAME(log),
     .log1p = SC_NAME(log1p),
