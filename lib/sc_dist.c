@@ -82,7 +82,9 @@ sc_point sc_dist_point(const sc_dist *d, double x, double a, double b, double c,
     case SC_NB_MIXTURE:
         return nb_mixture(d, x, a, b, c, dd);
     case SC_POISSON:
-        return (sc_point){(x > 0 ? x * log(a) - lgamma_of(x + 1) : 0) - a, x / a - 1, 0, 0, 0};
+        /* an empty cell's rate is 0, where x / a would be 0 / 0 */
+        return x > 0 ? (sc_point){x * log(a) - lgamma_of(x + 1) - a, x / a - 1, 0, 0, 0}
+                     : (sc_point){-a, -1, 0, 0, 0};
     default: {
         const double v = d->kind == SC_NORMAL_SD ? b * b : b, r = x - a;
         const double dv = 0.5 * (r * r / (v * v) - 1 / v);

@@ -156,6 +156,8 @@ int sc_graph_weight(const sc_built *g, const char *name);  /* index, or -1 */
 int sc_graph_weight_from(const sc_built *g, sc_init init); /* the first that starts so, or -1 */
 int sc_graph_output(const sc_built *g, const char *name);
 int sc_graph_site(const sc_built *g, const char *name);
+/* Whether two graphs of the same dims compute and train the same. */
+bool sc_graph_same(const sc_built *a, const sc_built *b);
 int64_t sc_graph_categories(const sc_built *g, int input);
 
 #endif

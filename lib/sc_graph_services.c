@@ -82,6 +82,11 @@ static sc_node s_weight(sc_graph *gr, const char *name, int64_t rows, int64_t co
 {
     sc_built *g = built(gr);
     const bool is_trained = (flags & SC_TRAINED) != 0;
+    if (grows == SC_IN_LABELS && g->dims.n_labels == 0 && g->err.status == SC_OK) {
+        (void)sc_fail(&g->err, SC_EUSAGE, "'%s' depends on labels, and no --labels-key is given",
+                      name);
+        return SC_NONE;
+    }
     sc_gweight w = {.name = (char *)name,
                     .kind = SC_W_PLAIN,
                     .rows = rows,

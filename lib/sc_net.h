@@ -31,8 +31,20 @@ typedef struct sc_net {
 sc_status sc_net_new(sc_net *net, const char *variant, const void *opts, sc_err *err) SC_MUST_CHECK;
 /* After dims are set: builds the graph and makes room for weights. */
 sc_status sc_net_build(sc_net *net, sc_err *err) SC_MUST_CHECK;
+/*
+ * SC_EUSAGE naming what was asked for and means nothing in this model: an option of the plugin
+ * that, set back to its default, gives the same graph (--embedding-dim without an embedding), or
+ * covariates and size factors that no node takes.
+ */
+sc_status sc_net_check_used(const sc_net *net, sc_err *err) SC_MUST_CHECK;
 /* Fresh weights, keyed by seed and name. Buffers that come from the data are left zero. */
 void sc_net_init(sc_net *net, uint64_t seed);
+/*
+ * The prior of the log library size from a TSV: a row a batch, columns log_mean and log_var.
+ * SC_EUSAGE if the library size is not latent; SC_EDATA naming a batch that lacks its row, or a row
+ * of no batch, or a number that can't be.
+ */
+sc_status sc_net_library_prior(sc_net *net, const char *path, sc_err *err) SC_MUST_CHECK;
 void sc_net_set(sc_net *net, int weight, const float *values); /* in the saved layout */
 void sc_net_get(const sc_net *net, int weight, float *values);
 void sc_net_free(sc_net *net);

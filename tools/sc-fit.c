@@ -12,7 +12,7 @@
 
 typedef struct fit_opts {
     sc_common common;
-    const char *model, *isa, *log_json, *validation_cells;
+    const char *model, *isa, *log_json, *validation_cells, *library_prior;
     const char *layer, *batch_key, *labels_key, *size_factor_key;
     sc_param_list cat_covariates, cont_covariates;
     int64_t max_epochs, batch_size, n_epochs_kl_warmup, n_steps_kl_warmup, check_val_every;
@@ -32,6 +32,9 @@ static const sc_param params[] = {
     SC_LIST(fit_opts, cont_covariates, "cont-covariate", "COLUMN",
             "continuous covariate; repeatable"),
     SC_STRING(fit_opts, size_factor_key, "size-factor-key", "COLUMN", "obs column of size factors"),
+    SC_STRING(
+        fit_opts, library_prior, "library-prior", "FILE",
+        "prior of a latent library size: TSV with batch, log_mean, log_var; default the data's"),
     SC_INT(fit_opts, max_epochs, "max-epochs", 0, 0, 1000000,
            "passes over the training cells; 0: 400, fewer above 20000 cells"),
     SC_INT(fit_opts, batch_size, "batch-size", 0, 0, 1048576,
@@ -167,11 +170,14 @@ static sc_status prepare(sc_net *net, const fit_opts *o, sc_cells *c, sc_err *er
     net->layer = o->layer ? strdup(o->layer) : NULL;
     net->size_factor = o->size_factor_key ? strdup(o->size_factor_key) : NULL;
     SC_TRY(sc_net_build(net, err));
+    SC_TRY(sc_net_check_used(net, err));
     sc_net_init(net, (uint64_t)o->common.seed);
     const int mean = sc_graph_weight_from(net->g, SC_INIT_LIBRARY_LOG_MEANS),
               var = sc_graph_weight_from(net->g, SC_INIT_LIBRARY_LOG_VARS);
     int64_t n_empty = 0;
-    if (mean >= 0 && var >= 0)
+    if (o->library_prior)
+        SC_TRY(sc_net_library_prior(net, o->library_prior, err));
+    else if (mean >= 0 && var >= 0)
         sc_cells_library(c, net->weights + net->g->weights[mean].offset,
                          net->weights + net->g->weights[var].offset, &n_empty);
     if (n_empty)
