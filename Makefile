@@ -50,7 +50,7 @@ $B/formats/%.so: $B/formats/%.o $(call more,formats) $B/libsluice.a
 	$(LINK) -shared $(NOUNDEF) -Wl,--as-needed $^ $(call pc,libs,$(PKGS_$*)) $(LIBS_$*) $(LIBS)
 $B/tests/abi/%.so: $B/tests/abi/%.o
 	$(LINK) -shared $(NOUNDEF) $^ -lm
-$B/tests/test_abi $B/tests/test_rows: | $(PROOFS)
+$B/tests/test_abi $B/tests/test_rows $B/tests/test_surgery: | $(PROOFS)
 $B/tests/%: $B/tests/%.o $B/libsluice.a
 	$(LINK) -Wl,--as-needed $^ -lcmocka $(LIBS) $(call pc,libs,$(PKGS_$*))
 $B/bench/%: $B/tests/bench/%.o $B/libsluice.a

@@ -26,6 +26,8 @@ typedef struct inputs { /* one case's cells, ready for the executor */
     int32_t *indices, *codes[SC_IN_MAX];
     float *values, *lgamma;
     float *cont, *size_factor, *proteins;
+    const float *gate; /* of gradients, by element of the flat weights: 0 or 1; NULL: all pass */
+    const bool *moves; /* of surgery, by weight; NULL: all */
     uint64_t keys[MAX_ROWS];
     int32_t zeros[MAX_ROWS];
 } inputs;
@@ -64,10 +66,10 @@ static bool has_array(const char *dir, const char *folder, const char *name)
     return access(path, R_OK) == 0;
 }
 
-static bool read_codes(int32_t **to, const char *dir, const char *name, int col)
+static bool read_codes_in(int32_t **to, const char *folder, const char *name, int col)
 {
     npy a;
-    if (!has_array(dir, "input", name) || !npy_read(&a, "%s/input/%s.npy", dir, name))
+    if (!has_array(folder, ".", name) || !npy_read(&a, "%s/%s.npy", folder, name))
         return false;
     const size_t n = a.dims[0], k = a.n_dims > 1 ? a.dims[1] : 1;
     *to = calloc(n, sizeof **to);
@@ -77,10 +79,10 @@ static bool read_codes(int32_t **to, const char *dir, const char *name, int col)
     return true;
 }
 
-static float *read_floats(const char *dir, const char *name)
+static float *read_floats_in(const char *folder, const char *name)
 {
     npy a;
-    assert_true(npy_read(&a, "%s/input/%s.npy", dir, name));
+    assert_true(npy_read(&a, "%s/%s.npy", folder, name));
     float *to = calloc(a.n, sizeof *to);
     for (size_t i = 0; i < a.n; i++)
         to[i] = (float)npy_at(&a, i);
@@ -88,11 +90,21 @@ static float *read_floats(const char *dir, const char *name)
     return to;
 }
 
-static void load(inputs *in, const sc_net *net, const char *dir)
+static inline float *read_floats(const char *dir, const char *name)
 {
+    char folder[1200];
+    (void)snprintf(folder, sizeof folder, "%s/input", dir);
+    return read_floats_in(folder, name);
+}
+
+/* input: the case's folder of them, "input" or "ref_input" */
+static void load_from(inputs *in, const sc_net *net, const char *of_case, const char *input)
+{
+    char dir[1200];
     npy x;
+    (void)snprintf(dir, sizeof dir, "%s/%s", of_case, input);
     memset(in, 0, sizeof *in);
-    assert_true(npy_read(&x, "%s/input/X.npy", dir));
+    assert_true(npy_read(&x, "%s/X.npy", dir));
     const size_t n = x.dims[0], g = x.dims[1];
     in->n = (int64_t)n;
     assert_true(n <= MAX_ROWS);
@@ -116,15 +128,20 @@ static void load(inputs *in, const sc_net *net, const char *dir)
     npy_free(&x);
     for (int s = 0; s < SC_IN_MAX; s++)
         in->codes[s] = NULL;
-    (void)read_codes(&in->codes[0], dir, "batch", 0);
-    (void)read_codes(&in->codes[SC_IN_LABELS - SC_IN_BATCH], dir, "labels", 0);
+    (void)read_codes_in(&in->codes[0], dir, "batch", 0);
+    (void)read_codes_in(&in->codes[SC_IN_LABELS - SC_IN_BATCH], dir, "labels", 0);
     for (int i = 0; i < net->dims.n_cat_covs; i++)
-        assert_true(read_codes(&in->codes[SC_IN_CAT_COV_0 - SC_IN_BATCH + i], dir, "cat_covs", i));
+        assert_true(read_codes_in(&in->codes[SC_IN_CAT_COV_0 - SC_IN_BATCH + i], dir, "cat_covs", i));
     if (net->dims.n_panels == net->dims.n_batch && in->codes[0])
-        (void)read_codes(&in->codes[SC_IN_PANEL - SC_IN_BATCH], dir, "batch", 0);
-    in->proteins = net->dims.n_proteins ? read_floats(dir, "proteins") : NULL;
-    in->cont = net->dims.n_cont_covs ? read_floats(dir, "cont_covs") : NULL;
-    in->size_factor = net->dims.has_size_factor ? read_floats(dir, "size_factor") : NULL;
+        (void)read_codes_in(&in->codes[SC_IN_PANEL - SC_IN_BATCH], dir, "batch", 0);
+    in->proteins = net->dims.n_proteins ? read_floats_in(dir, "proteins") : NULL;
+    in->cont = net->dims.n_cont_covs ? read_floats_in(dir, "cont_covs") : NULL;
+    in->size_factor = net->dims.has_size_factor ? read_floats_in(dir, "size_factor") : NULL;
+}
+
+static void load(inputs *in, const sc_net *net, const char *dir)
+{
+    load_from(in, net, dir, "input");
 }
 
 /* Counts and labels of some cells: a minibatch of another row stream. */
