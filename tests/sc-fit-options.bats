@@ -1,0 +1,143 @@
+#!/usr/bin/env bats
+# Every option of sc-fit, of every model in the build, at a value that is not its default: what the
+# model makes of the cells must change (or stay, where that is promised). The options come from
+# --help and the words of a choice from completion, so that a new option without a row here fails.
+load helper
+
+# OPTION VALUE CONTEXT: the value to take, - for switches and for choices (each word is tried); the
+# context is given with and without the option. MODEL:OPTION goes before OPTION.
+rows() {
+    cat <<'END'
+layer               X           IN=two.scz
+batch-key           batch
+labels-key          cell_type   --dispersion gene-label --labels-key batch
+cat-covariate       cell_type
+cont-covariate      library_size
+size-factor-key     library_size
+library-prior       prior.tsv   --batch-key batch --no-use-observed-lib-size
+ldvae:library-prior prior.tsv   --batch-key batch
+max-epochs          3
+batch-size          50
+lr                  0.01
+eps                 1e-8
+weight-decay        0.1
+n-epochs-kl-warmup  1
+n-steps-kl-warmup   3           --n-epochs-kl-warmup 0
+min-kl-weight       0.5
+max-kl-weight       0.5         --n-epochs-kl-warmup 1
+train-size          0.5
+validation-size     0.1         --train-size 0.5 --check-val-every 1 --lr 0.5 --max-epochs 8
+validation-cells    cells.txt
+check-val-every     1           --lr 0.5 --max-epochs 8
+load-best           -           --lr 0.5 --max-epochs 8 --check-val-every 1
+seed                3
+n-hidden            12
+n-latent            5
+n-layers            2
+n-layers-encoder    2
+dropout-rate        0.3
+dispersion          -           --batch-key batch --labels-key cell_type
+gene-likelihood     -
+latent-distribution -
+encode-covariates   -           --batch-key batch
+deeply-inject-covariates -      --batch-key batch --n-layers 2
+batch-representation -          --batch-key batch
+embedding-dim       3           --batch-key batch --batch-representation embedding
+use-batch-norm      -
+use-layer-norm      -
+use-observed-lib-size -
+log-variational     -
+var-activation      -
+var-eps             0.01
+encoder-activation  -
+decoder-activation  -
+encoder-bias        -           --use-batch-norm none
+decoder-bias        -           --use-batch-norm none
+bias                -           --no-use-batch-norm
+ldvae:cat-covariate   REFUSED=cell_type
+ldvae:cont-covariate  REFUSED=library_size
+ldvae:size-factor-key REFUSED=library_size
+log-json            SAME=log.json
+threads             SAME=3
+no-PG               SAME
+quiet               SAME
+verbose             SAME
+model               NONE
+isa                 NONE
+output              NONE
+help                NONE
+version             NONE
+END
+}
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return
+    sc-sim -q --n-obs 120 --n-vars 30 --n-types 3 --n-batches 2 --seed 1 >sim.scz
+    sc-norm -q --target-sum 100 sim.scz >two.scz
+    printf 'batch\tlog_mean\tlog_var\nbatch_1\t5\t0.5\nbatch_2\t6\t0.25\n' >prior.tsv
+    sc-view -t obs sim.scz | sed -n '2,20p' | cut -f1 >cells.txt
+}
+
+# What the model with these options makes of the cells.
+outcome() {
+    sc-fit -q --no-PG -@ 1 -m "$model" --max-epochs 2 $base "$@" $in >model.scm || return
+    sc-score -q -@ 1 --latent mean model.scm $in | cksum
+}
+
+# The row of an option: $value and $context.
+row_of() {
+    local row
+    row=$(rows | awk -v a="$model:$1" -v b="$1" '$1 == a { first = $0 } $1 == b { any = $0 } END { print first ? first : any }')
+    [ "$row" ] || { echo "option --$1 of $model has no row in rows()"; return 1; }
+    read -r _ value context <<<"$row"
+}
+
+check() { # OPTION ARGUMENT...: that the outcome changes, or is the SAME
+    local option=$1 before after
+    shift
+    [[ $context != IN=* ]] || { in=${context#IN=} context=; }
+    before=$(outcome $context)
+    [ "$before" = "$(outcome $context)" ]
+    after=$(outcome $context "$@")
+    if [ "$value" = SAME ]; then
+        [ "$before" = "$after" ] || { echo "$model: $* changes the model"; return 1; }
+    else
+        [ "$before" != "$after" ] || { echo "$model: $* changes nothing"; return 1; }
+    fi
+}
+
+every_option() {
+    cd "$BATS_FILE_TMPDIR" || return
+    local model=$1 base=$2 help words default value context in option dashed
+    help=$(sc-fit -m "$model" --help)
+    for dashed in $(sed -nE 's/^ +(-., )?--(\[no-\])?([A-Za-z-]+).*/\2\3/p' <<<"$help"); do
+        option=${dashed#\[no-\]} in=sim.scz
+        row_of "$option"
+        words=$(sc-fit -m "$model" --help-complete | sed -n "s/^ *--$option ) words='\(.*\)' ;;/\1/p")
+        case $value in
+        NONE) continue ;;
+        REFUSED=*) fails 2 "" sc-fit -q -m "$model" "--$option" "${value#*=}" $in ;;
+        SAME=*) words=${value#SAME=} value=SAME && check "$option" "--$option" "$words" ;;
+        -)
+            if [ -z "$words" ]; then
+                check "$option" "--${dashed//[\[\]]/}"
+                continue
+            fi
+            default=$(tr -s '\n ' ' ' <<<"$help" | sed -n "s/.* --$option WHICH [^[]*\[\([^]]*\)\].*/\1/p")
+            for word in $words; do
+                [ "$word" = "$default" ] || check "$option" "--$option" "$word"
+            done
+            ;;
+        SAME) check "$option" "--$option" ;;
+        *) check "$option" "--$option" "$value" ;;
+        esac
+    done
+}
+
+@test "each option of scvi changes what it should change" {
+    every_option scvi "--n-hidden 8 --n-latent 3"
+}
+
+@test "each option of ldvae changes what it should change" {
+    every_option ldvae "--n-hidden 8 --n-latent 3"
+}
