@@ -7,7 +7,8 @@
 typedef struct search {
     const sc_built *g;
     sc_plan *p;
-    int *uses; /* by node: of the plan's nodes as a parent, and by whoever wants its value */
+    int *uses;    /* by node: of the plan's nodes as a parent, and by terms */
+    bool *wanted; /* by node: for its value */
     bool has_backward;
 } search;
 
@@ -25,9 +26,9 @@ static void count_uses(search *s, const int32_t *roots, int n_roots)
             s->uses[n->in[k]]++;
     }
     for (int i = 0; i < n_roots; i++)
-        s->uses[roots[i]]++;
+        s->wanted[roots[i]] = true;
     for (int i = 0; i < g->n_keeps; i++)
-        s->uses[g->keeps[i]]++;
+        s->wanted[g->keeps[i]] = true;
     for (int t = 0; t < g->n_terms; t++)
         if (s->p->term_on[t])
             s->uses[g->terms[t].node]++;
@@ -62,6 +63,12 @@ static bool is_own(const search *s, sc_node p, const sc_gnode *n)
            q->reps == n->reps && q->stream == n->stream && s->uses[p.id] == 1;
 }
 
+/* Whether nobody but the next op needs node id. */
+static bool is_inside(const search *s, int32_t id)
+{
+    return s->uses[id] == 1 && !s->wanted[id];
+}
+
 static bool find_head(const search *s, int32_t id, sc_head *h)
 {
     const sc_gnode *n = at(s, id);
@@ -72,10 +79,10 @@ static bool find_head(const search *s, int32_t id, sc_head *h)
     if (x->op != SC_OP_INPUT || x->form != SC_SPARSE || theta->n_cols != x->n_cols)
         return false;
     const sc_gnode *rate = at(s, n->q.a.id);
-    if (rate->op != SC_OP_MUL || s->uses[n->q.a.id] != 1)
+    if (rate->op != SC_OP_MUL || !is_inside(s, n->q.a.id))
         return false;
     const sc_gnode *softmax = at(s, rate->in[0]), *library = at(s, rate->in[1]);
-    if (softmax->op != SC_OP_SOFTMAX || s->uses[rate->in[0]] != 1 || library->n_cols != 1 ||
+    if (softmax->op != SC_OP_SOFTMAX || !is_inside(s, rate->in[0]) || library->n_cols != 1 ||
         library->reps != n->reps || !is_own(s, (sc_node){softmax->in[0]}, n))
         return false;
     if ((theta->reps && !is_own(s, n->q.b, n)) || (n->q.kind == SC_ZINB && !is_own(s, n->q.c, n)))
@@ -113,6 +120,7 @@ sc_status sc_plan_fuse(sc_plan *p, const sc_built *g, const int32_t *roots, int 
     int32_t *inside = NULL;
     sc_status st;
     SC_GOTO(st, sc_alloc(&s.uses, n, sizeof *s.uses, err), out);
+    SC_GOTO(st, sc_alloc(&s.wanted, n, sizeof *s.wanted, err), out);
     SC_GOTO(st, sc_alloc(&inside, n, sizeof *inside, err), out);
     SC_GOTO(st, sc_alloc(&p->head, n, sizeof *p->head, err), out);
     SC_GOTO(st, sc_alloc(&p->is_graded, n, sizeof *p->is_graded, err), out);
@@ -127,6 +135,7 @@ sc_status sc_plan_fuse(sc_plan *p, const sc_built *g, const int32_t *roots, int 
         p->n_bwd[k] = drop(p->head, inside, p->n_bwd[k], p->bwd[k]);
 out:
     free(s.uses);
+    free(s.wanted);
     free(inside);
     return st;
 }

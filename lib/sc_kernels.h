@@ -21,6 +21,21 @@ typedef struct sc_adam_args {
     float correct1, correct2; /* 1 - beta1^t, sqrt(1 - beta2^t) */
 } sc_adam_args;
 
+/* One cell through a decoder's head (head_row below). The outputs are never NULL. */
+typedef struct sc_head_row {
+    int64_t n, nnz;
+    const int32_t *index; /* nnz, rising */
+    const float *value, *lgamma_x1;
+    const float *logits;                    /* n: of the softmax */
+    const float *theta, *inverse, *dropout; /* n: inverse is 1 / (theta + 1e-8); dropout NULL: NB */
+    float library, scale;
+    float *e;         /* n, scratch */
+    float *d_logits;  /* n */
+    float *d_dropout; /* n; ZINB */
+    float *d_theta;   /* n, added to */
+    float *d_library;
+} sc_head_row;
+
 typedef struct sc_kernels {
     const char *isa; /* "avx512", "avx2", "base" */
     int width;       /* floats in a vector */
@@ -72,6 +87,12 @@ accurate where theta is large; dy may be NULL */
                        const float *lgamma_x1, const float *mu, const float *theta,
                        const float *logit, float scale, float *d_mu, float *d_theta,
                        float *d_logit);
+
+    /*
+     * The same likelihood with mu = library softmax(logits), from the logits to their gradients;
+     * the gradients are scaled. Good to 1e-6 of the sum.
+     */
+    double (*head_row)(const sc_head_row *row);
 
     /* p, m, v (n) updated in place with gradient g. */
     void (*adam)(int64_t n, float *p, float *m, float *v, const float *g, const sc_adam_args *a);

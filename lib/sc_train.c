@@ -206,8 +206,10 @@ static sc_status open_trainer(trainer *t, sc_err *err)
     SC_TRY(sc_exec_new_f32(&t->e, g, room, true, t->pool, t->k, err));
     memcpy(sc_exec_weights_f32(t->e), t->net->weights, (size_t)g->n_params * sizeof(float));
     SC_TRY(sc_plan_make(&t->fit, g, 1U << SC_ROWS_ALL,
-                        SC_PLAN_TERMS | SC_PLAN_KEEPS | SC_PLAN_BACKWARD, NULL, 0, err));
-    SC_TRY(sc_plan_make(&t->check, g, 1U << SC_ROWS_ALL, SC_PLAN_TERMS, NULL, 0, err));
+                        SC_PLAN_TERMS | SC_PLAN_KEEPS | SC_PLAN_BACKWARD | SC_PLAN_FUSE, NULL, 0,
+                        err));
+    SC_TRY(
+        sc_plan_make(&t->check, g, 1U << SC_ROWS_ALL, SC_PLAN_TERMS | SC_PLAN_FUSE, NULL, 0, err));
     SC_TRY(sc_optimizer_new(&t->adam, g, err));
     SC_TRY(sc_minibuf_new(&t->buf, room, err));
     SC_TRY(sc_alloc(&t->rows, (size_t)t->cells->n_obs, sizeof *t->rows, err));

@@ -102,7 +102,7 @@ static void expect_rows(const machine *m, const sc_plan *p, const float *all, co
     }
 }
 
-static void check_rows(const char *const *model, const sc_kernels *k)
+static void check_plan(const char *const *model, const sc_kernels *k, unsigned what)
 {
     machine m;
     sc_plan p;
@@ -111,8 +111,8 @@ static void check_rows(const char *const *model, const sc_kernels *k)
     start(&m, model, k, 2);
     for (int i = 0; i < m.net.g->n_outputs; i++)
         roots[i] = m.net.g->outputs[i].node;
-    assert_int_equal(sc_plan_make(&p, m.net.g, 1, SC_PLAN_TERMS | SC_PLAN_KEEPS, roots,
-                                  m.net.g->n_outputs, &err),
+    assert_int_equal(sc_plan_make(&p, m.net.g, 1, SC_PLAN_TERMS | SC_PLAN_KEEPS | what, roots,
+                                  what ? 0 : m.net.g->n_outputs, &err),
                      SC_OK);
     const sc_mini mini = tiny_mini(&data), mixed = tiny_mini(&shuffled);
     evaluate(&m, &p, &mini);
@@ -131,6 +131,16 @@ static void check_rows(const char *const *model, const sc_kernels *k)
     stop(&m);
 }
 
+static void check_rows(const char *const *model, const sc_kernels *k)
+{
+    check_plan(model, k, 0);
+}
+
+static void check_rows_of_heads(const char *const *model, const sc_kernels *k)
+{
+    check_plan(model, k, SC_PLAN_FUSE);
+}
+
 /* Weights after some steps with draws and dropout. */
 static float *train(const char *const *model, const sc_kernels *k, int n_threads, int64_t *n)
 {
@@ -141,7 +151,8 @@ static float *train(const char *const *model, const sc_kernels *k, int n_threads
     const sc_mini mini = tiny_mini(&data);
     start(&m, model, k, n_threads);
     assert_int_equal(sc_optimizer_new(&o, m.net.g, &err), SC_OK);
-    assert_int_equal(sc_plan_make(&p, m.net.g, 1, SC_PLAN_TERMS | SC_PLAN_KEEPS | SC_PLAN_BACKWARD,
+    assert_int_equal(sc_plan_make(&p, m.net.g, 1,
+                                  SC_PLAN_TERMS | SC_PLAN_KEEPS | SC_PLAN_BACKWARD | SC_PLAN_FUSE,
                                   NULL, 0, &err),
                      SC_OK);
     float *w = sc_exec_weights_f32(m.e);
@@ -193,6 +204,12 @@ static void rows(void **state)
     each(check_rows);
 }
 
+static void rows_of_heads(void **state)
+{
+    (void)state;
+    each(check_rows_of_heads);
+}
+
 static void threads(void **state)
 {
     (void)state;
@@ -219,6 +236,7 @@ static int prepare(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(threads)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(rows_of_heads),
+                                       cmocka_unit_test(threads)};
     return cmocka_run_group_tests_name("same bits", tests, prepare, NULL);
 }

@@ -252,6 +252,78 @@ static void check_lanes(const sc_kernels *k)
     }
 }
 
+/* the gradients by logits and library from those by mu = library softmax(logits) */
+static void chain(const cell *c, double library, double by_mu[N], double *by_library)
+{
+    double sum = 0;
+    for (int j = 0; j < N; j++)
+        sum += (double)c->mu[j] / library * by_mu[j];
+    for (int j = 0; j < N; j++)
+        by_mu[j] = (double)c->mu[j] * (by_mu[j] - sum);
+    *by_library = sum;
+}
+
+static void compare_head(const sc_kernels *k, cell *c, bool is_zinb, double slack)
+{
+    static const float scale = -0.5f;
+    float logits[N], inverse[N], e[N], d[3][N] = {{0}}, by_library;
+    double want[3][N], sum = 0, library = 0, want_library;
+    for (int j = 0; j < N; j++) {
+        logits[j] = logf(c->mu[j]) + 3;
+        inverse[j] = 1 / (c->theta[j] + 1e-8f);
+        sum += exp((double)logits[j]);
+        library += (double)c->mu[j];
+    }
+    for (int j = 0; j < N; j++)
+        c->mu[j] = (float)((double)(float)library * exp((double)logits[j]) / sum);
+    const double total = reference(c, is_zinb, gradient, want);
+    chain(c, library, want[0], &want_library);
+    const sc_head_row row = {N,
+                             c->nnz,
+                             c->index,
+                             c->value,
+                             c->g,
+                             logits,
+                             c->theta,
+                             inverse,
+                             is_zinb ? c->pi : NULL,
+                             (float)library,
+                             scale,
+                             e,
+                             d[0],
+                             d[2],
+                             d[1],
+                             &by_library};
+    const double got = k->head_row(&row);
+    if (fabs(got - total) > 2e-6 * fabs(total))
+        fail_msg("%s: log-likelihood %.9g, not %.9g", k->isa, got, total);
+    double size = 0;
+    for (int j = 0; j < N; j++)
+        size = fmax(size, fabs(want[0][j]));
+    if (fabs((double)by_library / (double)scale - want_library) > 1e-5 * size / library)
+        fail_msg("%s: gradient of the library is %.9g, not %.9g", k->isa,
+                 (double)by_library / (double)scale, want_library);
+    for (int a = 0; a < (is_zinb ? 3 : 2); a++)
+        for (int j = 0; j < N; j++) {
+            const double g = (double)d[a][j] / (double)scale, w = want[a][j];
+            const double more = a == 0 ? 1e-6 * size : a == 1 ? 1e-6 / (double)c->theta[j] : 0;
+            if (fabs(g - w) > 2e-5 * fabs(w) + more + slack)
+                fail_msg(
+                    "%s: head's gradient %d of gene %d is %.9g, not %.9g (mu %g theta %g pi %g)",
+                    k->isa, a, j, g, w, (double)c->mu[j], (double)c->theta[j], (double)c->pi[j]);
+        }
+}
+
+static void check_head(const sc_kernels *k)
+{
+    for (uint32_t i = 0; i < 20; i++)
+        for (int is_zinb = 0; is_zinb < 2; is_zinb++) {
+            cell mild = random_cell(i, 12, 8, 6), wide = random_cell(i, 24, 12, 60);
+            compare_head(k, &mild, is_zinb, 2e-6);
+            compare_head(k, &wide, is_zinb, 2e-6);
+        }
+}
+
 static void each_isa(void (*check)(const sc_kernels *k))
 {
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++)
@@ -271,13 +343,14 @@ TEST(cells)
 TEST(far)
 TEST(poisson_limit)
 TEST(lanes)
+TEST(head)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spec),  cmocka_unit_test(test_cells),
         cmocka_unit_test(test_far),   cmocka_unit_test(test_poisson_limit),
-        cmocka_unit_test(test_lanes),
+        cmocka_unit_test(test_lanes), cmocka_unit_test(test_head),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,4 +42,6 @@ double SC_NAME(zinb_row)(int64_t n, int64_t nnz, const int32_t *index, const flo
                          const float *logit, float scale, float *d_mu, float *d_theta,
                          float *d_logit);
 
+double SC_NAME(head_row)(const sc_head_row *r);
+
 #endif

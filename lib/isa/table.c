@@ -21,5 +21,6 @@ const sc_kernels SC_NAME(kernels) = {
     .softmax = SC_NAME(softmax),
     .softmax_grad = SC_NAME(softmax_grad),
     .zinb_row = SC_NAME(zinb_row),
+    .head_row = SC_NAME(head_row),
     .adam = SC_NAME(adam),
 };

@@ -25,6 +25,7 @@ static inline const sc_head *head_of(const ex *e, int32_t id)
 
 #ifdef SC_ISA
 int64_t SC_X(sc_head_aux)(const ex *e, int32_t id, int64_t rows);
+int64_t SC_X(sc_head_tiles)(const ex *e, int32_t id, const sc_head *h, int phase, bool backward);
 void SC_X(sc_head_fwd)(ex *e, int32_t id, const sc_head *h, int64_t tile);
 void SC_X(sc_head_bwd)(ex *e, int32_t id, const sc_head *h, int phase, int64_t tile);
 #endif

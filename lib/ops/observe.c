@@ -1,5 +1,5 @@
 #include "dist.h"
-#include "op.h"
+#include "head.h"
 
 #include <string.h>
 
@@ -16,7 +16,13 @@ static int64_t width(const ex *e, const sc_gnode *n)
 
 static int64_t aux(const ex *e, int32_t id, int64_t rows)
 {
-    return e->with_backward ? 4 * rows * width(e, nd(e, id)) : 0;
+    const int64_t plain = e->with_backward ? 4 * rows * width(e, nd(e, id)) : 0;
+#ifdef SC_ISA
+    const int64_t head = SC_X(sc_head_aux)(e, id, rows); /* which of them it is says the plan */
+    return head > plain ? head : plain;
+#else
+    return plain;
+#endif
 }
 
 static sc_node param_of(const sc_gnode *n, int p)
@@ -39,6 +45,10 @@ static bool is_broadcast(const ex *e, sc_node p)
 
 static int64_t tiles(const ex *e, int32_t id, int phase, bool backward)
 {
+#ifdef SC_ISA
+    if (head_of(e, id))
+        return SC_X(sc_head_tiles)(e, id, head_of(e, id), phase, backward);
+#endif
     return backward && phase == 1 ? ceil_div(width(e, nd(e, id)), COL_TILE)
                                   : ceil_div(rows_of(e, id), ROW_TILE);
 }
@@ -114,6 +124,12 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
 {
     (void)phase;
     const sc_gnode *n = nd(e, id);
+#ifdef SC_ISA
+    if (head_of(e, id)) {
+        SC_X(sc_head_fwd)(e, id, head_of(e, id), tile);
+        return;
+    }
+#endif
     const int64_t cols = width(e, n), i1 = min64(rows_of(e, id), (tile + 1) * ROW_TILE);
     const bool fast = has_kernel(e, n);
     for (int64_t i = tile * ROW_TILE; i < i1; i++) {
@@ -168,6 +184,12 @@ static void bwd_broadcast(ex *e, int32_t id, int64_t tile)
 
 static void bwd(ex *e, int32_t id, int phase, int64_t tile)
 {
+#ifdef SC_ISA
+    if (head_of(e, id)) {
+        SC_X(sc_head_bwd)(e, id, head_of(e, id), phase, tile);
+        return;
+    }
+#endif
     if (phase == 0)
         bwd_rows(e, id, tile);
     else

@@ -217,9 +217,9 @@ static void bench_cells(const sc_kernels *k)
     float *mu = floats(ELEMENTS, 0.01f, 2), *theta = floats(ELEMENTS, 0.1f, 6);
     float *logit = floats(ELEMENTS, -4, 2), *d = floats(3 * ELEMENTS, 0, 0);
     float *w = floats(ELEMENTS * HIDDEN, -1, 1), *y = floats(HIDDEN, 0, 0);
-    float value[STORED], g[STORED];
+    float *head = floats(6 * ELEMENTS, 0.1f, 1), by_library, value[STORED], g[STORED];
     int32_t index[STORED];
-    double t[5][ROUNDS], sum = 0;
+    double t[7][ROUNDS], sum = 0;
     sc_adam_args adam = {1e-3f, 0.9f, 0.999f, 0.01f, 0, 0.1f, 0.03f};
     float *state = floats(4 * ELEMENTS * HIDDEN, 0.01f, 1);
     const int64_t n = ELEMENTS * HIDDEN;
@@ -230,7 +230,7 @@ static void bench_cells(const sc_kernels *k)
         g[i] = (float)lgamma((double)value[i] + 1);
     }
     for (int r = 0; r < ROUNDS; r++) {
-        for (int what = 0; what < 5; what++) {
+        for (int what = 0; what < 7; what++) {
             const double start = now();
             for (int i = 0; i < CELLS; i++)
                 if (what < 2)
@@ -242,6 +242,11 @@ static void bench_cells(const sc_kernels *k)
                                        d + ELEMENTS, d + 2 * ELEMENTS);
                 else if (what == 3)
                     k->sparse_row(STORED, index, value, w, HIDDEN, y, HIDDEN);
+                else if (what > 4)
+                    sum += k->head_row(&(sc_head_row){
+                        ELEMENTS, STORED, index, value, g, logit, theta, head,
+                        what == 5 ? logit : NULL, 800, 1e-3f, head + ELEMENTS, head + 2 * ELEMENTS,
+                        head + 3 * ELEMENTS, head + 4 * ELEMENTS, &by_library});
                 else if (i == 0)
                     k->adam(n, state, state + n, state + 2 * n, state + 3 * n, &adam);
             t[what][r] = now() - start;
@@ -250,11 +255,14 @@ static void bench_cells(const sc_kernels *k)
     show("zinb_row", median(t[0], ROUNDS), CELLS * ELEMENTS, "cell and gene, 8 % stored");
     show("nb_row", median(t[1], ROUNDS), CELLS * ELEMENTS, "cell and gene, 8 % stored");
     show("zinb_row", median(t[2], ROUNDS), CELLS * ELEMENTS, "cell and gene, none stored");
+    show("zinb head_row", median(t[5], ROUNDS), CELLS * ELEMENTS, "cell and gene, 8 % stored");
+    show("nb head_row", median(t[6], ROUNDS), CELLS * ELEMENTS, "cell and gene, 8 % stored");
     show("sparse_row", median(t[3], ROUNDS), CELLS * STORED * HIDDEN,
          "stored entry and hidden unit");
     show("adam", median(t[4], ROUNDS), (double)n, "weight");
     if (isnan(sum))
         puts("the likelihood is NaN");
+    free(head);
     free(mu);
     free(theta);
     free(logit);

@@ -1,0 +1,123 @@
+/*
+ * Decoder heads as one op: losses, values and gradients of fused plans in float against plain ones
+ * in double; and which graphs have a head at all.
+ */
+#include "tiny.h"
+
+static tiny data;
+static float noise[TINY_ROWS * 64];
+static const char *const isas[] = {"avx512", "avx2", "base"};
+
+static int n_heads(const sc_plan *p, const sc_built *g)
+{
+    int n = 0;
+    for (int i = 0; p->head && i < g->n_nodes; i++)
+        n += p->head[i].logits != 0;
+    return n;
+}
+
+static void compare(const char *what, const sc_built *g, const float *f32, const double *f64)
+{
+    for (int i = 0; i < g->n_weights; i++) {
+        const sc_gweight *w = &g->weights[i];
+        const bool no_effect = w->kind == SC_W_BIAS; /* before a batch norm: rounding is all */
+        double size = no_effect ? 1 : 0;
+        for (int64_t k = w->offset; k < w->offset + w->rows * w->cols; k++)
+            size = fmax(size, fabs(f64[k]));
+        for (int64_t k = w->offset; k < w->offset + w->rows * w->cols && w->is_trained; k++)
+            if (fabs((double)f32[k] - f64[k]) > 2e-5 * size + 1e-7)
+                fail_msg("%s: gradient by '%s'[%lld] is %.9g, in double %.9g", what, w->name,
+                         (long long)(k - w->offset), (double)f32[k], f64[k]);
+    }
+}
+
+static void check(const char *variant, const char *options, int heads, const sc_kernels *k)
+{
+    const sc_dims dims = tiny_dims();
+    sc_net net;
+    sc_pool *pool = NULL;
+    sc_exec_f32 *a = NULL;
+    sc_exec_f64 *b = NULL;
+    sc_plan fused, plain;
+    sc_err err = {0};
+    const sc_mini mini = tiny_mini(&data);
+    sc_run run = {.mini = {&mini},
+                  .train = true,
+                  .no_dropout = true,
+                  .draw = SC_DRAW_NOISE,
+                  .kl_weight = 0.7};
+    const unsigned what = SC_PLAN_TERMS | SC_PLAN_KEEPS | SC_PLAN_BACKWARD;
+    for (int i = 0; i < 16; i++)
+        run.noise[i] = noise;
+    tiny_net(&net, variant, options, &dims);
+    assert_int_equal(sc_pool_new(&pool, 2, &err), SC_OK);
+    assert_int_equal(sc_exec_new_f32(&a, net.g, TINY_ROWS, true, pool, k, &err), SC_OK);
+    assert_int_equal(sc_exec_new_f64(&b, net.g, TINY_ROWS, true, pool, k, &err), SC_OK);
+    for (int64_t i = 0; i < net.g->n_params; i++)
+        sc_exec_weights_f64(b)[i] = (double)(sc_exec_weights_f32(a)[i] = net.weights[i]);
+    assert_int_equal(sc_plan_make(&fused, net.g, 1, what | SC_PLAN_FUSE, NULL, 0, &err), SC_OK);
+    assert_int_equal(sc_plan_make(&plain, net.g, 1, what, NULL, 0, &err), SC_OK);
+    if (n_heads(&fused, net.g) != heads)
+        fail_msg("%s %s: %d heads, not %d", variant, options, n_heads(&fused, net.g), heads);
+    assert_int_equal(fused.n_fwd, plain.n_fwd - 2 * heads);
+    for (int pass = 0; pass < 2; pass++) { /* the second finds what the first has left */
+        assert_int_equal(sc_exec_forward_f32(a, &fused, &run, &err), SC_OK);
+        sc_exec_backward_f32(a, &fused, &run, 0);
+    }
+    assert_int_equal(sc_exec_forward_f64(b, &plain, &run, &err), SC_OK);
+    sc_exec_backward_f64(b, &plain, &run, 0);
+    const double got = sc_exec_loss_f32(a, &fused, &run, 0);
+    const double want = sc_exec_loss_f64(b, &plain, &run, 0);
+    if (fabs(got - want) > 2e-6 * fabs(want))
+        fail_msg("%s %s: the loss is %.9g, in double %.9g", variant, options, got, want);
+    compare(options, net.g, sc_exec_gradients_f32(a), sc_exec_gradients_f64(b));
+    sc_plan_free(&fused);
+    sc_plan_free(&plain);
+    sc_exec_free_f32(a);
+    sc_exec_free_f64(b);
+    sc_pool_free(pool);
+    sc_net_free(&net);
+}
+
+static void heads(void **state)
+{
+    (void)state;
+    static const char *const variants[] = {"scvi", "ldvae"};
+    static const char *const likelihoods[] = {"zinb", "nb"};
+    static const char *const dispersions[] = {"gene", "gene-batch", "gene-cell"};
+    for (int isa = 0; isa < 3; isa++)
+        for (int v = 0; v < 2; v++)
+            for (int l = 0; l < 2; l++)
+                for (int d = 0; d < 3 - v; d++) {
+                    char o[200];
+                    const sc_kernels *k = sc_kernels_get(isas[isa]);
+                    (void)snprintf(o, sizeof o,
+                                   "n-hidden=16,n-latent=4,gene-likelihood=%s,dispersion=%s",
+                                   likelihoods[l], dispersions[d]);
+                    if (k)
+                        check(variants[v], o, 1, k);
+                }
+}
+
+static void plain(void **state)
+{
+    (void)state;
+    check("scvi", "n-hidden=8,gene-likelihood=poisson", 0, sc_kernels_get(NULL));
+    check("ldvae", "n-hidden=8,use-observed-lib-size=true", 1, sc_kernels_get(NULL));
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    uint64_t s = 78;
+    tiny_fill(&data);
+    for (size_t i = 0; i < sizeof noise / sizeof *noise; i++)
+        noise[i] = (float)(2 * (tiny_uniform(&s) + tiny_uniform(&s) - 1));
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(heads), cmocka_unit_test(plain)};
+    return cmocka_run_group_tests_name("heads", tests, prepare, NULL);
+}
