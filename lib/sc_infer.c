@@ -271,6 +271,19 @@ uint64_t sc_infer_key(const sc_infer *x, int64_t i)
     return x->buf->keys[i];
 }
 
+sc_status sc_infer_constant(sc_infer *x, int32_t node, sc_err *err)
+{
+    static const int64_t indptr[1] = {0};
+    const sc_mini none = {.indptr = indptr};
+    const sc_run run = {.mini = {&none}, .draw = SC_DRAW_MEAN};
+    sc_plan p;
+    SC_TRY(sc_plan_make(&p, x->net->g, 1U << SC_ROWS_ALL, 0, &node, 1, err));
+    const sc_status st = sc_exec_forward_f32(x->e, &p, &run, err);
+    sc_plan_free(&p);
+    x->n_last = 0;
+    return st;
+}
+
 const float *sc_infer_value(const sc_infer *x, int32_t node)
 {
     return sc_exec_value_f32(x->e, node);

@@ -56,6 +56,8 @@ sc_status sc_infer_run(sc_infer *x, int64_t from, int64_t n, sc_draw draw, uint6
 /* The same for any n rows of the block, n <= SC_INFER_ROWS, in any order, repeats allowed. */
 sc_status sc_infer_run_rows(sc_infer *x, const int64_t *rows, int64_t n, sc_draw draw,
                             uint64_t seed, uint32_t draw_no, sc_err *err) SC_MUST_CHECK;
+/* Computes a node that is the same for all cells (reps is 0), before any block is there. */
+sc_status sc_infer_constant(sc_infer *x, int32_t node, sc_err *err) SC_MUST_CHECK;
 const float *sc_infer_value(const sc_infer *x, int32_t node);
 /* Hash of the name of row i of the block: what its draws are keyed by. */
 uint64_t sc_infer_key(const sc_infer *x, int64_t i);

@@ -1,5 +1,6 @@
 #include "sc_over.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -47,6 +48,24 @@ sc_status sc_over_begin(sc_over *s, sc_header *h, sc_err *err)
     if (!s->common->no_pg)
         SC_TRY(sc_header_record(h, s->tool->name, s->common->argc, s->common->argv, err));
     return sc_writer_open(&s->out, s->to.fd, s->to.name, h, err);
+}
+
+sc_status sc_over_genes(const sc_over *s, sc_subset *sub, int32_t **order, sc_err *err)
+{
+    const int64_t n = sc_reader_header(s->in)->var.n_rows;
+    const int32_t *to_model = sc_infer_genes(s->x);
+    uint8_t *keep = NULL;
+    *order = NULL;
+    SC_TRY(sc_alloc(&keep, (size_t)n, 1, err));
+    for (int64_t j = 0; j < n; j++)
+        keep[j] = to_model[j] >= 0;
+    sc_status st = sc_subset_new(sub, keep, n, err);
+    free(keep);
+    if (st == SC_OK)
+        st = sc_alloc(order, (size_t)sub->n_new, sizeof **order, err);
+    for (int64_t j = 0; st == SC_OK && j < sub->n_new; j++)
+        (*order)[j] = to_model[sub->kept[j]];
+    return st;
 }
 
 sc_status sc_over_each(sc_over *s, sc_status (*one)(void *ctx, sc_block *b, sc_err *err), void *ctx,

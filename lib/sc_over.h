@@ -18,6 +18,7 @@
 
 #include "sc_cli.h"
 #include "sc_infer.h"
+#include "sc_subset.h"
 
 #include <stdio.h>
 
@@ -65,6 +66,10 @@ sc_status sc_over_open(sc_over *s, const sc_tool *tool, const sc_common *common,
 sc_status sc_over_match(sc_over *s, const int32_t *nodes, int n_nodes, sc_err *err) SC_MUST_CHECK;
 /* Appends the provenance record to h, unless --no-PG, and opens s->out with it. */
 sc_status sc_over_begin(sc_over *s, sc_header *h, sc_err *err) SC_MUST_CHECK;
+/* After sc_over_match: the genes of the data that the model knows, in the data's order, for output
+ * that is cells x genes. sub: newly made; order[j]: the model's gene of kept gene j, free() it. */
+sc_status sc_over_genes(const sc_over *s, sc_subset *sub, int32_t **order,
+                        sc_err *err) SC_MUST_CHECK;
 /* Reads all blocks; each is unpacked for s->x before `one` is called. */
 sc_status sc_over_each(sc_over *s, sc_status (*one)(void *ctx, sc_block *b, sc_err *err), void *ctx,
                        sc_err *err) SC_MUST_CHECK;

@@ -83,6 +83,10 @@ sc_status sc_block_set_dense(sc_block *b, const char *path, sc_dense *takes,
 /* Keeps only these rows (rising order) of every element that `h` lists: decodes all of them. */
 sc_status sc_block_take_rows(sc_block *b, const sc_header *h, const int64_t *rows, int64_t n,
                              sc_err *err) SC_MUST_CHECK;
+/* A new block of these rows, in any order and repeated at will, of every element that `h` lists; b
+ * keeps its own. */
+sc_status sc_block_copy_rows(sc_block **out, sc_block *b, const sc_header *h, const int64_t *rows,
+                             int64_t n, sc_err *err) SC_MUST_CHECK;
 
 /* Reader. Takes no ownership of fd beyond reading; name is for messages ("stdin", a path). */
 typedef struct sc_reader sc_reader;

@@ -38,11 +38,12 @@ static sc_status take_mat(sc_block *b, sc_block *to, const sc_mat *m, const int6
     return st;
 }
 
-sc_status sc_block_take_rows(sc_block *b, const sc_header *h, const int64_t *rows, int64_t n,
-                             sc_err *err)
+sc_status sc_block_copy_rows(sc_block **out, sc_block *b, const sc_header *h, const int64_t *rows,
+                             int64_t n, sc_err *err)
 {
+    sc_table *obs, t = {0};
     sc_block *to;
-    sc_table *obs, t;
+    *out = NULL;
     SC_TRY(sc_block_obs(b, &obs, err));
     SC_TRY(sc_block_new(&to, n, err));
     sc_status st = SC_OK;
@@ -51,16 +52,31 @@ sc_status sc_block_take_rows(sc_block *b, const sc_header *h, const int64_t *row
             st = take_mat(b, to, &h->mats[k], rows, n, err);
     if (st == SC_OK)
         st = sc_table_take(&t, obs, rows, n, err);
-    if (st == SC_OK) {
-        sc_block_clear(b);
-        b->slots = to->slots;
-        b->n_slots = to->n_slots;
-        b->n_rows = n;
-        b->obs = t;
-        b->has_obs = b->is_obs_touched = true;
-        to->slots = NULL;
-        to->n_slots = 0;
+    if (st == SC_OK)
+        st = sc_block_set_obs(to, &t, err);
+    if (st != SC_OK) {
+        sc_table_free(&t);
+        sc_block_free(to);
+        return st;
     }
+    *out = to;
+    return SC_OK;
+}
+
+sc_status sc_block_take_rows(sc_block *b, const sc_header *h, const int64_t *rows, int64_t n,
+                             sc_err *err)
+{
+    sc_block *to;
+    SC_TRY(sc_block_copy_rows(&to, b, h, rows, n, err));
+    sc_block_clear(b);
+    b->slots = to->slots;
+    b->n_slots = to->n_slots;
+    b->n_rows = n;
+    b->obs = to->obs;
+    b->has_obs = b->is_obs_touched = true;
+    to->slots = NULL;
+    to->n_slots = 0;
+    to->obs = (sc_table){0};
     sc_block_free(to);
-    return st;
+    return SC_OK;
 }
