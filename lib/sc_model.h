@@ -243,6 +243,8 @@ typedef enum sc_scvi_form {
     SC_SCVI_CLASS,    /* a class of torch.nn: leaky-relu is LeakyReLU */
     SC_SCVI_FUNCTION, /* a function of torch; None is the first choice */
     SC_SCVI_SWITCH,   /* only read: false there is the last choice here */
+    SC_SCVI_SINCE,    /* only read: false in models of versions before `path`, if nothing is said */
+    SC_SCVI_OURS,     /* scvi-tools' models have no such argument: neither read nor written */
     SC_SCVI_N_LABELS, /* no option: the number of classes, written where there are any */
     SC_SCVI_IGNORED   /* no option: changes nothing in a saved model */
 } sc_scvi_form;

@@ -28,7 +28,8 @@ static void underscored(char *to, const char *name)
 static sc_scvi_arg arg_of(const sc_net *net, const sc_param *p, char *own_name)
 {
     for (const sc_scvi_arg *a = table_of(net); a->path; a++)
-        if (a->option && a->form != SC_SCVI_SWITCH && strcmp(a->option, p->name) == 0)
+        if (a->option && a->form != SC_SCVI_SWITCH && a->form != SC_SCVI_SINCE &&
+            strcmp(a->option, p->name) == 0)
             return *a;
     underscored(own_name, p->name);
     return (sc_scvi_arg)SC_SCVI_KWARG(p->name, own_name, SC_SCVI_VALUE);
@@ -162,16 +163,42 @@ static sc_status check_known(const sc_net *net, const char *in, const sc_pt_valu
     return SC_OK;
 }
 
+/* 1.10.2 is not before 1.9; a file that does not say is of the newest version. */
+static bool is_before(const char *version, const char *since)
+{
+    int have[2] = {0}, want[2] = {0};
+    if (!version || sscanf(version, "%d.%d", &have[0], &have[1]) < 1 ||
+        sscanf(since, "%d.%d", &want[0], &want[1]) < 1)
+        return false;
+    return have[0] != want[0] ? have[0] < want[0] : have[1] < want[1];
+}
+
+/* The rows of an option that are only read. */
+static sc_status read_more(sc_net *net, const sc_pt *pt, const sc_param *p, const sc_pt_value *said,
+                           sc_err *err)
+{
+    for (const sc_scvi_arg *s = table_of(net); s->path; s++) {
+        if (!s->option || strcmp(s->option, p->name) != 0)
+            continue;
+        if (s->form == SC_SCVI_SWITCH)
+            SC_TRY(read_arg(net, s, p, value_at(pt, s->path), err));
+        if (s->form == SC_SCVI_SINCE && sc_pt_kind_of(said) == SC_PT_NONE &&
+            is_before(sc_pt_get_registry(pt)->scvi_version, s->path))
+            *(bool *)((char *)net->opts + p->offset) = false;
+    }
+    return SC_OK;
+}
+
 sc_status sc_scvi_args_read(sc_net *net, const sc_pt *pt, sc_err *err)
 {
     char own[PATH_MAX_LEN];
     const sc_scvi_arg *table = table_of(net);
     for (const sc_param *p = net->handle.plugin->params; p && p->name; p++) {
         const sc_scvi_arg a = arg_of(net, p, own);
+        if (a.form == SC_SCVI_OURS)
+            continue;
         SC_TRY(read_arg(net, &a, p, value_at(pt, a.path), err));
-        for (const sc_scvi_arg *s = table; s->path; s++)
-            if (s->form == SC_SCVI_SWITCH && strcmp(s->option, p->name) == 0)
-                SC_TRY(read_arg(net, s, p, value_at(pt, s->path), err));
+        SC_TRY(read_more(net, pt, p, value_at(pt, a.path), err));
     }
     if (table == no_args)
         return SC_OK;
@@ -276,7 +303,7 @@ static sc_status write_dict(const sc_net *net, bool named, const char *in, sc_pt
         const char *slash = strchr(a.path, '/');
         const bool is_here =
             n ? slash && strncmp(a.path, in, n) == 0 && slash == a.path + n : !slash;
-        if (!is_here || a.is_named != named || (n && is_default(net, p)))
+        if (!is_here || a.form == SC_SCVI_OURS || a.is_named != named || (n && is_default(net, p)))
             continue;
         sc_pt_put_text(w, n ? slash + 1 : a.path);
         SC_TRY(write_value(net, p, &a, w, err));

@@ -40,12 +40,15 @@ static const sc_param params[] = {
 
 static const sc_scvi_arg args[] = {
     SC_VAE_ARGS,
-    {"use-observed-lib-size", "use_observed_lib_size", SC_SCVI_VALUE, true},
-    {"linear-classifier", "linear_classifier", SC_SCVI_VALUE, true},
-    {"classifier-n-layers", "classifier_parameters/n_layers", SC_SCVI_VALUE, false},
-    {"classifier-n-hidden", "classifier_parameters/n_hidden", SC_SCVI_VALUE, false},
-    {"classifier-dropout-rate", "classifier_parameters/dropout_rate", SC_SCVI_VALUE, false},
-    {"classifier-logits", "classifier_parameters/logits", SC_SCVI_VALUE, false},
+    SC_SCVI_ARG("use-observed-lib-size", "use_observed_lib_size"),
+    SC_SCVI_ARG("linear-classifier", "linear_classifier"),
+    SC_SCVI_KWARG("classifier-n-layers", "classifier_parameters/n_layers", SC_SCVI_VALUE),
+    SC_SCVI_KWARG("classifier-n-hidden", "classifier_parameters/n_hidden", SC_SCVI_VALUE),
+    SC_SCVI_KWARG("classifier-dropout-rate", "classifier_parameters/dropout_rate", SC_SCVI_VALUE),
+    SC_SCVI_KWARG("classifier-logits", "classifier_parameters/logits", SC_SCVI_VALUE),
+    SC_SCVI_KWARG("classifier-logits", "1.1", SC_SCVI_SINCE),
+    SC_SCVI_KWARG("classification-ratio", "classification_ratio", SC_SCVI_OURS),
+    SC_SCVI_KWARG(NULL, "y_prior", SC_SCVI_IGNORED),
     SC_SCVI_ARGS_END};
 
 /* Its logits, or as they were once its probabilities. */
