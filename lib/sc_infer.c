@@ -266,6 +266,11 @@ sc_status sc_infer_run_rows(sc_infer *x, const int64_t *rows, int64_t n, sc_draw
     return forward(x, &mini, ran_last(x, 0, rows, n), draw, seed, draw_no, err);
 }
 
+int64_t sc_infer_n_counts(const sc_infer *x, int64_t i)
+{
+    return x->is_stored ? -1 : x->buf->indptr[i + 1] - x->buf->indptr[i];
+}
+
 uint64_t sc_infer_key(const sc_infer *x, int64_t i)
 {
     return x->buf->keys[i];

@@ -59,6 +59,8 @@ sc_status sc_infer_run_rows(sc_infer *x, const int64_t *rows, int64_t n, sc_draw
 /* Computes a node that is the same for all cells (reps is 0), before any block is there. */
 sc_status sc_infer_constant(sc_infer *x, int32_t node, sc_err *err) SC_MUST_CHECK;
 const float *sc_infer_value(const sc_infer *x, int32_t node);
+/* Counts above zero of row i, in the model's genes; -1 where the stream is minified. */
+int64_t sc_infer_n_counts(const sc_infer *x, int64_t i);
 /* Hash of the name of row i of the block: what its draws are keyed by. */
 uint64_t sc_infer_key(const sc_infer *x, int64_t i);
 /* Counts of row i of the block, summed over the model's genes. */

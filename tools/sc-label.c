@@ -1,0 +1,59 @@
+/* Labels cells: by a model's classifier, or seeds from marker genes. */
+#include "sc-label/label.h"
+
+static const sc_param params[] = {
+    SC_STRING(label_opts, key, "key", "NAME",
+              "obs column for the labels; default that of the model's labels and _pred (seeds: "
+              "seed_label)"),
+    SC_STRING(label_opts, unknown, "unknown", "NAME",
+              "the label of cells that are given none; default Unknown"),
+    SC_BOOL(label_opts, soft, "soft", 0, "add the probabilities of all classes as obsm NAME_probs"),
+    SC_REAL(label_opts, min_prob, "min-prob", 0, 0, 1,
+            "cells whose likeliest class is less likely have no label"),
+    SC_STRING(label_opts, calibrate, "calibrate", "FILE",
+              "labelled cells that took no part in training, by which probabilities are put right"),
+    SC_STRING(label_opts, calibrate_cells, "calibrate-cells", "FILE",
+              "names, one a line, of those of them to use; default all"),
+    SC_STRING(label_opts, label_key, "label-key", "COLUMN",
+              "obs column of their labels; default that of the model"),
+    SC_REAL(label_opts, conformal, "conformal", 0, 0, 0.9999,
+            "add the set of classes that holds the true one for this share of cells; needs "
+            "--calibrate"),
+    SC_STRING(label_opts, seed_labels, "seed-labels", "FILE",
+              "no model: label the cells that show a class's marker genes best"),
+    SC_INT(label_opts, n_seeds, "n-seeds", 50, 1, 1000000000, "cells of each class to label so"),
+    SC_OVER_PARAMS(label_opts, over),
+    SC_PARAM_END};
+
+const sc_tool label_tool = {"sc-label",
+                            "label cells by a model's classifier, or by marker genes",
+                            "[MODEL] [IN]",
+                            0,
+                            2,
+                            SC_TOOL_THREADS | SC_TOOL_OUTPUT | SC_TOOL_PG,
+                            params,
+                            sizeof(label_opts),
+                            "sc-label --soft scanvi.scm query.scz > labelled.scz"};
+
+static sc_status run(label_opts *o, sc_err *err)
+{
+    if (!o->unknown)
+        o->unknown = "Unknown";
+    if (o->seed_labels)
+        return label_seeds(o, err);
+    if (o->common.n_operands == 0)
+        return sc_fail(err, SC_EUSAGE, "which model? or --seed-labels FILE for labels without one");
+    return label_by_classifier(o, err);
+}
+
+int main(int argc, char **argv)
+{
+    label_opts o;
+    sc_err err = {0};
+    sc_status st = sc_cli_parse(&label_tool, &o, argc, argv, &err);
+    if (st == SC_OK)
+        st = run(&o, &err);
+    const int code = sc_cli_exit(&label_tool, st, &err);
+    sc_cli_free(&o);
+    return code;
+}
