@@ -132,19 +132,30 @@ static inline sc_node sc_inverse_dispersion(sc_graph *g, int dispersion, sc_node
     return sc_exp(g, sc_gather(g, w, sc_in(g, SC_ROWS_ALL, by, SC_DECODER_SIDE)));
 }
 
-/* The distribution of the counts, and its term; px_r and px_dropout as far as it has them. */
+/* The distribution of the counts, and its term; gives the log-likelihood; px_r and px_dropout as
+ * far as it has them. */
 enum { SC_LIK_ZINB, SC_LIK_NB, SC_LIK_POISSON, SC_LIK_NORMAL };
 #define SC_LIK_CHOICES "zinb|nb|poisson|normal"
 
-static inline void sc_reconstruct(sc_graph *g, int likelihood, sc_node x, sc_node px_rate,
-                                  sc_node px_r, sc_node px_dropout)
+static inline sc_node sc_reconstruct(sc_graph *g, int likelihood, sc_node x, sc_node px_rate,
+                                     sc_node px_r, sc_node px_dropout)
 {
     const sc_dist d = likelihood == SC_LIK_ZINB      ? sc_zinb(px_rate, px_r, px_dropout)
                       : likelihood == SC_LIK_NB      ? sc_nb(px_rate, px_r)
                       : likelihood == SC_LIK_POISSON ? sc_poisson(px_rate)
                                                      : sc_normal_sd(px_rate, px_r);
-    sc_minimize(g, "reconstruction", SC_TERM_RECONSTRUCTION, SC_WEIGHT_ONE,
-                sc_neg(g, sc_observe(g, "x", d, x)));
+    const sc_node loglik = sc_observe(g, "x", d, x);
+    sc_minimize(g, "reconstruction", SC_TERM_RECONSTRUCTION, SC_WEIGHT_ONE, sc_neg(g, loglik));
+    return loglik;
+}
+
+/* log sum exp of each row, n columns. */
+static inline sc_node sc_log_sum_exp(sc_graph *g, sc_node x, int64_t n)
+{
+    const sc_dist d = {.kind = SC_CATEGORICAL_LOGITS, .a = g->sv->repeat_rows(g, x, n)};
+    const sc_node log_p = sc_log_prob(g, d, g->sv->enumerate(g, x, n)); /* x - log sum exp */
+    const sc_node each = sc_sub(g, x, g->sv->unstack(g, log_p, n));
+    return sc_affine(g, sc_row_sum(g, each), 1 / (double)n, 0);
 }
 
 static inline void sc_gene_results(sc_graph *g, int likelihood, sc_node px_scale, sc_node px_rate,

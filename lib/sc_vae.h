@@ -166,8 +166,8 @@ static inline sc_node sc_vae_library(sc_graph *g, const sc_vae_opts *o, sc_term_
     return sc_latent_library(g, ql, weight);
 }
 
-/* p(x | z, l): its reconstruction term and its outputs. */
-static inline void sc_vae_decode(sc_graph *g, const sc_vae_opts *o, sc_node z, sc_node library)
+/* p(x | z, l): its reconstruction term and its outputs; gives the log-likelihood. */
+static inline sc_node sc_vae_decode(sc_graph *g, const sc_vae_opts *o, sc_node z, sc_node library)
 {
     const int64_t n_vars = sc_dim_of(g, SC_DIM_VARS);
     const sc_vae_inputs in = sc_vae_side(g, o, SC_ROWS_ALL, SC_DECODER_SIDE, z);
@@ -182,8 +182,9 @@ static inline void sc_vae_decode(sc_graph *g, const sc_vae_opts *o, sc_node z, s
     const sc_node px_dropout = sc_head(g, "decoder.px_dropout_decoder", "", h, n_vars);
     const sc_node px_rate = sc_mul(g, px_scale, library);
     const sc_node px_r = sc_inverse_dispersion(g, o->dispersion, px_r_logits);
-    sc_reconstruct(g, o->gene_likelihood, sc_counts(g, SC_ROWS_ALL), px_rate, px_r, px_dropout);
     sc_gene_results(g, o->gene_likelihood, px_scale, px_rate, px_r, px_dropout, library);
+    return sc_reconstruct(g, o->gene_likelihood, sc_counts(g, SC_ROWS_ALL), px_rate, px_r,
+                          px_dropout);
 }
 
 #endif

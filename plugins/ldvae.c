@@ -87,7 +87,8 @@ static void decode(sc_graph *g, const ldvae_opts *o, sc_node z, sc_node library)
         logits = linear_decoder(g, o, "decoder.px_r_decoder", z);
     const sc_node px_rate = sc_mul(g, px_scale, library);
     const sc_node px_r = sc_inverse_dispersion(g, o->dispersion, logits);
-    sc_reconstruct(g, o->gene_likelihood, sc_counts(g, SC_ROWS_ALL), px_rate, px_r, px_dropout);
+    (void)sc_reconstruct(g, o->gene_likelihood, sc_counts(g, SC_ROWS_ALL), px_rate, px_r,
+                         px_dropout);
     sc_gene_results(g, o->gene_likelihood, px_scale, px_rate, px_r, px_dropout, library);
     g->sv->loadings(g, "decoder.factor_regressor.fc_layers.Layer 0.0",
                     o->use_batch_norm ? "decoder.factor_regressor.fc_layers.Layer 0.1" : NULL,

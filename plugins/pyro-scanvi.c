@@ -71,6 +71,13 @@ typedef struct guide {
     sc_node z2, log_l;
 } guide;
 
+/* log l ~ N of the data's totals */
+static sc_dist prior_l(sc_graph *g)
+{
+    return sc_normal_sd(sc_weight(g, "l_loc", 1, 1, SC_IN_COUNTS, SC_INIT_LOG_TOTAL_MEAN, 0, 0),
+                        sc_weight(g, "l_scale", 1, 1, SC_IN_COUNTS, SC_INIT_LOG_TOTAL_SD, 0, 0));
+}
+
 static guide encode(sc_graph *g, const pyro_opts *o, sc_node x, const char *site_z2,
                     const char *site_l)
 {
@@ -78,7 +85,7 @@ static guide encode(sc_graph *g, const pyro_opts *o, sc_node x, const char *site
     const sc_node in = sc_log1p(g, x);
     const sc_node h = fc(g, "z2l_encoder", &in, 1, o->z2l_encoder, 2 * n + 2);
     guide q = {.q_z2 = halves(g, h, n + 1, 0, n), .q_l = halves(g, h, n + 1, n, 1)};
-    q.log_l = sc_latent(g, site_l, q.q_l, sc_standard_normal());
+    q.log_l = sc_latent(g, site_l, q.q_l, prior_l(g));
     q.z2 = sc_latent(g, site_z2, q.q_z2, sc_standard_normal());
     return q;
 }
@@ -104,11 +111,8 @@ static base without_class(sc_graph *g, const pyro_opts *o, const guide *q, sc_no
                          .c = b.gate,
                          .eps = o->epsilon,
                          .eps_total = 2 * o->epsilon};
-    const sc_dist p_l =
-        sc_normal_sd(sc_weight(g, "l_loc", 1, 1, SC_IN_COUNTS, SC_INIT_LOG_TOTAL_MEAN, 0, 0),
-                     sc_weight(g, "l_scale", 1, 1, SC_IN_COUNTS, SC_INIT_LOG_TOTAL_SD, 0, 0));
     b.log_x = sc_observe(g, "x", p_x, x);
-    b.cost_l = sc_sub(g, sc_log_prob(g, q->q_l, q->log_l), sc_log_prob(g, p_l, q->log_l));
+    b.cost_l = sc_sub(g, sc_log_prob(g, q->q_l, q->log_l), sc_log_prob(g, prior_l(g), q->log_l));
     return b;
 }
 
@@ -130,15 +134,22 @@ static sc_node branch(sc_graph *g, const pyro_opts *o, const char *site, sc_node
     return sc_affine(g, sc_add(g, z1_gain, sc_log_prob(g, p_z2, z2)), 1, -log_k);
 }
 
-/* The mean of that over q(y | z2), and the entropy of q. */
-static sc_node all_branches(sc_graph *g, const pyro_opts *o, const char *site, sc_node z2)
+/* That of every class: rows x classes. */
+static sc_node branches(sc_graph *g, const pyro_opts *o, const char *site, sc_node z2)
+{
+    const int64_t k = sc_dim_of(g, SC_DIM_LABELS);
+    const sc_node y = g->sv->enumerate(g, z2, k);
+    return g->sv->unstack(g, branch(g, o, site, g->sv->repeat_rows(g, z2, k), y), k);
+}
+
+/* Their mean over q(y | z2), and the entropy of q. */
+static sc_node mean_branch(sc_graph *g, const pyro_opts *o, sc_node z2, sc_node gain)
 {
     const int64_t k = sc_dim_of(g, SC_DIM_LABELS);
     const sc_node y = g->sv->enumerate(g, z2, k);
     const sc_dist q_y = {.kind = SC_CATEGORICAL_LOGITS,
                          .a = g->sv->repeat_rows(g, classifier(g, o, z2), k)};
     const sc_node log_q = g->sv->unstack(g, sc_log_prob(g, q_y, y), k);
-    const sc_node gain = g->sv->unstack(g, branch(g, o, site, g->sv->repeat_rows(g, z2, k), y), k);
     return sc_row_sum(g, sc_mul(g, sc_exp(g, log_q), sc_sub(g, gain, log_q)));
 }
 
@@ -157,8 +168,8 @@ static void unlabelled(sc_graph *g, const pyro_opts *o)
     const sc_node x = sc_counts(g, SC_ROWS_UNLABELLED);
     const guide q = encode(g, o, x, "z2_unlabelled", "l_unlabelled");
     const base b = without_class(g, o, &q, x);
-    minimize(g, o, "unlabelled",
-             sc_add(g, sum_of(g, &b), all_branches(g, o, "z1_unlabelled", q.z2)));
+    const sc_node gain = branches(g, o, "z1_unlabelled", q.z2);
+    minimize(g, o, "unlabelled", sc_add(g, sum_of(g, &b), mean_branch(g, o, q.z2, gain)));
 }
 
 /*
@@ -192,13 +203,17 @@ static void any(sc_graph *g, const pyro_opts *o)
     const sc_node x = sc_counts(g, SC_ROWS_ALL);
     const guide q = encode(g, o, x, "z", "l");
     const base b = without_class(g, o, &q, x);
+    const sc_node gain = branches(g, o, "z1", q.z2);
+    const sc_node log_p = sc_log_sum_exp(g, gain, sc_dim_of(g, SC_DIM_LABELS));
     sc_minimize(g, "reconstruction", SC_TERM_RECONSTRUCTION, SC_WEIGHT_ONE, sc_neg(g, b.log_x));
     sc_minimize(g, "kl_z", SC_TERM_KL_Z, SC_WEIGHT_ONE,
-                sc_sub(g, b.cost_z2, all_branches(g, o, "z1", q.z2)));
+                sc_sub(g, b.cost_z2, mean_branch(g, o, q.z2, gain)));
     sc_minimize(g, "kl_l", SC_TERM_KL_L, SC_WEIGHT_ONE, b.cost_l);
     sc_result(g, "latent", SC_OUT_LATENT, q.z2, "latent representation (z2)");
     sc_result(g, "class_probs", SC_OUT_CLASSES, sc_softmax(g, classifier(g, o, q.z2)),
               "probability of each class");
+    sc_result(g, "log_weight", SC_OUT_CELL, sc_add(g, b.log_x, sc_sub(g, log_p, b.cost_z2)),
+              "log p(x | z, l) p(z) / q(z | x) of the draws, summed over classes");
     sc_gene_results(g, SC_LIK_ZINB, b.px_scale, b.px_rate, b.theta, b.gate, sc_exp(g, q.log_l));
 }
 

@@ -90,7 +90,7 @@ static sc_fc label_layers(const scanvi_opts *o, bool is_encoder)
 }
 
 /* The second level, once for each class: every row stands K times, class by class. */
-static void classes(sc_graph *g, const scanvi_opts *o, sc_dist qz1, sc_node z1)
+static void classes(sc_graph *g, const scanvi_opts *o, sc_dist qz1, sc_node z1, sc_node loglik)
 {
     const int64_t n_labels = sc_dim_of(g, SC_DIM_LABELS), n_latent = o->vae.n_latent;
     const sc_node pi = probabilities(g, o, z1);
@@ -106,16 +106,24 @@ static void classes(sc_graph *g, const scanvi_opts *o, sc_dist qz1, sc_node z1)
     const sc_node lost = sc_neg(g, sc_log_prob(g, sc_normal(mean, var), z1_y));
     const sc_node kl_z2 = sc_kl(g, qz2, sc_standard_normal());
     const sc_dist q_y = {.kind = SC_CATEGORICAL_PROBS, .a = pi};
+    const sc_node log_q = sc_log_prob(g, qz1, z1);
     const sc_dist p_y = {.kind = SC_CATEGORICAL_PROBS,
                          .a = sc_weight(g, "y_prior", 1, n_labels, SC_IN_LABELS, SC_INIT_CONSTANT,
                                         1 / (double)n_labels, 0)};
 
     sc_minimize(g, "z1_given_z2", SC_TERM_RECONSTRUCTION, SC_WEIGHT_ONE,
                 sc_row_sum(g, sc_mul(g, pi, g->sv->unstack(g, lost, n_labels))));
-    sc_minimize(g, "z1", SC_TERM_RECONSTRUCTION, SC_WEIGHT_ONE, sc_log_prob(g, qz1, z1));
+    sc_minimize(g, "z1", SC_TERM_RECONSTRUCTION, SC_WEIGHT_ONE, log_q);
     sc_minimize(g, "kl_z2", SC_TERM_KL_Z, SC_WEIGHT_KL,
                 sc_row_sum(g, sc_mul(g, pi, g->sv->unstack(g, kl_z2, n_labels))));
     sc_minimize(g, "kl_y", SC_TERM_KL, SC_WEIGHT_KL, sc_kl(g, q_y, p_y));
+
+    const sc_node z2_gain =
+        sc_sub(g, sc_log_prob(g, sc_standard_normal(), z2), sc_log_prob(g, qz2, z2));
+    const sc_node each = g->sv->unstack(g, sc_sub(g, z2_gain, lost), n_labels);
+    const sc_node log_p = sc_log_sum_exp(g, sc_add(g, each, sc_log(g, p_y.a)), n_labels);
+    sc_result(g, "log_weight", SC_OUT_CELL, sc_add(g, loglik, sc_sub(g, log_p, log_q)),
+              "log p(x | z, l) p(z) / q(z | x) of the draws, summed over classes");
 }
 
 static void labelled(sc_graph *g, const scanvi_opts *o)
@@ -138,8 +146,8 @@ static void build(sc_graph *g, const void *opts)
     const sc_node u = sc_latent(g, "z", qz1, sc_standard_normal());
     const sc_node z1 = o.vae.latent_distribution ? sc_softmax(g, u) : u;
     sc_result(g, "latent", SC_OUT_LATENT, z1, "latent representation");
-    sc_vae_decode(g, &o.vae, z1, sc_vae_library(g, &o.vae, SC_WEIGHT_KL));
-    classes(g, &o, qz1, z1);
+    const sc_node library = sc_vae_library(g, &o.vae, SC_WEIGHT_KL);
+    classes(g, &o, qz1, z1, sc_vae_decode(g, &o.vae, z1, library));
     labelled(g, &o);
     sc_result(g, "class_probs", SC_OUT_CLASSES, probabilities(g, &o, qz1.a),
               "probability of each class");

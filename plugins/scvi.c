@@ -27,7 +27,7 @@ static void build(sc_graph *g, const void *opts)
     const sc_node u = sc_latent(g, "z", qz, sc_standard_normal());
     const sc_node z = o->latent_distribution ? sc_softmax(g, u) : u;
     sc_result(g, "latent", SC_OUT_LATENT, z, "latent representation");
-    sc_vae_decode(g, o, z, sc_vae_library(g, o, SC_WEIGHT_ONE));
+    (void)sc_vae_decode(g, o, z, sc_vae_library(g, o, SC_WEIGHT_ONE));
     sc_minimize(g, "kl_z", SC_TERM_KL_Z, SC_WEIGHT_KL, sc_kl(g, qz, sc_standard_normal()));
 }
 

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct score_opts {
     sc_common common;
@@ -42,6 +43,7 @@ typedef struct scorer {
     int n_cols; /* elbo, reconstruction, kl_z, kl_l, further terms, marginal_ll ... */
     const char *names[MAX_TERMS];
     int column[MAX_TERMS]; /* of each term; -1: not part of the ELBO */
+    int32_t log_weight;    /* node: what the model says of its own weights, 0: nothing */
     int n_nodes;
     int32_t nodes[MAX_TERMS + 5 * 16];
     double *rows; /* SC_INFER_ROWS x n_cols */
@@ -55,6 +57,17 @@ static void want(scorer *s, int32_t node)
         s->nodes[s->n_nodes++] = node;
 }
 
+/* Whether a draw enters the weight by itself. Where the model gives log p(x, z) - log q(z|x) of its
+ * other draws as an output, because it sums over classes within, the library size alone does. */
+static bool has_weight(const scorer *s, int site)
+{
+    const sc_built *g = s->s.net.g;
+    const sc_gnode *z = &g->nodes[g->sites[site].node];
+    if (z->stream != SC_ROWS_ALL || z->reps != 1)
+        return false;
+    return !s->log_weight || strcmp(g->sites[site].name, "l") == 0;
+}
+
 static void lay_out(scorer *s)
 {
     static const char *const fixed[] = {"elbo", "reconstruction", "kl_z", "kl_l"};
@@ -63,18 +76,26 @@ static void lay_out(scorer *s)
         s->names[s->n_cols] = fixed[s->n_cols];
     for (int t = 0; t < g->n_terms; t++) {
         const sc_term_role r = g->terms[t].spec.role;
-        s->column[t] = r == SC_TERM_RECONSTRUCTION ? 1
-                       : r == SC_TERM_KL_Z         ? 2
-                       : r == SC_TERM_KL_L         ? 3
-                       : r == SC_TERM_OTHER        ? -1
-                                                   : s->n_cols;
-        if (r == SC_TERM_KL)
+        const bool is_of_all = g->nodes[g->terms[t].node].stream == SC_ROWS_ALL;
+        s->column[t] = !is_of_all                    ? -1
+                       : r == SC_TERM_RECONSTRUCTION ? 1
+                       : r == SC_TERM_KL_Z           ? 2
+                       : r == SC_TERM_KL_L           ? 3
+                       : r == SC_TERM_OTHER          ? -1
+                                                     : s->n_cols;
+        if (is_of_all && r == SC_TERM_KL)
             s->names[s->n_cols++] = g->terms[t].name;
-        want(s, g->terms[t].node);
+        if (is_of_all)
+            want(s, g->terms[t].node);
     }
+    const int out = sc_graph_output(g, "log_weight");
+    s->log_weight = out >= 0 && s->o->marginal_ll ? g->outputs[out].node : 0;
+    want(s, s->log_weight);
     for (int i = 0; i < g->n_sites; i++) {
         const sc_gnode *z = &g->nodes[g->sites[i].node];
         const int32_t of_z[] = {g->sites[i].node, z->q.a.id, z->q.b.id, z->p.a.id, z->p.b.id};
+        if (!has_weight(s, i))
+            continue;
         for (int k = 0; k < 5; k++)
             want(s, of_z[k]);
     }
@@ -99,12 +120,14 @@ static double log_normal(const scorer *s, const sc_dist *d, const float *u, int6
 static double log_weight(const scorer *s, int64_t i)
 {
     const sc_built *g = s->s.net.g;
-    double w = 0;
+    double w = s->log_weight ? (double)sc_infer_value(s->s.x, s->log_weight)[i] : 0;
     for (int t = 0; t < g->n_terms; t++)
-        if (s->column[t] == 1)
+        if (s->column[t] == 1 && !s->log_weight)
             w -= (double)sc_infer_value(s->s.x, g->terms[t].node)[i];
     for (int k = 0; k < g->n_sites; k++) {
         const sc_gnode *z = &g->nodes[g->sites[k].node];
+        if (!has_weight(s, k))
+            continue;
         const float *u = sc_infer_value(s->s.x, g->sites[k].node);
         w += log_normal(s, &z->p, u, i, z->n_cols) - log_normal(s, &z->q, u, i, z->n_cols);
     }
