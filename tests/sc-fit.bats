@@ -96,6 +96,21 @@ fit() {
     [ "$(sed -n 2p "$T/top" | cut -f5)" = "$(tail -n +2 "$T/loadings" | cut -f2 | sort -g | tail -1)" ]
 }
 
+@test "sorted loadings: most explained variance first, largest loading positive, names kept" {
+    sc-loadings "$F/ldvae.scm" >"$T/raw"
+    sc-loadings --sort "$F/ldvae.scm" >"$T/sorted"
+    [ "$(head -1 "$T/sorted" | tr '\t' '\n' | sort)" = "$(head -1 "$T/raw" | tr '\t' '\n' | sort)" ]
+    awk -F'\t' 'NR > 1 { for (k = 2; k <= NF; k++) { v[k] += $k ^ 2
+            if ($k > max[k]) max[k] = $k; if ($k < min[k]) min[k] = $k } }
+        END { for (k = 2; k <= NF; k++) if (max[k] < -min[k] || (k > 2 && v[k] > v[k - 1])) exit 1 }' "$T/sorted"
+    columns() { # without the signs
+        awk -F'\t' 'NR == 1 { split($0, name); next }
+            { for (k = 2; k <= NF; k++) { sub(/^-/, "", $k); print name[k], $1, $k } }' "$1" | sort
+    }
+    columns "$T/raw" | diff - <(columns "$T/sorted")
+    [ "$(sc-loadings --sort --top 1 "$F/ldvae.scm" | sed -n 2p | cut -f1)" = "$(head -1 "$T/sorted" | cut -f2)" ]
+}
+
 @test "a model without a linear decoder has no loadings" {
     fit -o "$T/m.scm" "$F/sim.scz"
     fails 2 "no linear decoder" sc-loadings "$T/m.scm"

@@ -4,6 +4,7 @@
  * three steps of Adam; in double and in float. Pyro's scANVI likewise, in double.
  */
 #include "parity.h"
+#include "sc_loadings.h"
 
 #include <dirent.h>
 
@@ -74,9 +75,33 @@ static void scanvi_of_pyro(void **state)
     check_pyro("pyro_scanvi_l10");
 }
 
+static void check_loadings(const char *dir)
+{
+    char path[1200];
+    sc_net net;
+    sc_err err = {0};
+    float *w = NULL;
+    int64_t d = 0;
+    if (!has_expected_f32(dir, "loadings"))
+        return;
+    (void)snprintf(path, sizeof path, "%s/model.pt", dir);
+    assert_int_equal(sc_net_read(&net, path, &err), SC_OK);
+    assert_int_equal(sc_loadings(&net, &w, &d, &err), SC_OK);
+    compare_f32(dir, "loadings", w, net.dims.n_vars * d, 1e-6);
+    free(w);
+    sc_net_free(&net);
+}
+
+static void loadings(void **state)
+{
+    (void)state;
+    each_case(check_loadings);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(in_double), cmocka_unit_test(in_float),
-                                       cmocka_unit_test(scanvi_of_pyro)};
+                                       cmocka_unit_test(scanvi_of_pyro),
+                                       cmocka_unit_test(loadings)};
     return cmocka_run_group_tests_name("parity with scvi-tools", tests, NULL, NULL);
 }
