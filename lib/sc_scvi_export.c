@@ -1,0 +1,347 @@
+#include "sc_scvi_export.h"
+
+#include "sc_scvi_args.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the set-up of a class knows: its arguments, and the fields they become. */
+enum {
+    HAS_LAYER = 1,
+    HAS_BATCH = 2,
+    HAS_LABELS = 4,
+    HAS_SIZE_FACTOR = 8,
+    HAS_CATS = 16,
+    HAS_CONTS = 32,
+    HAS_UNLABELED = 64
+};
+
+static const struct {
+    const char *name;
+    unsigned has;
+} classes[] = {
+    {"SCVI", HAS_LAYER | HAS_BATCH | HAS_LABELS | HAS_SIZE_FACTOR | HAS_CATS | HAS_CONTS},
+    {"LinearSCVI", HAS_LAYER | HAS_BATCH | HAS_LABELS},
+    {"SCANVI",
+     HAS_LAYER | HAS_BATCH | HAS_LABELS | HAS_SIZE_FACTOR | HAS_CATS | HAS_CONTS | HAS_UNLABELED},
+};
+
+typedef struct job {
+    const sc_net *net;
+    sc_scvi_cells cells;
+    sc_pt_writer *w;
+    unsigned has;
+} job;
+
+static void begin(job *j, const char *key)
+{
+    sc_pt_put_text(j->w, key);
+    sc_pt_put_begin(j->w, SC_PT_DICT);
+}
+
+static void end(job *j)
+{
+    sc_pt_put_end(j->w);
+}
+
+static void text(job *j, const char *key, const char *value)
+{
+    sc_pt_put_text(j->w, key);
+    sc_pt_put_text(j->w, value);
+}
+
+static void number(job *j, const char *key, int64_t value)
+{
+    sc_pt_put_text(j->w, key);
+    sc_pt_put_int(j->w, value);
+}
+
+static const sc_category *category(const job *j, int input)
+{
+    return &j->net->cats[input - SC_IN_BATCH];
+}
+
+/* Strings as numpy has them; more (NULL: none) goes last. */
+static sc_status put_names(job *j, const sc_strs *s, const char *more, sc_err *err)
+{
+    const char **at = NULL;
+    const size_t n = (size_t)s->n;
+    SC_TRY(sc_alloc(&at, n + 1, sizeof *at, err));
+    for (size_t i = 0; i < n; i++)
+        at[i] = sc_strs_at(s, (int64_t)i);
+    at[n] = more;
+    sc_pt_put_names(j->w, (sc_pt_names){.n = n + (more != NULL), .s = at});
+    free(at);
+    return SC_OK;
+}
+
+/* Levels must equal the column's values, so those of whole numbers are numbers. */
+static sc_status put_int_levels(job *j, const sc_category *c, sc_err *err)
+{
+    int64_t *v = NULL;
+    const size_t n = (size_t)c->levels.n;
+    SC_TRY(sc_alloc(&v, n, sizeof *v, err));
+    for (size_t i = 0; i < n; i++) {
+        char *rest = NULL;
+        const char *level = sc_strs_at(&c->levels, (int64_t)i);
+        v[i] = strtoll(level, &rest, 10);
+        if (rest == level || *rest) {
+            free(v);
+            return sc_fail(err, SC_EDATA,
+                           "column '%s' has whole numbers, and the model's category '%s' is none",
+                           c->key, level);
+        }
+    }
+    sc_pt_put_ints(j->w, n, v);
+    free(v);
+    return SC_OK;
+}
+
+static sc_status put_levels(job *j, const sc_category *c, const char *more, sc_err *err)
+{
+    const sc_col *col = j->cells.obs ? sc_table_find(j->cells.obs, c->key) : NULL;
+    if (!col || col->type == SC_COL_STRING || col->type == SC_COL_CATEGORY)
+        return put_names(j, &c->levels, more, err);
+    if (col->type == SC_COL_INT && !more)
+        return put_int_levels(j, c, err);
+    if (col->type != SC_COL_BOOL || more)
+        return sc_fail(err, SC_EDATA, "column '%s' is made of numbers; cast it to category",
+                       c->key);
+    unsigned char is_true[2] = {0};
+    for (int64_t i = 0; i < c->levels.n && i < 2; i++)
+        is_true[i] = strcmp(sc_strs_at(&c->levels, i), "True") == 0;
+    sc_pt_put_bools(j->w, (size_t)c->levels.n, is_true);
+    return SC_OK;
+}
+
+static void field_begin(job *j, const char *field, const char *attr, const char *key)
+{
+    begin(j, field);
+    begin(j, "data_registry");
+    if (attr) {
+        text(j, "attr_name", attr);
+        text(j, "attr_key", key);
+    }
+    end(j);
+    begin(j, "state_registry");
+}
+
+/* Ends a field; count NULL: it has no statistics. */
+static void field_end(job *j, const char *count, int64_t n)
+{
+    end(j);
+    begin(j, "summary_stats");
+    if (count)
+        number(j, count, n);
+    end(j);
+    end(j);
+}
+
+static sc_status put_x(job *j, sc_err *err)
+{
+    field_begin(j, "X", j->cells.layer ? "layers" : "X", j->cells.layer);
+    number(j, "n_obs", j->cells.n_obs);
+    number(j, "n_vars", j->net->dims.n_vars);
+    sc_pt_put_text(j->w, "column_names");
+    SC_TRY(put_names(j, &j->net->var.names, NULL, err));
+    end(j);
+    begin(j, "summary_stats");
+    number(j, "n_vars", j->net->dims.n_vars);
+    number(j, "n_cells", j->cells.n_obs);
+    end(j);
+    end(j);
+    return SC_OK;
+}
+
+/* Batch or labels; without a column, scvi-tools makes one of zeros. */
+static sc_status put_category(job *j, const char *field, int input, sc_err *err)
+{
+    static const int64_t zero[] = {0};
+    const sc_category *c = category(j, input);
+    const bool adds_unlabeled = input == SC_IN_LABELS && j->has & HAS_UNLABELED;
+    const char *unlabeled = adds_unlabeled ? j->net->unlabeled : NULL;
+    int64_t n = c->levels.n;
+    if (unlabeled && n && strcmp(sc_strs_at(&c->levels, n - 1), unlabeled) == 0)
+        unlabeled = NULL; /* is the last level already */
+    char column[64], count[64];
+    (void)snprintf(column, sizeof column, "_scvi_%s", field);
+    (void)snprintf(count, sizeof count, "n_%s", field);
+    field_begin(j, field, "obs", column);
+    sc_pt_put_text(j->w, "categorical_mapping");
+    if (c->key)
+        SC_TRY(put_levels(j, c, unlabeled, err));
+    else
+        sc_pt_put_ints(j->w, 1, zero);
+    text(j, "original_key", c->key ? c->key : column);
+    if (adds_unlabeled)
+        text(j, "unlabeled_category", j->net->unlabeled);
+    field_end(j, count, c->key ? n + (unlabeled != NULL) : 1);
+    return SC_OK;
+}
+
+static sc_status put_cat_covs(job *j, sc_err *err)
+{
+    const int64_t n = j->net->dims.n_cat_covs;
+    field_begin(j, "extra_categorical_covs", n ? "obsm" : NULL, "_scvi_extra_categorical_covs");
+    if (n) {
+        begin(j, "mappings");
+        for (int64_t i = 0; i < n; i++) {
+            const sc_category *c = category(j, SC_IN_CAT_COV_0 + (int)i);
+            sc_pt_put_text(j->w, c->key);
+            SC_TRY(put_levels(j, c, NULL, err));
+        }
+        end(j);
+        sc_pt_put_text(j->w, "field_keys");
+        sc_pt_put_begin(j->w, SC_PT_LIST);
+        for (int64_t i = 0; i < n; i++)
+            sc_pt_put_text(j->w, category(j, SC_IN_CAT_COV_0 + (int)i)->key);
+        end(j);
+        sc_pt_put_text(j->w, "n_cats_per_key");
+        sc_pt_put_begin(j->w, SC_PT_LIST);
+        for (int64_t i = 0; i < n; i++)
+            sc_pt_put_int(j->w, j->net->dims.n_cats[i]);
+        end(j);
+    }
+    field_end(j, "n_extra_categorical_covs", n);
+    return SC_OK;
+}
+
+static sc_status put_cont_covs(job *j, sc_err *err)
+{
+    const int64_t n = j->net->cont_covs.n;
+    field_begin(j, "extra_continuous_covs", n ? "obsm" : NULL, "_scvi_extra_continuous_covs");
+    if (n) {
+        sc_pt_put_text(j->w, "columns");
+        SC_TRY(put_names(j, &j->net->cont_covs, NULL, err));
+    }
+    field_end(j, "n_extra_continuous_covs", n);
+    return SC_OK;
+}
+
+static sc_status put_fields(job *j, sc_err *err)
+{
+    begin(j, "field_registries");
+    SC_TRY(put_x(j, err));
+    if (j->has & HAS_BATCH)
+        SC_TRY(put_category(j, "batch", SC_IN_BATCH, err));
+    if (j->has & HAS_LABELS)
+        SC_TRY(put_category(j, "labels", SC_IN_LABELS, err));
+    if (j->has & HAS_SIZE_FACTOR) {
+        field_begin(j, "size_factor", j->net->size_factor ? "obs" : NULL, j->net->size_factor);
+        field_end(j, NULL, 0);
+    }
+    if (j->has & HAS_CATS)
+        SC_TRY(put_cat_covs(j, err));
+    if (j->has & HAS_CONTS)
+        SC_TRY(put_cont_covs(j, err));
+    end(j);
+    return SC_OK;
+}
+
+/* The arguments of setup_anndata, with which scvi-tools sets the data up again. */
+static void put_setup_args(job *j)
+{
+    const sc_net *net = j->net;
+    begin(j, "setup_args");
+    if (j->has & HAS_LAYER)
+        text(j, "layer", j->cells.layer);
+    if (j->has & HAS_BATCH)
+        text(j, "batch_key", category(j, SC_IN_BATCH)->key);
+    if (j->has & HAS_LABELS)
+        text(j, "labels_key", category(j, SC_IN_LABELS)->key);
+    if (j->has & HAS_UNLABELED) {
+        text(j, "unlabeled_category", net->unlabeled);
+        sc_pt_put_text(j->w, "use_minified");
+        sc_pt_put_bool(j->w, true);
+    }
+    if (j->has & HAS_SIZE_FACTOR)
+        text(j, "size_factor_key", net->size_factor);
+    for (int which = HAS_CATS; which <= HAS_CONTS; which *= 2) {
+        const bool is_cat = which == HAS_CATS;
+        const int64_t n = is_cat ? net->dims.n_cat_covs : net->cont_covs.n;
+        if (!(j->has & (unsigned)which))
+            continue;
+        sc_pt_put_text(j->w, is_cat ? "categorical_covariate_keys" : "continuous_covariate_keys");
+        if (n == 0) {
+            sc_pt_put_none(j->w);
+            continue;
+        }
+        sc_pt_put_begin(j->w, SC_PT_LIST);
+        for (int64_t i = 0; i < n; i++)
+            sc_pt_put_text(j->w, is_cat ? category(j, SC_IN_CAT_COV_0 + (int)i)->key
+                                        : sc_strs_at(&net->cont_covs, i));
+        end(j);
+    }
+    end(j);
+}
+
+static sc_status put_registry(job *j, sc_err *err)
+{
+    begin(j, "registry_");
+    text(j, "scvi_version", "1.4.2"); /* whose behaviour the models here have */
+    text(j, "model_name", j->net->model->scvi_class);
+    put_setup_args(j);
+    SC_TRY(put_fields(j, err));
+    text(j, "setup_method_name", "setup_anndata");
+    end(j);
+    return SC_OK;
+}
+
+static sc_status put_state_dict(job *j, sc_err *err)
+{
+    const sc_built *g = j->net->g;
+    sc_pt_put_text(j->w, "model_state_dict");
+    sc_pt_put_ordered(j->w);
+    for (int i = 0; i < g->n_weights; i++) {
+        const sc_gweight *w = &g->weights[i];
+        const int64_t dims[] = {w->n_dims == 1 ? w->rows * w->cols : w->rows, w->cols};
+        float *values = NULL;
+        if (!w->is_saved)
+            continue;
+        SC_TRY(sc_alloc(&values, (size_t)(w->rows * w->cols), sizeof *values, err));
+        sc_net_get(j->net, i, values);
+        sc_pt_put_text(j->w, w->name);
+        sc_pt_put_tensor(j->w, w->kind == SC_W_BN_COUNT ? SC_PT_I64 : SC_PT_F32, w->n_dims, dims,
+                         values);
+        free(values);
+    }
+    begin(j, "pyro_param_store");
+    begin(j, "params");
+    end(j);
+    begin(j, "constraints");
+    end(j);
+    end(j);
+    end(j);
+    return SC_OK;
+}
+
+sc_status sc_scvi_export(const sc_net *net, const sc_scvi_cells *cells, sc_pt_writer *w,
+                         sc_err *err)
+{
+    job j = {.net = net, .cells = {.layer = net->layer}, .w = w};
+    if (j.cells.layer && strcmp(j.cells.layer, "X") == 0)
+        j.cells.layer = NULL;
+    if (cells)
+        j.cells = *cells;
+    const char *name = net->model->scvi_class;
+    for (size_t i = 0; name && i < sizeof classes / sizeof *classes; i++)
+        if (strcmp(classes[i].name, name) == 0)
+            j.has = classes[i].has;
+    if (!j.has)
+        return sc_fail(err, SC_EUSAGE, "model '%s' can't be written for scvi-tools",
+                       net->handle.plugin->name);
+    sc_pt_put_begin(w, SC_PT_DICT);
+    SC_TRY(put_state_dict(&j, err));
+    sc_pt_put_text(w, "var_names");
+    SC_TRY(put_names(&j, &net->var.names, NULL, err));
+    begin(&j, "attr_dict");
+    sc_pt_put_text(w, "is_trained_");
+    sc_pt_put_bool(w, true);
+    sc_pt_put_text(w, "init_params_");
+    SC_TRY(sc_scvi_args_write(net, w, err));
+    SC_TRY(put_registry(&j, err));
+    end(&j);
+    end(&j);
+    return SC_OK;
+}

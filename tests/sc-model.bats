@@ -1,0 +1,102 @@
+#!/usr/bin/env bats
+load helper
+
+setup_file() {
+    export F=$BATS_FILE_TMPDIR
+    sc-sim -q --n-obs 150 --n-vars 40 --n-types 3 --n-batches 2 --seed 1 >"$F/sim.scz"
+}
+
+fit() {
+    sc-fit -q --max-epochs 2 --n-hidden 8 --n-latent 3 "$@" "$F/sim.scz"
+}
+
+@test "list names what the tools would find, and why something does not load" {
+    sc-model list >"$T/list"
+    [ "$(head -1 "$T/list")" = $'kind\tname\tloads\twhat\tpath' ]
+    grep -q $'^model\tscvi\tyes' "$T/list"
+    grep -q $'^format\th5ad\tyes' "$T/list"
+    mkdir "$T/plugins"
+    echo 'no plugin' >"$T/plugins/broken.so"
+    SLUICE_PLUGIN_PATH=$T/plugins sc-model list | grep $'^plugin\tbroken\tno\t' | grep -q "can't be loaded"
+}
+
+@test "show tells options, data and outputs, of a model of ours and of scvi-tools" {
+    fit -m scvi --batch-key batch --encoder-activation gelu -o "$T/m.scm"
+    sc-model show "$T/m.scm" >"$T/show"
+    grep -qx $'model\tvariant\tscvi' "$T/show"
+    grep -qx $'option\tencoder-activation\tgelu' "$T/show"
+    grep -qx $'data\tbatch\tbatch: batch_1, batch_2' "$T/show"
+    grep -q $'^output\tpx_rate\t' "$T/show"
+    sc-model export "$T/out" "$T/m.scm"
+    sc-model show "$T/out/model.pt" | grep -v ^training | diff - <(grep -v ^training "$T/show")
+}
+
+# Options that scvi-tools keeps in other places, and kinds of data.
+models() {
+    cat <<'END'
+scvi
+scvi --batch-key batch --labels-key cell_type --dispersion gene-label --gene-likelihood nb
+scvi --batch-key batch --encode-covariates --cat-covariate cell_type --cont-covariate library_size --n-layers 2
+scvi --batch-key batch --batch-representation embedding --embedding-dim 3 --use-layer-norm both
+scvi --var-activation softplus --var-eps 0.001 --encoder-activation leaky-relu --no-decoder-bias
+scvi --encoder-activation identity --decoder-activation elu --var-activation square --no-log-variational
+scvi --batch-key batch --no-use-observed-lib-size --dispersion gene-cell --use-batch-norm none
+scvi --size-factor-key library_size --gene-likelihood poisson
+scvi --latent-distribution ln --gene-likelihood normal
+ldvae --batch-key batch --bias
+ldvae --labels-key cell_type --dispersion gene-label --n-layers-encoder 2 --use-observed-lib-size
+ldvae --no-use-batch-norm --gene-likelihood zinb
+END
+}
+
+@test "what is exported is read back as the same model" {
+    local model options
+    while read -r model options; do
+        # shellcheck disable=SC2086
+        fit -m "$model" $options -o "$T/m.scm"
+        sc-model export --to scvi-tools "$T/out" "$T/m.scm"
+        sc-score --latent mean "$T/m.scm" "$F/sim.scz" >"$T/ours"
+        sc-score --latent mean "$T/out/model.pt" "$F/sim.scz" | cmp - "$T/ours"
+    done < <(models)
+}
+
+@test "scvi-tools loads what is exported: the same latent, the same ELBO, and surgery takes it" {
+    [ "$SCVI_PYTHON" ] || skip "SCVI_PYTHON names no Python with scvi-tools"
+    local model options n=0
+    while read -r model options; do
+        n=$((n + 1))
+        # shellcheck disable=SC2086
+        fit -m "$model" $options -o "$T/m.scm"
+        sc-model export --to scvi-tools "$T/$n" "$T/m.scm" "$F/sim.scz"
+        sc-embed -q "$T/m.scm" "$F/sim.scz" | sc-view -t "obsm/X_$model" >"$T/$n/latent.tsv"
+        sc-score --latent mean "$T/m.scm" "$F/sim.scz" >"$T/$n/score.tsv"
+    done < <(models)
+    "$SCVI_PYTHON" "$ROOT/tests/export_check.py" $(seq -f "$T/%g" $n)
+}
+
+@test "the exported cells have the model's genes in its order, and nothing else of them is lost" {
+    fit -m scvi --batch-key batch -o "$T/m.scm"
+    sc-model export "$T/same" "$T/m.scm" "$F/sim.scz"
+    sc-read -q "$T/same/adata.h5ad" | sc-view -t X | cmp - <(sc-view -t X "$F/sim.scz")
+    sc-view -t X "$F/sim.scz" | awk -F'\t' -v OFS='\t' '{ t = $2; $2 = $9; $9 = t; $(NF + 1) = NR == 1 ? "other" : 1; print }' |
+        sc-read -q --format csv >"$T/x.scz"
+    sc-view -t obs "$F/sim.scz" >"$T/obs"
+    sc-annotate -q --obs "$T/obs" "$T/x.scz" >"$T/shuffled.scz"
+    sc-model export "$T/other" "$T/m.scm" "$T/shuffled.scz"
+    sc-read -q "$T/other/adata.h5ad" | sc-view -t X | cmp - <(sc-view -t X "$F/sim.scz")
+    sc-read -q "$T/other/adata.h5ad" | sc-view -t obs | cut -f1-3 | cmp - <(cut -f1-3 "$T/obs")
+}
+
+@test "sc-model: misuse and data that break the contract, in one sentence" {
+    fit -m ldvae --dispersion gene-cell -o "$T/cell.scm"
+    fails 2 "no models with '--dispersion gene-cell'" sc-model export "$T/out" "$T/cell.scm"
+    [ ! -e "$T/out/model.pt" ]
+    fails 2 "unknown command 'lisp'" sc-model lisp
+    fails 2 "usage is" sc-model show
+    fails 2 "no -o" sc-model export -o x "$T/out" "$T/cell.scm"
+    fit -m scvi --batch-key batch -o "$T/m.scm"
+    sc-view -t X "$F/sim.scz" | sc-read -q --format csv >"$T/x.scz"
+    fails 3 "batch" sc-model export "$T/out" "$T/m.scm" "$T/x.scz"
+    fails 1 "nowhere" sc-model show "$T/nowhere.scm"
+    [ -z "$(ls -A "$T/out")" ]
+}
