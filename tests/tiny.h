@@ -125,7 +125,7 @@ static inline void tiny_net(sc_net *net, const char *variant, const char *option
                             const sc_dims *dims)
 {
     sc_err err = {0};
-    char text[512];
+    char text[1024];
     if (sc_net_new(net, variant, NULL, &err) != SC_OK)
         fail_msg("%s", err.msg);
     (void)snprintf(text, sizeof text, "%s", options);
