@@ -100,6 +100,12 @@ sc_status sc_plan_fuse(sc_plan *p, const sc_built *g, const int32_t *roots, int 
     /* The loss that backward's group descends: sum over its terms that are on of weight x factor  \
      * x (mean or sum). */                                                                         \
     double sc_exec_loss_##S(const sc_exec_##S *e, const sc_plan *p, const sc_run *run, int group); \
+    /* log p(x, z) - log q(z | x) of row i at the draw of the last forward, whose plan had the     \
+     * reconstruction terms, the latents, the parameters of q and of the priors, and the output    \
+     * "log_weight" where there is one: a model that sums over classes gives what its draws other  \
+     * than the library size come to itself. as_scvi_tools: from terms and latents alone, the      \
+     * densities of z taken at the output "latent" (for ln after the softmax). */                  \
+    double sc_exec_log_weight_##S(const sc_exec_##S *e, int64_t i, bool as_scvi_tools);            \
     /* A weight from and to the layout of the saved tensor (linear: n_out x n_in). */              \
     void sc_exec_import_##S(sc_exec_##S *e, int weight, const float *from);                        \
     void sc_exec_export_##S(const T *flat, const sc_built *g, int weight, float *to)

@@ -294,6 +294,11 @@ const float *sc_infer_value(const sc_infer *x, int32_t node)
     return sc_exec_value_f32(x->e, node);
 }
 
+double sc_infer_log_weight(const sc_infer *x, int64_t i, bool as_scvi_tools)
+{
+    return sc_exec_log_weight_f32(x->e, i, as_scvi_tools);
+}
+
 double sc_infer_total(const sc_infer *x, int64_t i)
 {
     double sum = 0;

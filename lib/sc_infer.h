@@ -61,6 +61,8 @@ sc_status sc_infer_constant(sc_infer *x, int32_t node, sc_err *err) SC_MUST_CHEC
 const float *sc_infer_value(const sc_infer *x, int32_t node);
 /* Counts above zero of row i, in the model's genes; -1 where the stream is minified. */
 int64_t sc_infer_n_counts(const sc_infer *x, int64_t i);
+/* Importance weight of row i of the last run: see sc_exec_log_weight. */
+double sc_infer_log_weight(const sc_infer *x, int64_t i, bool as_scvi_tools);
 /* Hash of the name of row i of the block: what its draws are keyed by. */
 uint64_t sc_infer_key(const sc_infer *x, int64_t i);
 /* Counts of row i of the block, summed over the model's genes. */

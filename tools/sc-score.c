@@ -3,17 +3,17 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct score_opts {
     sc_common common;
     sc_over_opts over;
-    int latent;
+    int latent, compat;
     int64_t n_samples, n_mc_samples;
     bool mean, marginal_ll;
 } score_opts;
 
 enum { LATENT_SAMPLE, LATENT_MEAN };
+enum { COMPAT_NONE, COMPAT_SCVI_TOOLS };
 enum { MAX_TERMS = 32, ML = 3 }; /* ML: columns of the marginal log-likelihood */
 
 static const sc_param params[] = {
@@ -24,6 +24,8 @@ static const sc_param params[] = {
     SC_BOOL(score_opts, marginal_ll, "marginal-ll", 0,
             "add log p(x) by importance sampling, its standard error and effective sample size"),
     SC_INT(score_opts, n_mc_samples, "n-mc-samples", 1000, 2, 100000000, "draws for --marginal-ll"),
+    SC_CHOICE(score_opts, compat, "compat", COMPAT_NONE, "none|scvi-tools",
+              "with --marginal-ll, the importance weights that scvi-tools takes"),
     SC_OVER_PARAMS(score_opts, over),
     SC_PARAM_END};
 
@@ -43,9 +45,8 @@ typedef struct scorer {
     int n_cols; /* elbo, reconstruction, kl_z, kl_l, further terms, marginal_ll ... */
     const char *names[MAX_TERMS];
     int column[MAX_TERMS]; /* of each term; -1: not part of the ELBO */
-    int32_t log_weight;    /* node: what the model says of its own weights, 0: nothing */
     int n_nodes;
-    int32_t nodes[MAX_TERMS + 5 * 16];
+    int32_t nodes[MAX_TERMS + 1 + 5 * 16];
     double *rows; /* SC_INFER_ROWS x n_cols */
     double total[MAX_TERMS + ML];
     int64_t n_cells;
@@ -55,17 +56,6 @@ static void want(scorer *s, int32_t node)
 {
     if (node)
         s->nodes[s->n_nodes++] = node;
-}
-
-/* Whether a draw enters the weight by itself. Where the model gives log p(x, z) - log q(z|x) of its
- * other draws as an output, because it sums over classes within, the library size alone does. */
-static bool has_weight(const scorer *s, int site)
-{
-    const sc_built *g = s->s.net.g;
-    const sc_gnode *z = &g->nodes[g->sites[site].node];
-    if (z->stream != SC_ROWS_ALL || z->reps != 1)
-        return false;
-    return !s->log_weight || strcmp(g->sites[site].name, "l") == 0;
 }
 
 static void lay_out(scorer *s)
@@ -89,49 +79,14 @@ static void lay_out(scorer *s)
             want(s, g->terms[t].node);
     }
     const int out = sc_graph_output(g, "log_weight");
-    s->log_weight = out >= 0 && s->o->marginal_ll ? g->outputs[out].node : 0;
-    want(s, s->log_weight);
+    if (out >= 0 && s->o->marginal_ll)
+        want(s, g->outputs[out].node);
     for (int i = 0; i < g->n_sites; i++) {
         const sc_gnode *z = &g->nodes[g->sites[i].node];
         const int32_t of_z[] = {g->sites[i].node, z->q.a.id, z->q.b.id, z->p.a.id, z->p.b.id};
-        if (!has_weight(s, i))
-            continue;
-        for (int k = 0; k < 5; k++)
+        for (int k = 0; k < 5 && z->stream == SC_ROWS_ALL; k++)
             want(s, of_z[k]);
     }
-}
-
-/* log N(u; mean, variance or sd of d) of row i; a missing parameter is the standard normal's. */
-static double log_normal(const scorer *s, const sc_dist *d, const float *u, int64_t i, int64_t cols)
-{
-    double sum = 0;
-    for (int64_t j = 0; j < cols; j++) {
-        const sc_gnode *a = &s->s.net.g->nodes[d->a.id];
-        const int64_t at = a->reps ? i * cols + j : j;
-        const double m = d->a.id ? (double)sc_infer_value(s->s.x, d->a.id)[at] : 0;
-        const double b = d->b.id ? (double)sc_infer_value(s->s.x, d->b.id)[at] : 1;
-        const double v = d->kind == SC_NORMAL_SD ? b * b : b, r = (double)u[i * cols + j] - m;
-        sum -= 0.5 * (log(6.283185307179586477 * v) + r * r / v);
-    }
-    return sum;
-}
-
-/* log p(x, z) - log q(z | x) of row i, for the draw at hand */
-static double log_weight(const scorer *s, int64_t i)
-{
-    const sc_built *g = s->s.net.g;
-    double w = s->log_weight ? (double)sc_infer_value(s->s.x, s->log_weight)[i] : 0;
-    for (int t = 0; t < g->n_terms; t++)
-        if (s->column[t] == 1 && !s->log_weight)
-            w -= (double)sc_infer_value(s->s.x, g->terms[t].node)[i];
-    for (int k = 0; k < g->n_sites; k++) {
-        const sc_gnode *z = &g->nodes[g->sites[k].node];
-        if (!has_weight(s, k))
-            continue;
-        const float *u = sc_infer_value(s->s.x, g->sites[k].node);
-        w += log_normal(s, &z->p, u, i, z->n_cols) - log_normal(s, &z->q, u, i, z->n_cols);
-    }
-    return w;
 }
 
 /* Sums of exp(w - top) and of its square, kept while draws come by. */
@@ -163,7 +118,7 @@ static sc_status marginal(scorer *s, int64_t from, int64_t n, sc_err *err)
         st = sc_infer_run(s->s.x, from, n, SC_DRAW_SAMPLE, (uint64_t)o->common.seed,
                           (uint32_t)k + 1, err);
         for (int64_t i = 0; i < n && st == SC_OK; i++)
-            add_weight(&a[i], log_weight(s, i));
+            add_weight(&a[i], sc_infer_log_weight(s->s.x, i, o->compat == COMPAT_SCVI_TOOLS));
     }
     for (int64_t i = 0; i < n; i++) {
         double *row = s->rows + i * (s->n_cols + ML) + s->n_cols;

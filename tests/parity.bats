@@ -1,0 +1,162 @@
+#!/usr/bin/env bats
+# Every model of ../shared/parity that scvi-tools saved as an SCVI or a LinearSCVI, through the tools as a user runs them.
+load helper
+
+setup_file() {
+    export F=$BATS_FILE_TMPDIR CASES=
+    for f in "$SHARED"/parity/*/expected/qz_m.f64.npy; do
+        [ -e "$f" ] || return 0
+        f=${f%/expected/*}
+        grep -qE '"model": "(SCVI|LinearSCVI)"' "$f/case.json" || continue
+        CASES+=" $f"
+        sc-read -q "$f/adata.h5ad" >"$F/$(basename "$f").scz"
+    done
+}
+
+setup() {
+    need_shared parity
+    [ -n "$CASES" ]
+}
+
+# npy FILE: a matrix of doubles or 32-bit integers as text, a row a line. Format 1.0: 10 bytes, the header, the values.
+npy() {
+    local size head cols
+    size=$(od -An -t u2 -j 8 -N 2 "$1" | tr -d ' ')
+    head=$(head -c $((10 + size)) "$1" | tail -c +11)
+    cols=$(sed -nE "s/.*'shape': \(([0-9]+), ([0-9]+)\).*/\2/p" <<<"$head")
+    if [[ $head == *"'<i4'"* ]]; then
+        od -An -v -t d4 -w$((4 * ${cols:-1})) -j $((10 + size)) "$1"
+    else
+        od -An -v -t f8 -w$((8 * ${cols:-1})) -j $((10 + size)) "$1"
+    fi
+}
+
+# near WHAT TOLERANCE EXPECTED.npy <TSV: the first rows, without header and names, against the array; the error is the
+# largest difference over the largest value.
+near() {
+    npy "$3" >"$T/expected"
+    awk -F'\t' -v OFS='\t' 'NR > 1 { $1 = ""; print }' | head -n "$(awk 'END { print NR }' "$T/expected")" | paste "$T/expected" - |
+        awk -v what="$1" -v tolerance="$2" '
+            NF % 2 { print what ": rows do not match"; exit bad = 1 }
+            { for (i = 1; i <= NF / 2; i++) { e = $i; d = $(i + NF / 2) - e; if (d < 0) d = -d; if (e < 0) e = -e
+                if (d > worst) worst = d; if (e > top) top = e } n++ }
+            END { if (!bad && (n == 0 || !(worst <= tolerance * (top > 0 ? top : 1)))) { print what ": off by", worst, "of", top; bad = 1 }
+                exit bad }'
+}
+
+# column NAME <TSV: the names and this column.
+column() {
+    awk -F'\t' -v OFS='\t' -v name="$1" 'NR == 1 { for (i = 2; i <= NF; i++) if ($i == name) c = i } { print $1, $c }'
+}
+
+# setting CASE KEY: a text value of case.json.
+setting() {
+    sed -nE "s/^ *\"$2\": \"([^\"]*)\",?\$/\1/p" "$1/case.json" | head -n 1
+}
+
+# batch_of CASE CODE: the name of a batch, by a cell that has it (of a query model's reference too).
+batch_of() {
+    paste <(npy "$1/input/batch.npy") <(names_of "$F/$(basename "$1").scz" "$1") |
+        awk -v code="$2" '$1 == code { print $2; exit }' >"$T/batch"
+    if [ ! -s "$T/batch" ] && [ -e "$1/ref_adata.h5ad" ]; then
+        sc-read -q "$1/ref_adata.h5ad" >"$T/ref.scz"
+        paste <(npy "$1/ref_input/batch.npy") <(names_of "$T/ref.scz" "$1") | awk -v code="$2" '$1 == code { print $2; exit }'
+    fi
+    cat "$T/batch"
+}
+
+names_of() {
+    sc-view -t obs "$1" | column "$(setting "$2" batch_key)" | tail -n +2 | cut -f 2
+}
+
+@test "sc-embed: posterior and latent representation of every case" {
+    for c in $CASES; do
+        n=$(basename "$c")
+        sc-embed -q --minify "$c/model.pt" "$F/$n.scz" >"$T/m.scz"
+        for q in z l; do
+            [ -e "$c/expected/q${q}_m.f64.npy" ] || continue
+            path=$(sc-view -H "$T/m.scz" | sed -nE "s/^(obsm\/.*_latent_q${q}m):.*/\1/p")
+            sc-view -t "$path" "$T/m.scz" | near "$n q${q}_m" 1e-5 "$c/expected/q${q}_m.f64.npy"
+            sc-view -t "${path%m}v" "$T/m.scz" | near "$n q${q}_v" 1e-5 "$c/expected/q${q}_v.f64.npy"
+        done
+        if [ -e "$c/expected/z.f64.npy" ]; then
+            sc-embed -q --key X --latent mode "$c/model.pt" "$F/$n.scz" | sc-view -t obsm/X | near "$n z" 1e-5 "$c/expected/z.f64.npy"
+        else
+            sc-embed -q --key X "$c/model.pt" "$F/$n.scz" | sc-view -t obsm/X | near "$n X" 1e-5 "$c/expected/qz_m.f64.npy"
+        fi
+    done
+}
+
+@test "sc-decode: outputs and transform-batch of every case, from counts and from the stored posterior" {
+    for c in $CASES; do
+        n=$(basename "$c")
+        sc-embed -q --minify "$c/model.pt" "$F/$n.scz" >"$F/min-$n.scz"
+        outputs=library
+        for what in px_scale px_rate px_dropout px_r; do
+            [ ! -e "$c/expected/$what.f64.npy" ] || outputs+=,$what
+        done
+        for in in "$n" "min-$n"; do
+            sc-decode -q --what "$outputs" "$c/model.pt" "$F/$in.scz" >"$T/d.scz"
+            sc-view -t var "$T/d.scz" >"$T/var"
+            for what in ${outputs//,/ }; do
+                if [ "$what" = library ]; then
+                    [ -n "$(setting "$c" size_factor_key)" ] ||
+                        sc-view -t obs "$T/d.scz" | column library |
+                        awk -F'\t' -v OFS='\t' -v OFMT=%.9g '{ print $1, (NR > 1 ? log($2) : $2) }' |
+                            near "$in library" 1e-5 "$c/expected/library.f64.npy"
+                elif grep -q "^[^[:space:]]*	.*\b$what\b" <(head -n 1 "$T/var"); then
+                    column "$what" <"$T/var" | near "$in $what" 1e-5 "$c/expected/$what.f64.npy"
+                else
+                    sc-view -t "layers/$what" "$T/d.scz" | near "$in $what" 1e-5 "$c/expected/$what.f64.npy"
+                fi
+            done
+        done
+        for e in "$c"/expected/normexpr_tb*.f64.npy; do
+            [ -e "$e" ] || continue
+            b=${e##*_tb} b=${b%%.*}
+            batch=$(batch_of "$c" "$b")
+            sc-decode -q --transform-batch "$batch" "$c/model.pt" "$F/$n.scz" | sc-view -t layers/px_scale | near "$n as $batch" 1e-5 "$e"
+        done
+    done
+}
+
+@test "sc-score: losses at the mean of q, cell by cell and as a mean" {
+    for c in $CASES; do
+        n=$(basename "$c")
+        sc-score -q --latent mean "$c/model.pt" "$F/$n.scz" >"$T/s"
+        column reconstruction <"$T/s" | near "$n reconstruction" 1e-5 "$c/expected/reconst_loss.f64.npy"
+        column kl_z <"$T/s" | near "$n kl_z" 1e-5 "$c/expected/kl_z.f64.npy"
+        column kl_l <"$T/s" | near "$n kl_l" 1e-5 "$c/expected/kl_l.f64.npy"
+        sc-score -q --latent mean --mean "$c/model.pt" "$F/$n.scz" | awk -F'\t' -v n="$n" '
+            NR == FNR { if ($1 == "loss_kl1") loss = $3; next }
+            $1 == "mean" { d = (-$2 - loss) / loss; if (d > 1e-5 || d < -1e-5) { print n ": loss is", -$2, "not", loss; exit 1 } }' \
+            "$c/scalars.tsv" -
+    done
+}
+
+@test "sc-score --marginal-ll: within the Monte-Carlo error of scvi-tools' estimates" {
+    compared=0
+    for c in $CASES; do
+        [ -e "$c/expected/marginal_ll.f64.npy" ] || continue
+        for a in "" _se _ess; do npy "$c/expected/marginal_ll$a.f64.npy" >"$T/ml$a"; done
+        paste <(npy "$c/input/ml_cells.npy") "$T/ml" "$T/ml_se" "$T/ml_ess" | awk '$4 >= 100' >"$T/expected"
+        [ -s "$T/expected" ] || continue
+        n=$(basename "$c")
+        sc-score -q --marginal-ll --compat scvi-tools --n-mc-samples 1000 "$c/model.pt" "$F/$n.scz" | awk -F'\t' -v n="$n" '
+            NR == FNR { split($0, w, /[ \t]+/); i = w[1] == "" ? 2 : 1; ml[w[i] + 2] = w[i + 1]; se[w[i] + 2] = w[i + 2]; next }
+            FNR in ml { d = ($6 - ml[FNR]) / sqrt(se[FNR] ^ 2 + $7 ^ 2); if (d > 5 || d < -5) { print n, $1 ": off by", d, "errors"; bad = 1 } }
+            END { exit bad }' "$T/expected" -
+        compared=$((compared + $(awk 'END { print NR }' "$T/expected")))
+    done
+    [ "$compared" -gt 0 ]
+}
+
+@test "sc-loadings: every linear model" {
+    compared=0
+    for c in $CASES; do
+        [ -e "$c/expected/loadings.f64.npy" ] || continue
+        sc-loadings "$c/model.pt" | near "$(basename "$c") loadings" 1e-5 "$c/expected/loadings.f64.npy"
+        compared=$((compared + 1))
+    done
+    [ "$compared" -gt 0 ]
+}
