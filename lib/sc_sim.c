@@ -63,7 +63,7 @@ static void draw_genes(sc_sim *sim)
         /* with equal chances for every set of `wanted` genes (selection sampling) */
         if (mark * (double)(o->n_vars - j) < (double)(wanted - n_marked)) {
             sim->marker_of[j] = (int32_t)(n_marked++ % o->n_types);
-            sim->marker[j] = 1.5 + 2 * change;
+            sim->marker[j] = o->separation * (1.5 + 2 * change);
             sim->base[j] = clamp(sim->base[j] - 1, -4, 1); /* mostly silent elsewhere */
         }
         if (load < 0.25) {
@@ -80,7 +80,8 @@ static void draw_types_batches(sc_sim *sim)
     for (int64_t t = 0; t < o->n_types; t++) {
         sc_rng rng = sc_sim_rng(sim, t, SC_SIM_SITE_TYPE);
         for (int64_t d = 0; d < o->n_latent; d++)
-            sim->centre[t * o->n_latent + d] = 1.5 * clamp(sc_rng_normal(&rng), -2, 2);
+            sim->centre[t * o->n_latent + d] =
+                o->separation * 1.5 * clamp(sc_rng_normal(&rng), -2, 2);
         sum += 1 / (1 + 0.35 * (double)t);
         sim->tables->type_upto[t] = sum;
     }

@@ -22,6 +22,7 @@ typedef struct sc_sim_opts {
     int64_t n_vars, n_types, n_batches, n_latent; /* all >= 1 */
     double depth;                                 /* median library size, counts, > 0 */
     double dispersion;   /* median of theta, > 0; a large one comes near Poisson counts */
+    double separation;   /* of the types, >= 0: times centre_t and marker_tj */
     double batch_effect; /* standard deviation of shift_bj, >= 0; a lone batch has none */
     uint64_t seed;
 } sc_sim_opts;

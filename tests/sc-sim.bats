@@ -29,6 +29,13 @@ load helper
   [ "$n" -lt 120000 ]
 }
 
+@test "--separation sets how far types lie apart" {
+  sc-sim --mock --separation 0 | sc-view -t var | awk -F'\t' 'NR > 1 && $3 != 0 { exit 1 }'
+  sc-sim --mock --separation 0.5 | sc-view -t var | cut -f3 | tail -n +2 > "$T/half"
+  sc-sim --mock | sc-view -t var | cut -f3 | tail -n +2 | paste - "$T/half" |
+    awk '{ d = $1 - 2 * $2; if (d * d > 1e-12) exit 1 }'
+}
+
 @test "memory does not grow with the number of cells" {
   [ "${CFLAGS:-}" = "${CFLAGS#*sanitize}" ] || skip "a sanitizer takes memory of its own"
   need_command /usr/bin/time

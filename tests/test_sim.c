@@ -16,6 +16,7 @@ static const sc_sim_opts opts = {.n_vars = 300,
                                  .n_latent = 5,
                                  .depth = 900,
                                  .dispersion = 1.5,
+                                 .separation = 1,
                                  .batch_effect = 0.4,
                                  .seed = 7};
 

@@ -11,7 +11,7 @@
 typedef struct sim_opts {
     sc_common common;
     int64_t n_obs, n_vars, n_types, n_batches, n_latent;
-    double depth, dispersion, batch_effect;
+    double depth, dispersion, separation, batch_effect;
     bool mock;
 } sim_opts;
 
@@ -25,6 +25,8 @@ static const sc_param params[] = {
             "median library size, counts; 0: 0.3 a gene, with --mock 2 a gene"),
     SC_REAL(sim_opts, dispersion, "dispersion", 2, 1e-3, 1e6,
             "median of the genes' inverse dispersion; a large one comes near Poisson counts"),
+    SC_REAL(sim_opts, separation, "separation", 1, 0, 4,
+            "how far types lie apart, in expression; 0.3 makes subtypes"),
     SC_REAL(sim_opts, batch_effect, "batch-effect", 0.3, 0, 2,
             "standard deviation of a gene's log change in a batch, where there are several"),
     SC_BOOL(sim_opts, mock, "mock", false, "small and instant"),
@@ -257,6 +259,7 @@ static sc_status run(const sim_opts *o, sc_err *err)
                                .n_latent = o->n_latent,
                                .depth = o->depth,
                                .dispersion = o->dispersion,
+                               .separation = o->separation,
                                .batch_effect = o->batch_effect,
                                .seed = (uint64_t)o->common.seed};
     sc_output file = {.fd = -1};
