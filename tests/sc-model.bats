@@ -60,17 +60,32 @@ END
     done < <(models)
 }
 
+# for_python MODEL CELLS DIR: exports, with what export_check.py compares
+for_python() {
+    sc-model export --to scvi-tools "$3" "$1" "$2"
+    local variant
+    variant=$(sc-model show "$1" | sed -n $'s/^model\tvariant\t//p')
+    sc-embed -q "$1" "$2" | sc-view -t "obsm/X_$variant" >"$3/latent.tsv"
+    sc-score -q --latent mean "$1" "$2" >"$3/score.tsv"
+    [ "$variant" != scanvi ] ||
+        sc-label -q --key class --soft "$1" "$2" | sc-view -t obsm/class_probs >"$3/classes.tsv"
+}
+
 @test "scvi-tools loads what is exported: the same latent, the same ELBO, and surgery takes it" {
     [ "$SCVI_PYTHON" ] || skip "SCVI_PYTHON names no Python with scvi-tools"
-    local model options n=0
+    local model options case n=0
     while read -r model options; do
         n=$((n + 1))
         # shellcheck disable=SC2086
         fit -m "$model" $options -o "$T/m.scm"
-        sc-model export --to scvi-tools "$T/$n" "$T/m.scm" "$F/sim.scz"
-        sc-embed -q "$T/m.scm" "$F/sim.scz" | sc-view -t "obsm/X_$model" >"$T/$n/latent.tsv"
-        sc-score --latent mean "$T/m.scm" "$F/sim.scz" >"$T/$n/score.tsv"
+        for_python "$T/m.scm" "$F/sim.scz" "$T/$n"
     done < <(models)
+    for case in "$SHARED"/parity/{scvi,ldvae,scanvi}_*; do
+        [ -d "$case" ] || continue
+        n=$((n + 1))
+        sc-read -q "$case/adata.h5ad" >"$T/cells.scz"
+        for_python "$case/model.pt" "$T/cells.scz" "$T/$n"
+    done
     "$SCVI_PYTHON" "$ROOT/tests/export_check.py" $(seq -f "$T/%g" $n)
 }
 
