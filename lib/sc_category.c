@@ -43,6 +43,12 @@ sc_status sc_coder_open(sc_coder *c, const sc_header *h, const char *key, const 
     return col->type == SC_COL_CATEGORY ? sc_strs_copy(&c->levels, &col->categories, err) : SC_OK;
 }
 
+sc_status sc_coder_know(sc_coder *c, const sc_strs *known, sc_err *err)
+{
+    c->n_known = known->n;
+    return sc_strs_copy(&c->levels, known, err);
+}
+
 static int32_t find_level(sc_coder *c, const char *text)
 {
     if (c->last < c->levels.n && strcmp(sc_strs_at(&c->levels, c->last), text) == 0)
@@ -123,7 +129,7 @@ static sc_status sort_levels(sc_coder *c, sc_err *err)
     for (int64_t i = 0; i < n; i++)
         l[i] =
             (level){sc_strs_at(&c->levels, i), strtod(sc_strs_at(&c->levels, i), NULL), (int32_t)i};
-    qsort(l, (size_t)n, sizeof *l,
+    qsort(l + c->n_known, (size_t)(n - c->n_known), sizeof *l,
           c->type == SC_COL_INT || c->type == SC_COL_REAL ? by_number : by_text);
     for (int64_t i = 0; i < n; i++) {
         to[l[i].old] = (int32_t)i;
@@ -143,7 +149,7 @@ out:
 
 sc_status sc_coder_finish(sc_coder *c, sc_category *cat, sc_err *err)
 {
-    if (!c->is_fixed && c->type != SC_COL_CATEGORY)
+    if (!c->is_fixed && (c->type != SC_COL_CATEGORY || c->n_known))
         SC_TRY(sort_levels(c, err));
     cat->key = strdup(c->key);
     if (!cat->key)

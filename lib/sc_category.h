@@ -22,6 +22,7 @@ typedef struct sc_coder {
     sc_col_type type;
     bool is_fixed; /* levels are given: a value outside them is an error */
     sc_strs levels;
+    int64_t n_known; /* of levels: those given by sc_coder_know */
     int64_t n, cap;
     int32_t *codes; /* of the cells so far */
     int32_t last;
@@ -30,6 +31,9 @@ typedef struct sc_coder {
 /* SC_EDATA, naming near ones, if obs has no such column. fixed: NULL, or the levels to code by. */
 sc_status sc_coder_open(sc_coder *c, const sc_header *h, const char *key, const sc_strs *fixed,
                         sc_err *err) SC_MUST_CHECK;
+/* Before the first block: these levels come first and keep their codes; others that occur are
+ * sorted behind them. */
+sc_status sc_coder_know(sc_coder *c, const sc_strs *known, sc_err *err) SC_MUST_CHECK;
 /* Codes the rows of a block; SC_EDATA naming the cell where the value is missing or not among fixed
  * levels. */
 sc_status sc_coder_block(sc_coder *c, sc_block *b, sc_err *err) SC_MUST_CHECK;

@@ -1,7 +1,9 @@
 #include "sc_cells.h"
+#include "sc_genes.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +13,11 @@ typedef struct loader {
     const sc_header *h;
     const char *path;
     bool is_sparse;
+    sc_genes genes; /* of a query */
+    struct gene_count {
+        int32_t gene;
+        float count;
+    } * row; /* of a query, n_data of genes; NULL: genes are those of the data */
     int n_coders;
     int slot[SC_IN_MAX];
     sc_coder coders[SC_IN_MAX];
@@ -81,6 +88,30 @@ static sc_status add_value(loader *l, sc_block *b, int64_t i, int64_t j, float x
     return SC_OK;
 }
 
+static int by_gene(const void *a, const void *b)
+{
+    return ((const struct gene_count *)a)->gene - ((const struct gene_count *)b)->gene;
+}
+
+/* n values of cell i; index NULL: of all genes. A query's are put in the order of the model. */
+static sc_status add_row(loader *l, sc_block *b, int64_t i, int64_t n, const int32_t *index,
+                         const float *x, sc_err *err)
+{
+    int64_t n_row = 0;
+    for (int64_t k = 0; k < n && !l->row; k++)
+        SC_TRY(add_value(l, b, i, index ? index[k] : k, x[k], err));
+    for (int64_t k = 0; k < n && l->row; k++) {
+        const int32_t gene = l->genes.to_model[index ? index[k] : k];
+        if (gene >= 0 && x[k] != 0)
+            l->row[n_row++] = (struct gene_count){gene, x[k]};
+    }
+    if (n_row && !l->genes.in_order)
+        qsort(l->row, (size_t)n_row, sizeof *l->row, by_gene);
+    for (int64_t k = 0; k < n_row; k++)
+        SC_TRY(add_value(l, b, i, l->row[k].gene, l->row[k].count, err));
+    return SC_OK;
+}
+
 static sc_status add_counts(loader *l, sc_block *b, sc_err *err)
 {
     sc_cells *c = l->c;
@@ -90,8 +121,8 @@ static sc_status add_counts(loader *l, sc_block *b, sc_err *err)
         SC_TRY(sc_block_sparse(b, l->path, &m, err));
         SC_TRY(room(c, n, m->indptr[n], err));
         for (int64_t i = 0; i < n; i++) {
-            for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++)
-                SC_TRY(add_value(l, b, i, m->indices[k], m->values[k], err));
+            const int64_t k = m->indptr[i];
+            SC_TRY(add_row(l, b, i, m->indptr[i + 1] - k, m->indices + k, m->values + k, err));
             c->indptr[c->n_obs + i + 1] = c->nnz;
         }
         return SC_OK;
@@ -100,8 +131,7 @@ static sc_status add_counts(loader *l, sc_block *b, sc_err *err)
     SC_TRY(sc_block_dense(b, l->path, &m, err));
     SC_TRY(room(c, n, n * m->n_cols, err));
     for (int64_t i = 0; i < n; i++) {
-        for (int64_t j = 0; j < m->n_cols; j++)
-            SC_TRY(add_value(l, b, i, j, m->values[i * m->n_cols + j], err));
+        SC_TRY(add_row(l, b, i, m->n_cols, NULL, m->values + i * m->n_cols, err));
         c->indptr[c->n_obs + i + 1] = c->nnz;
     }
     return SC_OK;
@@ -144,7 +174,12 @@ static sc_status open_keys(loader *l, sc_err *err)
     for (int s = 0; s < SC_IN_MAX; s++) {
         if (!key[s])
             continue;
-        SC_TRY(sc_coder_open(&l->coders[l->n_coders], l->h, key[s], NULL, err));
+        sc_coder *coder = &l->coders[l->n_coders];
+        const bool is_label = s == SC_IN_LABELS - SC_IN_BATCH;
+        SC_TRY(sc_coder_open(coder, l->h, key[s],
+                             k->known && is_label ? &k->known->cats[s].levels : NULL, err));
+        if (k->known && !is_label)
+            SC_TRY(sc_coder_know(coder, &k->known->cats[s].levels, err));
         l->slot[l->n_coders++] = s;
     }
     for (int i = 0; i < k->n_cont_covs; i++)
@@ -177,6 +212,22 @@ static sc_status close_keys(loader *l, sc_err *err)
     return SC_OK;
 }
 
+/* Genes are those of the data, or of the model whose query they are. */
+static sc_status open_genes(loader *l, sc_err *err)
+{
+    sc_cells *c = l->c;
+    const sc_known *known = l->keys->known;
+    SC_TRY(sc_table_copy(&c->var, known ? known->var : &l->h->var, err));
+    c->dims.n_vars = c->n_vars = c->var.n_rows;
+    c->index_bytes = c->n_vars <= 65536 ? 2 : 4;
+    c->value_bytes = 1;
+    if (!known)
+        return SC_OK;
+    SC_TRY(sc_genes_match(&l->genes, &l->h->var, known->var, known->min_gene_overlap, err));
+    (void)snprintf(c->gene_note, sizeof c->gene_note, "%s", l->genes.note);
+    return sc_alloc(&l->row, (size_t)l->genes.n_data + 1, sizeof *l->row, err);
+}
+
 sc_status sc_cells_load(sc_cells *c, sc_reader *in, const sc_keys *keys, sc_err *err)
 {
     memset(c, 0, sizeof *c);
@@ -193,11 +244,8 @@ sc_status sc_cells_load(sc_cells *c, sc_reader *in, const sc_keys *keys, sc_err 
     SC_GOTO(st, sc_header_counts(l->h, keys->layer, &mat, c->note, sizeof c->note, err), out);
     l->path = l->h->mats[mat].path;
     l->is_sparse = l->h->mats[mat].is_sparse;
-    SC_GOTO(st, sc_table_copy(&c->var, &l->h->var, err), out);
+    SC_GOTO(st, open_genes(l, err), out);
     SC_GOTO(st, sc_strs_copy(&c->records, &l->h->records, err), out);
-    c->dims.n_vars = c->n_vars = c->var.n_rows;
-    c->index_bytes = c->n_vars <= 65536 ? 2 : 4;
-    c->value_bytes = 1;
     SC_GOTO(st, open_keys(l, err), out);
     SC_GOTO(st, room(c, 0, 0, err), out);
     c->indptr[0] = 0;
@@ -208,6 +256,8 @@ sc_status sc_cells_load(sc_cells *c, sc_reader *in, const sc_keys *keys, sc_err 
                       : sc_fail(err, SC_EDATA, "%s has no cells", sc_reader_name(in));
     c->dims.n_panels = c->dims.n_batch;
 out:
+    free(l->row);
+    sc_genes_free(&l->genes);
     for (int k = 0; k < l->n_coders; k++)
         sc_coder_close(&l->coders[k]);
     free(l);

@@ -9,10 +9,21 @@
 
 #include <string.h>
 
+/* What a reference model knows, where the cells are a query of it: its genes (others are left out,
+ * missing ones have no counts) and its categories by input - SC_IN_BATCH, behind which new ones are
+ * put; labels must be among them. Lent. */
+typedef struct sc_known {
+    const sc_table *var;
+    const sc_category *cats;
+    double min_gene_overlap; /* share of its genes that must be there */
+} sc_known;
+
 typedef struct sc_keys { /* what the user named; NULL or empty: none */
     const char *layer, *batch, *labels, *unlabeled, *size_factor;
     int n_cat_covs, n_cont_covs;
     const char *const *cat_covs, *const *cont_covs;
+    double min_gene_overlap; /* of inference: of the model's genes; 0: as the model has it */
+    const sc_known *known;   /* NULL: the cells are nobody's query */
 } sc_keys;
 
 typedef struct sc_cells {
@@ -29,6 +40,7 @@ typedef struct sc_cells {
     float *cont_covs, *size_factor;
     sc_dims dims;
     sc_strs records;       /* provenance of the stream */
+    char gene_note[512];   /* of a query: how its genes were matched */
     char note[SC_ERR_MAX]; /* which matrix was taken, if that is worth saying */
 } sc_cells;
 

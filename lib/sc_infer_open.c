@@ -1,35 +1,24 @@
+#include "sc_genes.h"
 #include "sc_infer_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static sc_status match_genes(sc_infer *x, const sc_header *h, sc_err *err)
+/* Genes that may be missing count as 0, and note says so. share: see sc_keys. */
+static sc_status match_genes(sc_infer *x, const sc_header *h, double share, char *note,
+                             size_t note_len, sc_err *err)
 {
-    const sc_strs *have = &h->var.names, *want = &x->net->var.names;
-    sc_names *names = NULL;
-    int64_t n_missing = 0, first = -1, last = -1;
-    SC_TRY(sc_names_new(&names, have, err));
-    sc_status st = sc_alloc(&x->to_model, (size_t)have->n, sizeof *x->to_model, err);
-    for (int64_t j = 0; st == SC_OK && j < have->n; j++)
-        x->to_model[j] = -1;
-    x->in_order = true;
-    for (int64_t j = 0; st == SC_OK && j < want->n; j++) {
-        const int64_t at = sc_names_find(names, sc_strs_at(want, j));
-        if (at < 0) {
-            first = first < 0 ? j : first;
-            n_missing++;
-            continue;
-        }
-        x->to_model[at] = (int32_t)j;
-        x->in_order = x->in_order && at > last;
-        last = at;
-    }
-    if (n_missing)
-        st = sc_fail(err, SC_EDATA,
-                     "the data lack %lld of the model's %lld genes ('%s' is the first)",
-                     (long long)n_missing, (long long)want->n, sc_strs_at(want, first));
-    sc_names_free(names);
-    return st;
+    sc_genes m;
+    if (share <= 0)
+        share = x->net->min_gene_overlap;
+    SC_TRY(sc_genes_match(&m, &h->var, &x->net->var, share > 0 ? share : 1, err));
+    x->to_model = m.to_model;
+    x->in_order = m.in_order;
+    const size_t used = strlen(note);
+    if (m.note[0] && used < note_len)
+        (void)snprintf(note + used, note_len - used, "%s%s", used ? "; " : "", m.note);
+    return SC_OK;
 }
 
 /* Codes are needed for the categories that the wanted nodes depend on. */
@@ -155,7 +144,7 @@ sc_status sc_infer_open(sc_infer **out, const sc_net *net, const sc_header *h, c
                              note_len, err),
                 fail);
     SC_GOTO(st, plan_again(x, nodes, n_nodes, err), fail);
-    SC_GOTO(st, match_genes(x, h, err), fail);
+    SC_GOTO(st, match_genes(x, h, keys->min_gene_overlap, note, note_len, err), fail);
     SC_GOTO(st, open_inputs(x, h, keys, err), fail);
     SC_GOTO(st, sc_exec_new_f32(&x->e, net->g, SC_INFER_ROWS, false, pool, k, err), fail);
     memcpy(sc_exec_weights_f32(x->e), net->weights, (size_t)net->g->n_params * sizeof(float));

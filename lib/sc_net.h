@@ -22,9 +22,10 @@ typedef struct sc_net {
     sc_category cats[SC_IN_MAX]; /* by input - SC_IN_BATCH */
     sc_strs cont_covs;
     char *layer, *size_factor, *unlabeled; /* as named at fit; NULL: none */
-    json_t *training;                      /* object: seed, isa, lr, ...; what the tools add */
-    json_t *history;                       /* {"columns": [...], "rows": [[...]]} */
-    sc_strs records;                       /* provenance */
+    double min_gene_overlap; /* share of the genes that cells must have; 0: all of them */
+    json_t *training;        /* object: seed, isa, lr, ...; what the tools add */
+    json_t *history;         /* {"columns": [...], "rows": [[...]]} */
+    sc_strs records;         /* provenance */
 } sc_net;
 
 /* Zeroed net with plugin and options of its own; NULL opts: the defaults. */

@@ -102,6 +102,8 @@ static json_t *data_to_json(const sc_net *net)
     set_text(d, "layer", net->layer);
     set_text(d, "size_factor", net->size_factor);
     set_text(d, "unlabeled", net->unlabeled);
+    if (net->min_gene_overlap > 0)
+        json_object_set_new(d, "min_gene_overlap", json_real(net->min_gene_overlap));
     return d;
 }
 
@@ -146,6 +148,7 @@ static sc_status data_from_json(sc_net *net, const json_t *d, sc_err *err)
     net->layer = dup_text(d, "layer");
     net->size_factor = dup_text(d, "size_factor");
     net->unlabeled = dup_text(d, "unlabeled");
+    net->min_gene_overlap = json_number_value(json_object_get(d, "min_gene_overlap"));
     s->has_size_factor = net->size_factor != NULL;
     return SC_OK;
 }

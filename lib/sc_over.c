@@ -29,6 +29,7 @@ sc_status sc_over_match(sc_over *s, const int32_t *nodes, int n_nodes, sc_err *e
     const sc_over_opts *o = s->opts;
     const sc_keys keys = {.layer = o->layer,
                           .batch = o->batch_key,
+                          .min_gene_overlap = o->min_gene_overlap,
                           .labels = o->labels_key,
                           .size_factor = o->size_factor_key,
                           .n_cat_covs = o->cat_covariates.n,

@@ -26,6 +26,7 @@
 typedef struct sc_over_opts {
     const char *isa, *layer, *batch_key, *labels_key, *size_factor_key;
     sc_param_list cat_covariates, cont_covariates;
+    double min_gene_overlap;
 } sc_over_opts;
 
 #define SC_OVER_PARAMS(T, field)                                                                   \
@@ -40,6 +41,8 @@ typedef struct sc_over_opts {
                 "continuous covariate; default as at fit"),                                        \
         SC_STRING(T, field.size_factor_key, "size-factor-key", "COLUMN",                           \
                   "obs column of size factors; default as at fit"),                                \
+        SC_REAL(T, field.min_gene_overlap, "min-gene-overlap", 0, 0, 1,                            \
+                "share of the model's genes that must be there; 0: all, or as at surgery"),        \
         SC_STRING(T, field.isa, "isa", "NAME",                                                     \
                   "instruction set: avx512, avx2, base; default the best there is")
 

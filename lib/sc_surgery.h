@@ -12,6 +12,7 @@
 #ifndef SC_SURGERY_H
 #define SC_SURGERY_H
 
+#include "sc_cells.h"
 #include "sc_net.h"
 #include "sc_optimizer.h"
 
@@ -29,6 +30,7 @@ enum { /* parts that scArches freezes */
 typedef struct sc_surgery_opts {
     unsigned unfreeze; /* SC_UNFREEZE_* */
     bool is_compat, freeze_dropout;
+    double min_gene_overlap; /* of queries, and of cells given to the query model */
 } sc_surgery_opts;
 
 /*
@@ -48,5 +50,23 @@ sc_status sc_surgery_spans(const sc_net *net, const sc_net *ref, const sc_surger
 /* Frozen batch norm keeps its running statistics in training mode, and dropout is off if asked:
  * changes net's graph. */
 void sc_surgery_quiet(sc_net *net, const sc_surgery_opts *o);
+
+/* How the query's cells are to be read: under the names given (NULL members: the reference's), as
+ * cells of what the reference knows. keys lends from names, which lends from ref. SC_EUSAGE: a
+ * column for what the reference does not have. */
+typedef struct sc_query_names {
+    sc_known known;
+    const char *cat_covs[SC_IN_MAX];
+    const char **cont_covs;
+} sc_query_names;
+sc_status sc_query_keys(sc_query_names *n, const sc_net *ref, const sc_keys *named,
+                        double min_gene_overlap, sc_keys *keys, sc_err *err) SC_MUST_CHECK;
+void sc_query_names_free(sc_query_names *n);
+
+/* The query model before training, zeroed before: ref, grown for cells that were read with these
+ * keys; what the data decide of it is theirs for what is new. Draws are keyed by seed; *n_empty:
+ * see sc_start_weights. */
+sc_status sc_query_net(sc_net *net, const sc_net *ref, const sc_cells *c, const sc_surgery_opts *o,
+                       uint64_t seed, int64_t *n_empty, sc_err *err) SC_MUST_CHECK;
 
 #endif

@@ -179,17 +179,18 @@ static sc_status some(freezer *f, int weight, moves m, const int64_t *rows, cons
     return st;
 }
 
-static sc_status each_weight(freezer *f, sc_err *err)
+/* reached: weights that some term of the model moves at all. */
+static sc_status each_weight(freezer *f, const bool *reached, sc_err *err)
 {
     for (int i = 0; i < f->net->g->n_weights; i++) {
         const sc_gweight *w = &f->net->g->weights[i], *old = sc_surgery_old(f->ref, w);
-        const moves m = of_weight(f, i);
+        const moves m = reached[i] ? of_weight(f, i) : NOTHING;
         int64_t *rows, *cols;
         if (m == EVERYTHING) {
             SC_TRY(add(f, i, 0, w->rows * w->cols, false, err));
             continue;
         }
-        if (!w->is_trained || !old || (m == NOTHING && !decays(f, i)))
+        if (!reached[i] || !old || (m == NOTHING && !decays(f, i)))
             continue;
         SC_TRY(sc_surgery_map(w, old, f->o->is_compat, &rows, &cols, err));
         const sc_status st = some(f, i, m, rows, cols, err);
@@ -200,18 +201,35 @@ static sc_status each_weight(freezer *f, sc_err *err)
     return SC_OK;
 }
 
+static sc_status find_reached(const sc_built *g, bool *reached, sc_err *err)
+{
+    sc_plan p;
+    SC_TRY(sc_plan_make(&p, g, (1U << SC_N_STREAMS) - 1, SC_PLAN_TERMS | SC_PLAN_BACKWARD, NULL, 0,
+                        err));
+    for (int k = 0; k < g->n_groups; k++)
+        for (int w = 0; w < g->n_weights; w++)
+            reached[w] = reached[w] || p.moves[k][w];
+    sc_plan_free(&p);
+    return SC_OK;
+}
+
 sc_status sc_surgery_spans(const sc_net *net, const sc_net *ref, const sc_surgery_opts *o,
                            sc_span **spans, int64_t *n, sc_err *err)
 {
     freezer f = {.net = net, .ref = ref, .o = o};
-    const sc_status st = each_weight(&f, err);
-    if (st != SC_OK) {
-        free(f.spans);
-        f.spans = NULL;
-        f.n = 0;
-    }
+    bool *reached = NULL;
+    sc_status st;
+    *spans = NULL;
+    *n = 0;
+    SC_GOTO(st, sc_alloc(&reached, (size_t)net->g->n_weights, sizeof *reached, err), out);
+    SC_GOTO(st, find_reached(net->g, reached, err), out);
+    SC_GOTO(st, each_weight(&f, reached, err), out);
     *spans = f.spans;
     *n = f.n;
+    f.spans = NULL;
+out:
+    free(reached);
+    free(f.spans);
     return st;
 }
 

@@ -215,7 +215,10 @@ static sc_status train(sc_net *net, const fit_opts *o, sc_cells *c, sc_err *err)
                              o->check_val_every,
                              o->load_best,
                              o->validation_cells ? &validation : NULL,
-                             (uint64_t)o->common.seed};
+                             (uint64_t)o->common.seed,
+                             false,
+                             NULL,
+                             0};
     st = sc_train(net, c, &t, pool, k, report, &p, err);
     if (p.log && fclose(p.log) != 0 && st == SC_OK)
         st = sc_fail_errno(err, "can't write '%s'", o->log_json);
@@ -250,7 +253,9 @@ static sc_status run(const fit_opts *o, const choice *ch, sc_err *err)
                           o->cat_covariates.n,
                           o->cont_covariates.n,
                           o->cat_covariates.items,
-                          o->cont_covariates.items};
+                          o->cont_covariates.items,
+                          0,
+                          NULL};
     sc_status st;
     if (!o->model)
         return sc_fail(err, SC_EUSAGE,

@@ -1,0 +1,332 @@
+/* Maps a query onto a reference model by architecture surgery (scArches). */
+#include "sc-surgery/verify.h"
+#include "sc_cli.h"
+#include "sc_progress.h"
+#include "sc_surgery.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct surgery_opts {
+    sc_common common;
+    const char *isa, *log_json;
+    const char *layer, *batch_key, *labels_key, *size_factor_key, *protein_key, *panel_key;
+    sc_param_list cat_covariates, cont_covariates, unfreeze;
+    int compat;
+    bool verify, freeze_dropout, train_mode, load_best;
+    double min_gene_overlap;
+    int64_t max_epochs, batch_size, n_epochs_kl_warmup, n_steps_kl_warmup, check_val_every;
+    double lr, eps, weight_decay, min_kl_weight, max_kl_weight, train_size, validation_size;
+} surgery_opts;
+
+static const sc_param params[] = {
+    SC_BOOL(surgery_opts, verify, "verify", 0,
+            "train nothing: see whether models Q embed the cells as REF does"),
+    SC_REAL(surgery_opts, min_gene_overlap, "min-gene-overlap", 0.8, 0, 1,
+            "share of the reference's genes that the query must have"),
+    SC_STRING(surgery_opts, layer, "layer", "NAME", "matrix of counts; default the reference's"),
+    SC_STRING(surgery_opts, batch_key, "batch-key", "COLUMN",
+              "obs column of the batches; default the reference's"),
+    SC_STRING(surgery_opts, labels_key, "labels-key", "COLUMN",
+              "obs column of the labels; default the reference's"),
+    SC_LIST(surgery_opts, cat_covariates, "cat-covariate", "COLUMN",
+            "categorical covariate, all of them in order; default the reference's"),
+    SC_LIST(surgery_opts, cont_covariates, "cont-covariate", "COLUMN",
+            "continuous covariate, all of them in order; default the reference's"),
+    SC_STRING(surgery_opts, size_factor_key, "size-factor-key", "COLUMN",
+              "obs column of size factors; default the reference's"),
+    SC_STRING(surgery_opts, protein_key, "protein-key", "NAME",
+              "obsm of protein counts; default the reference's"),
+    SC_STRING(surgery_opts, panel_key, "panel-key", "COLUMN",
+              "obs column of the protein panels; default the reference's"),
+    SC_LIST(surgery_opts, unfreeze, "unfreeze", "PART",
+            "train this too: all, expression, decoder-first-layer, batchnorm-encoder, "
+            "batchnorm-decoder, classifier, known-categories; repeatable"),
+    SC_BOOL(surgery_opts, train_mode, "train-mode", 0,
+            "batch norm takes the minibatches' statistics and dropout drops, as at fit"),
+    SC_BOOL(surgery_opts, freeze_dropout, "freeze-dropout", 0, "no dropout with --train-mode"),
+    SC_CHOICE(surgery_opts, compat, "compat", 0, "none|scvi-tools",
+              "do as scvi-tools does where that is otherwise"),
+    SC_INT(surgery_opts, max_epochs, "max-epochs", 0, 0, 1000000,
+           "passes over the training cells; 0: 400, fewer above 20000 cells"),
+    SC_INT(surgery_opts, batch_size, "batch-size", 0, 0, 1048576,
+           "cells in a minibatch; 0: the model's"),
+    SC_REAL(surgery_opts, lr, "lr", -1, -1, 10, "learning rate; -1: the model's"),
+    SC_REAL(surgery_opts, eps, "eps", -1, -1, 1, "epsilon of Adam; -1: the model's"),
+    SC_REAL(surgery_opts, weight_decay, "weight-decay", 0, 0, 1, "L2 penalty of what trains"),
+    SC_INT(surgery_opts, n_epochs_kl_warmup, "n-epochs-kl-warmup", -1, -1, 1000000,
+           "epochs until the KL weight is full; -1: the model's, 0: none"),
+    SC_INT(surgery_opts, n_steps_kl_warmup, "n-steps-kl-warmup", 0, 0, 1e12,
+           "the same in minibatches, where no epochs are given"),
+    SC_REAL(surgery_opts, min_kl_weight, "min-kl-weight", 0, 0, 1000,
+            "KL weight at the start of the warm-up"),
+    SC_REAL(surgery_opts, max_kl_weight, "max-kl-weight", 1, 0, 1000,
+            "KL weight after the warm-up"),
+    SC_REAL(surgery_opts, train_size, "train-size", -1, -1, 1,
+            "share of cells to train on; -1: 0.9 without tiny minibatches"),
+    SC_REAL(surgery_opts, validation_size, "validation-size", -1, -1, 1,
+            "share of cells to validate on; -1: the rest"),
+    SC_INT(surgery_opts, check_val_every, "check-val-every", 0, 0, 1000000,
+           "epochs from one validation to the next; 0: none"),
+    SC_BOOL(
+        surgery_opts, load_best, "load-best", 1,
+        "where epochs are validated, end with the weights that validated best, not with the last"),
+    SC_STRING(surgery_opts, isa, "isa", "NAME",
+              "instruction set: avx512, avx2, base; default the best there is"),
+    SC_STRING(surgery_opts, log_json, "log-json", "FILE", "a JSON line for each epoch"),
+    SC_PARAM_END};
+
+static const sc_tool tool = {"sc-surgery",
+                             "map a query onto a reference model",
+                             "REF [QUERY]",
+                             1,
+                             -1,
+                             SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG |
+                                 SC_TOOL_VERBOSE,
+                             params,
+                             sizeof(surgery_opts),
+                             "sc-surgery -o query.scm ref.scm query.scz"};
+
+static sc_status parse_unfreeze(const surgery_opts *o, sc_surgery_opts *s, sc_err *err)
+{
+    static const char *const parts[] = {"all",
+                                        "expression",
+                                        "decoder-first-layer",
+                                        "batchnorm-encoder",
+                                        "batchnorm-decoder",
+                                        "classifier",
+                                        "known-categories"};
+    enum { N_PARTS = sizeof parts / sizeof *parts };
+    *s = (sc_surgery_opts){.is_compat = o->compat != 0,
+                           .freeze_dropout = o->freeze_dropout,
+                           .min_gene_overlap = o->min_gene_overlap};
+    for (int i = 0; i < o->unfreeze.n; i++) {
+        int p = 0;
+        while (p < N_PARTS && strcmp(parts[p], o->unfreeze.items[i]) != 0)
+            p++;
+        if (p == N_PARTS)
+            return sc_fail(err, SC_EUSAGE,
+                           "--unfreeze: there is no part '%s'; it is all, expression, "
+                           "decoder-first-layer, batchnorm-encoder, batchnorm-decoder, classifier "
+                           "or known-categories",
+                           o->unfreeze.items[i]);
+        s->unfreeze |= 1U << p;
+    }
+    if (o->freeze_dropout && !o->train_mode)
+        return sc_fail(err, SC_EUSAGE,
+                       "--freeze-dropout: without --train-mode there is no dropout");
+    return SC_OK;
+}
+
+static sc_keys named_keys(const surgery_opts *o)
+{
+    return (sc_keys){.layer = o->layer,
+                     .batch = o->batch_key,
+                     .labels = o->labels_key,
+                     .size_factor = o->size_factor_key,
+                     .proteins = o->protein_key,
+                     .panel = o->panel_key,
+                     .n_cat_covs = o->cat_covariates.n,
+                     .n_cont_covs = o->cont_covariates.n,
+                     .cat_covs = o->cat_covariates.items,
+                     .cont_covs = o->cont_covariates.items};
+}
+
+/* Which categories of a key the reference knows, and which are new. */
+static void say_category(const surgery_opts *o, const sc_category *old, const sc_category *now,
+                         const char *column)
+{
+    if (!old->key)
+        return;
+    const char *renamed = column && strcmp(column, old->key) != 0 ? column : NULL;
+    if (renamed)
+        sc_cli_note(&tool, o, "obs column '%s' is the reference's '%s'; the model keeps that name",
+                    renamed, old->key);
+    for (int64_t i = old->levels.n; i < now->levels.n; i++)
+        sc_cli_note(&tool, o, "'%s' of '%s' is new to the reference", sc_strs_at(&now->levels, i),
+                    column ? column : old->key);
+}
+
+/* Categories with cells in the query that the reference knows: nothing of them trains. */
+static void say_known(const surgery_opts *o, const sc_net *ref, const sc_cells *c,
+                      unsigned unfreeze)
+{
+    const sc_category *cat = &ref->cats[0];
+    const bool trains = unfreeze & (SC_UNFREEZE_ALL | SC_UNFREEZE_KNOWN_CATEGORIES) || o->compat;
+    for (int64_t b = 0; cat->key && b < cat->levels.n; b++) {
+        int64_t n = 0;
+        for (int64_t i = 0; i < c->n_obs; i++)
+            n += c->codes[0][i] == b;
+        if (n)
+            sc_cli_note(&tool, o, "the reference knows batch '%s' (%lld cells): its columns %s",
+                        sc_strs_at(&cat->levels, b), (long long)n,
+                        trains ? "are trained on, so that its own cells there may move"
+                               : "stay as they are");
+    }
+}
+
+static void say_what(const surgery_opts *o, const sc_net *ref, const sc_net *net, const sc_cells *c,
+                     const sc_keys *keys, unsigned unfreeze)
+{
+    if (c->note[0])
+        sc_cli_note(&tool, o, "%s", c->note);
+    if (c->gene_note[0])
+        sc_cli_note(&tool, o, "%s", c->gene_note);
+    if (c->label_note[0])
+        sc_cli_note(&tool, o, "%s", c->label_note);
+    if (c->protein_note[0])
+        sc_cli_note(&tool, o, "%s", c->protein_note);
+    say_category(o, &ref->cats[0], &net->cats[0], keys->batch);
+    say_category(o, &ref->cats[SC_IN_PANEL - SC_IN_BATCH], &net->cats[SC_IN_PANEL - SC_IN_BATCH],
+                 keys->panel);
+    for (int i = 0; i < keys->n_cat_covs; i++) {
+        const int s = SC_IN_CAT_COV_0 - SC_IN_BATCH + i;
+        say_category(o, &ref->cats[s], &net->cats[s], keys->cat_covs[i]);
+    }
+    say_known(o, ref, c, unfreeze);
+}
+
+static sc_train_opts training(const surgery_opts *o, const sc_span *spans, int64_t n)
+{
+    return (sc_train_opts){.max_epochs = o->max_epochs,
+                           .batch_size = o->batch_size,
+                           .lr = o->lr,
+                           .eps = o->eps,
+                           .weight_decay = o->weight_decay,
+                           .n_epochs_kl_warmup = o->n_epochs_kl_warmup,
+                           .n_steps_kl_warmup = o->n_steps_kl_warmup,
+                           .min_kl_weight = o->min_kl_weight,
+                           .max_kl_weight = o->max_kl_weight,
+                           .train_size = o->train_size,
+                           .validation_size = o->validation_size,
+                           .check_val_every = o->check_val_every,
+                           .load_best = o->load_best,
+                           .seed = (uint64_t)o->common.seed,
+                           .eval_mode = !o->train_mode,
+                           .spans = spans,
+                           .n_spans = n};
+}
+
+/* Trains what surgery leaves free, if there is anything. */
+static sc_status train(sc_net *net, const sc_net *ref, const surgery_opts *o,
+                       const sc_surgery_opts *s, const sc_cells *c, sc_err *err)
+{
+    sc_pool *pool = NULL;
+    const sc_kernels *k = NULL;
+    sc_progress p = {0};
+    sc_span *spans = NULL;
+    int64_t n = 0;
+    sc_status st;
+    SC_GOTO(st, sc_kernels_pick(o->isa, &k, err), out);
+    SC_GOTO(st, sc_pool_new(&pool, (int)o->common.n_threads, err), out);
+    SC_GOTO(st, sc_surgery_spans(net, ref, s, &spans, &n, err), out);
+    if (n == 0) {
+        st = sc_fail(err, SC_EDATA,
+                     "the reference knows every category of the query, so there is nothing to "
+                     "train: use it as it is, or --unfreeze a part of it");
+        goto out;
+    }
+    sc_surgery_quiet(net, s);
+    SC_GOTO(st, sc_progress_open(&p, &tool, &o->common, o->log_json, err), out);
+    const sc_train_opts t = training(o, spans, n);
+    st = sc_progress_close(&p, sc_train(net, c, &t, pool, k, sc_progress_epoch, &p, err), err);
+out:
+    free(spans);
+    sc_pool_free(pool);
+    return st;
+}
+
+static sc_status add_record(sc_net *net, const surgery_opts *o, sc_err *err)
+{
+    sc_header h = {.records = net->records}; /* lends them to the one place that writes records */
+    if (o->common.no_pg)
+        return SC_OK;
+    const sc_status st = sc_header_record(&h, tool.name, o->common.argc, o->common.argv, err);
+    net->records = h.records;
+    return st;
+}
+
+static sc_status run(const surgery_opts *o, sc_err *err)
+{
+    const char *query = o->common.n_operands > 1 ? o->common.operands[1] : NULL;
+    const sc_keys named = named_keys(o);
+    sc_surgery_opts s;
+    sc_query_names names = {0};
+    sc_keys keys;
+    sc_net ref = {0}, net = {0};
+    sc_cells cells = {0};
+    sc_reader *in = NULL;
+    sc_output out = {.fd = -1};
+    int64_t n_empty = 0;
+    sc_status st;
+    if (o->common.n_operands > 2)
+        return sc_fail(err, SC_EUSAGE, "unexpected operand '%s': usage is 'sc-surgery REF [QUERY]'",
+                       o->common.operands[2]);
+    SC_GOTO(st, parse_unfreeze(o, &s, err), out);
+    SC_GOTO(st, sc_net_read(&ref, o->common.operands[0], err), out);
+    SC_GOTO(st, sc_query_keys(&names, &ref, &named, o->min_gene_overlap, &keys, err), out);
+    SC_GOTO(st, sc_output_open(&out, o->common.output, true, err), out);
+    SC_GOTO(st, sc_reader_open_path(&in, query, err), out);
+    SC_GOTO(st, sc_cells_load(&cells, in, &keys, err), out);
+    SC_GOTO(st, sc_query_net(&net, &ref, &cells, &s, (uint64_t)o->common.seed, &n_empty, err), out);
+    say_what(o, &ref, &net, &cells, &keys, s.unfreeze);
+    if (n_empty)
+        sc_cli_note(&tool, o, "%lld cells have no counts; their log library size is taken as 0",
+                    (long long)n_empty);
+    SC_GOTO(st, train(&net, &ref, o, &s, &cells, err), out);
+    SC_GOTO(st, add_record(&net, o, err), out);
+    SC_GOTO(st, sc_net_write(&net, out.fd, out.name, err), out);
+    st = sc_output_commit(&out, err);
+out:
+    sc_output_abandon(&out);
+    sc_reader_close(in);
+    sc_query_names_free(&names);
+    sc_cells_free(&cells);
+    sc_net_free(&net);
+    sc_net_free(&ref);
+    return st;
+}
+
+/* Cells follow "--", or come from stdin. */
+static sc_status run_verify(const surgery_opts *o, sc_err *err)
+{
+    int n = o->common.n_operands, dashes = 1;
+    while (dashes < o->common.argc && strcmp(o->common.argv[dashes], "--") != 0)
+        dashes++;
+    const bool has_input = dashes == o->common.argc - 2;
+    const sc_keys keys = named_keys(o);
+    sc_net *nets = NULL;
+    sc_pool *pool = NULL;
+    sc_reader *in = NULL;
+    const sc_kernels *k = NULL;
+    sc_status st;
+    n -= has_input;
+    if (n < 2 || dashes < o->common.argc - 2)
+        return sc_fail(err, SC_EUSAGE, "usage is 'sc-surgery --verify REF Q... [-- IN]'");
+    SC_TRY(sc_alloc(&nets, (size_t)n, sizeof *nets, err));
+    for (int i = 0; i < n; i++)
+        SC_GOTO(st, sc_net_read(&nets[i], o->common.operands[i], err), out);
+    SC_GOTO(st, sc_reader_open_path(&in, has_input ? o->common.operands[n] : NULL, err), out);
+    SC_GOTO(st, sc_kernels_pick(o->isa, &k, err), out);
+    SC_GOTO(st, sc_pool_new(&pool, (int)o->common.n_threads, err), out);
+    st = verify(nets, o->common.operands, n, in, &keys, pool, k, stdout, err);
+out:
+    for (int i = 0; i < n; i++)
+        sc_net_free(&nets[i]);
+    free(nets);
+    sc_pool_free(pool);
+    sc_reader_close(in);
+    return st;
+}
+
+int main(int argc, char **argv)
+{
+    surgery_opts o;
+    sc_err err = {0};
+    sc_status st = sc_cli_parse(&tool, &o, argc, argv, &err);
+    if (st == SC_OK)
+        st = o.verify ? run_verify(&o, &err) : run(&o, &err);
+    const int code = sc_cli_exit(&tool, st, &err);
+    sc_cli_free(&o);
+    return code;
+}
