@@ -84,7 +84,7 @@ static sc_status train_epoch(trainer *t, int64_t epoch, tally *sum, sc_err *err)
         const int64_t n = t->n_train - at < t->o.batch_size ? t->n_train - at : t->o.batch_size;
         SC_TRY(sc_minibuf_rows(t->buf, t->cells, t->order + at, n, t->pool, err));
         const sc_run run = {.mini = {&t->buf->mini},
-                            .train = true,
+                            .train = !t->o.eval_mode,
                             .draw = SC_DRAW_SAMPLE,
                             .seed = t->o.seed,
                             .epoch = (uint32_t)epoch,
@@ -211,6 +211,8 @@ static sc_status open_trainer(trainer *t, sc_err *err)
     SC_TRY(
         sc_plan_make(&t->check, g, 1U << SC_ROWS_ALL, SC_PLAN_TERMS | SC_PLAN_FUSE, NULL, 0, err));
     SC_TRY(sc_optimizer_new(&t->adam, g, err));
+    if (t->o.spans)
+        SC_TRY(sc_optimizer_limit(t->adam, t->o.spans, t->o.n_spans, err));
     SC_TRY(sc_minibuf_new(&t->buf, room, err));
     SC_TRY(sc_alloc(&t->rows, (size_t)t->cells->n_obs, sizeof *t->rows, err));
     SC_TRY(sc_alloc(&t->order, (size_t)t->cells->n_obs, sizeof *t->order, err));

@@ -10,6 +10,7 @@
 
 #include "sc_cells.h"
 #include "sc_net.h"
+#include "sc_optimizer.h"
 
 typedef struct sc_train_opts {
     int64_t max_epochs;           /* 0: min(400, round(400 * 20000 / cells)) */
@@ -25,6 +26,9 @@ typedef struct sc_train_opts {
     bool load_best; /* end with the weights of the validation with the least elbo_validation */
     const sc_strs *validation_cells; /* by name; NULL: drawn by the seed */
     uint64_t seed;
+    bool eval_mode;       /* batch norm keeps its stored statistics, nothing drops */
+    const sc_span *spans; /* runs of the weights that train, lent; NULL: all of them */
+    int64_t n_spans;
 } sc_train_opts;
 
 typedef struct sc_epoch_report {
