@@ -158,18 +158,6 @@ csv_query() {
     fails 2 "without size factors" sc-surgery --size-factor-key library_size "$F/ref.scm" -o "$T/q.scm" "$F/q.scz"
 }
 
-@test "a query without labels maps on a model that learnt from them" {
-    sc-fit -q -m scanvi --labels-key cell_type --batch-key batch --n-hidden 16 --n-latent 3 --max-epochs 2 \
-        -o "$T/ref.scm" "$F/ref.scz"
-    sc-annotate -q --drop cell_type "$F/q.scz" >"$T/bare.scz"
-    says "obs has no column 'cell_type': every cell counts as 'Unknown'" \
-        sc-surgery --max-epochs 2 -o "$T/q.scm" "$T/ref.scm" "$T/bare.scz"
-    sc-surgery --verify "$T/ref.scm" "$T/q.scm" -- "$F/ref.scz"
-    awk -F'\t' -v OFS='\t' 'NR == 1 || $2 == "type_1" { print $1, (NR == 1 ? $2 : "type_9") }' "$F/obs.tsv" >"$T/new.tsv"
-    sc-annotate -q --drop obs/cell_type --obs "$T/new.tsv" "$F/both.scz" >"$T/unknown.scz"
-    fails 3 "type_9" sc-surgery -o "$T/q.scm" "$T/ref.scm" "$T/unknown.scz"
-}
-
 @test "a reference of a single batch, or of none" {
     part batch_1 >"$T/one.scz"
     arches --batch-key batch -o "$T/one.scm" "$T/one.scz"
