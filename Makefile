@@ -7,10 +7,11 @@ WARN ?= -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 NOUNDEF = -Wl,-z,defs
 VERSION := $(shell cat VERSION)
 DEBS = gcc libc6-dev pkgconf libzstd-dev libarchive-dev libjansson-dev libcairo2-dev libhdf5-dev libxxhash-dev \
-	liblzf-dev libcmocka-dev bats mandoc
+	liblzf-dev libigraph-dev libcmocka-dev bats mandoc
 PKGS = libzstd libarchive jansson cairo hdf5 libxxhash
 $(foreach f,h5ad 10x-h5 loom,$(eval PKGS_$f = hdf5)$(eval LIBS_$f = -llzf))
 PKGS_sc-plot = cairo fontconfig
+PKGS_sc-leiden = igraph
 
 pc = $(shell pkg-config --$(1) $(2) 2>/dev/null)
 PKG_CFLAGS := $(call pc,cflags,$(PKGS))
