@@ -99,6 +99,8 @@ typedef struct sc_gweight {
     bool is_trained, is_saved, covariates_train;
     int n_segments; /* along cols */
     sc_segment *segments;
+    uint64_t
+        frozen;     /* linear, bias: bits of the segments (a bias: 1) whose gradient no one wants */
     int row_input;  /* category that the rows count, -1 */
     int64_t offset; /* into the flat storage, in elements */
 } sc_gweight;

@@ -71,7 +71,7 @@ const sc_gweight *sc_surgery_old(const sc_net *ref, const sc_gweight *w)
     return at < 0 ? NULL : &ref->g->weights[at];
 }
 
-static float *at_cell(float *weights, const sc_gweight *w, int64_t r, int64_t c)
+float *sc_surgery_at(float *weights, const sc_gweight *w, int64_t r, int64_t c)
 {
     return weights + w->offset + (w->kind == SC_W_LINEAR ? c * w->rows + r : r * w->cols + c);
 }
@@ -88,8 +88,8 @@ static sc_status merge(sc_net *net, const sc_net *ref, const sc_gweight *w, bool
         for (int64_t c = 0; c < w->cols; c++) {
             if (rows[r] == SC_FROM_FRESH || cols[c] == SC_FROM_FRESH)
                 continue;
-            *at_cell(net->weights, w, r, c) =
-                cols[c] == SC_FROM_ZERO ? 0 : *at_cell(ref->weights, old, rows[r], cols[c]);
+            *sc_surgery_at(net->weights, w, r, c) =
+                cols[c] == SC_FROM_ZERO ? 0 : *sc_surgery_at(ref->weights, old, rows[r], cols[c]);
         }
     free(rows);
     free(cols);

@@ -47,9 +47,9 @@ sc_status sc_surgery_merge(sc_net *net, const sc_net *ref, bool is_compat,
 sc_status sc_surgery_spans(const sc_net *net, const sc_net *ref, const sc_surgery_opts *o,
                            sc_span **spans, int64_t *n, sc_err *err) SC_MUST_CHECK;
 
-/* Frozen batch norm keeps its running statistics in training mode, and dropout is off if asked:
- * changes net's graph. */
-void sc_surgery_quiet(sc_net *net, const sc_surgery_opts *o);
+/* Frozen batch norm keeps its running statistics in training mode, dropout is off if asked, and
+ * gradients outside the spans are not computed: changes net's graph. */
+void sc_surgery_quiet(sc_net *net, const sc_surgery_opts *o, const sc_span *spans, int64_t n);
 
 /* How the query's cells are to be read: under the names given (NULL members: the reference's), as
  * cells of what the reference knows. keys lends from names, which lends from ref. SC_EUSAGE: a

@@ -241,8 +241,32 @@ static const sc_gweight *source(const sc_built *g, const sc_gnode *n)
     return n->op == SC_OP_LINEAR ? &g->weights[n->weight] : NULL;
 }
 
-void sc_surgery_quiet(sc_net *net, const sc_surgery_opts *o)
+static bool meets(const sc_span *spans, int64_t n, int64_t from, int64_t to)
 {
+    for (int64_t i = 0; i < n; i++)
+        if (!spans[i].decays_only && spans[i].from < to && spans[i].from + spans[i].n > from)
+            return true;
+    return false;
+}
+
+static void skip_gradients(sc_net *net, const sc_span *spans, int64_t n)
+{
+    for (int i = 0; i < net->g->n_weights; i++) {
+        sc_gweight *w = &net->g->weights[i];
+        int64_t at = w->offset;
+        if (w->kind == SC_W_BIAS)
+            w->frozen = !meets(spans, n, at, at + w->cols);
+        for (int s = 0; w->kind == SC_W_LINEAR && s < w->n_segments; s++) {
+            const int64_t size = w->segments[s].n * w->rows;
+            w->frozen |= (uint64_t)!meets(spans, n, at, at + size) << s;
+            at += size;
+        }
+    }
+}
+
+void sc_surgery_quiet(sc_net *net, const sc_surgery_opts *o, const sc_span *spans, int64_t n_spans)
+{
+    skip_gradients(net, spans, n_spans);
     const unsigned all = o->unfreeze & SC_UNFREEZE_ALL;
     for (int i = 1; i < net->g->n_nodes && !all; i++) {
         sc_gnode *n = &net->g->nodes[i];

@@ -12,6 +12,9 @@ enum { SC_FROM_FRESH = -1, SC_FROM_ZERO = -2 };
 sc_status sc_surgery_map(const sc_gweight *w, const sc_gweight *old, bool is_compat, int64_t **rows,
                          int64_t **cols, sc_err *err) SC_MUST_CHECK;
 
+/* An element of a weight, by row and column of the saved tensor. */
+float *sc_surgery_at(float *weights, const sc_gweight *w, int64_t r, int64_t c);
+
 /* The reference's weight of the same name, or NULL. */
 const sc_gweight *sc_surgery_old(const sc_net *ref, const sc_gweight *w);
 

@@ -1,8 +1,12 @@
 /* From a reference and a query's cells to a model that can be trained on them. */
 #include "sc_surgery_int.h"
 
+#include "sc_philox.h"
+
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 static bool uses(const sc_built *g, int input)
 {
@@ -105,6 +109,54 @@ static sc_status take_data(sc_net *net, const sc_net *ref, const sc_cells *c, sc
                : SC_OK;
 }
 
+/* Fresh values of what a category has grown, keyed by its name: they are the same in whatever order
+ * and company queries are mapped. */
+static sc_status start_category(sc_net *net, const sc_gweight *w, int64_t n, bool is_row,
+                                int64_t at, const char *name, uint64_t seed, sc_err *err)
+{
+    const uint64_t h =
+        XXH3_64bits_withSeed(name, strlen(name), XXH3_64bits(w->name, strlen(w->name)));
+    const sc_key key = {seed, UINT32_C(0x51554552), (uint32_t)h, (uint32_t)(h >> 32)};
+    const float bound = w->kind == SC_W_LINEAR && w->arg > 0 ? 1 / sqrtf((float)w->arg) : 0;
+    float *x = NULL;
+    SC_TRY(sc_alloc(&x, (size_t)n, sizeof *x, err));
+    if (bound > 0)
+        sc_fill_uniform(key, n, x);
+    else
+        sc_fill_normal(key, n, x);
+    for (int64_t i = 0; i < n; i++) {
+        const float v = bound > 0 ? (2 * x[i] - 1) * bound : x[i];
+        *sc_surgery_at(net->weights, w, is_row ? at : i, is_row ? i : at) = v;
+    }
+    free(x);
+    return SC_OK;
+}
+
+static const char *level_of(const sc_net *net, int input, int64_t i)
+{
+    const sc_category *c = &net->cats[input - SC_IN_BATCH];
+    return i < c->levels.n ? sc_strs_at(&c->levels, i) : NULL;
+}
+
+static sc_status start_weight(sc_net *net, const sc_gweight *w, uint64_t seed, sc_err *err)
+{
+    const bool is_random =
+        w->kind == SC_W_LINEAR || (w->kind == SC_W_PLAIN && w->init == SC_INIT_NORMAL);
+    int64_t at = 0;
+    for (int64_t r = 0; is_random && w->row_input >= 0 && r < w->rows; r++) {
+        const char *name = level_of(net, w->row_input, r);
+        if (name)
+            SC_TRY(start_category(net, w, w->cols, true, r, name, seed, err));
+    }
+    for (int k = 0; is_random && k < w->n_segments; at += w->segments[k++].n)
+        for (int64_t i = 0; w->segments[k].input >= 0 && i < w->segments[k].n; i++) {
+            const char *name = level_of(net, w->segments[k].input, i);
+            if (name)
+                SC_TRY(start_category(net, w, w->rows, false, at + i, name, seed, err));
+        }
+    return SC_OK;
+}
+
 sc_status sc_query_net(sc_net *net, const sc_net *ref, const sc_cells *c, const sc_surgery_opts *o,
                        uint64_t seed, int64_t *n_empty, sc_err *err)
 {
@@ -115,6 +167,8 @@ sc_status sc_query_net(sc_net *net, const sc_net *ref, const sc_cells *c, const 
     net->min_gene_overlap = o->min_gene_overlap;
     SC_TRY(sc_net_build(net, err));
     sc_net_init(net, seed);
+    for (int i = 0; i < net->g->n_weights; i++)
+        SC_TRY(start_weight(net, &net->g->weights[i], seed, err));
     const int mean = sc_graph_weight_from(net->g, SC_INIT_LIBRARY_LOG_MEANS),
               var = sc_graph_weight_from(net->g, SC_INIT_LIBRARY_LOG_VARS);
     *n_empty = 0;

@@ -55,7 +55,7 @@ typedef struct mask { /* of a query model's weights */
     bool *moves, *passes; /* by weight: it moves or decays; some of its gradient passes */
 } mask;
 
-static mask mask_of(const sc_net *net, const sc_net *ref, const sc_surgery_opts *o)
+static mask mask_of(sc_net *net, const sc_net *ref, const sc_surgery_opts *o)
 {
     mask m = {calloc((size_t)net->g->n_params, sizeof(float)),
               calloc((size_t)net->g->n_weights, sizeof(bool)),
@@ -64,6 +64,7 @@ static mask mask_of(const sc_net *net, const sc_net *ref, const sc_surgery_opts 
     int64_t n = 0;
     sc_err err = {0};
     must(sc_surgery_spans(net, ref, o, &spans, &n, &err), &err);
+    sc_surgery_quiet(net, o, spans, n);
     for (int64_t i = 0; i < n; i++) {
         m.moves[spans[i].weight] = true;
         m.passes[spans[i].weight] |= !spans[i].decays_only;
@@ -185,7 +186,6 @@ static bool check_surgery(const char *dir)
     check_taken_over(dir, &net, &ref);
     mask m = mask_of(&net, &ref, &o);
     check_what_trains(dir, &net, &m);
-    sc_surgery_quiet(&net, &o);
     check_net_f64(dir, &net, m.gate, m.moves);
     check_net_f32(dir, &net, m.gate, m.moves);
     mask_free(&m);

@@ -214,7 +214,7 @@ static sc_status train(sc_net *net, const sc_net *ref, const surgery_opts *o,
                      "train: use it as it is, or --unfreeze a part of it");
         goto out;
     }
-    sc_surgery_quiet(net, s);
+    sc_surgery_quiet(net, s, spans, n);
     SC_GOTO(st, sc_progress_open(&p, &tool, &o->common, o->log_json, err), out);
     const sc_train_opts t = training(o, spans, n);
     st = sc_progress_close(&p, sc_train(net, c, &t, pool, k, sc_progress_epoch, &p, err), err);

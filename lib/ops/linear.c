@@ -90,6 +90,10 @@ static void bwd_weight(ex *e, int32_t id, int64_t tile)
         const int32_t x = n->in[p];
         const int64_t width = cols_of(e, x);
         const sc_mini *m = mini_of(e, x);
+        if (e->g->weights[n->weight].frozen >> p & 1) {
+            gw += width * n_out;
+            continue;
+        }
         if (nd(e, x)->form == SC_DENSE)
             SC_X(sc_gemm_tn)(e, width, nc, rows, e->val[x], width, dy, n_out, gw, n_out);
         else if (nd(e, x)->form == SC_CODES)
@@ -102,7 +106,7 @@ static void bwd_weight(ex *e, int32_t id, int64_t tile)
                                gw + m->indices[k] * n_out);
         gw += width * n_out;
     }
-    if (n->bias < 0)
+    if (n->bias < 0 || e->g->weights[n->bias].frozen)
         return;
     real *gb = e->gw + e->g->weights[n->bias].offset + j0;
     for (int64_t i = 0; i < rows; i++)
