@@ -33,6 +33,7 @@ sc_status sc_infer_open(sc_infer **out, const sc_net *net, const sc_header *h, c
                         char *note, size_t note_len, sc_err *err) SC_MUST_CHECK;
 /* True if it works from a stored posterior: neither counts nor encoder have a part in it. */
 bool sc_infer_is_stored(const sc_infer *x);
+const sc_net *sc_infer_net(const sc_infer *x); /* as lent */
 /* Gene of the data -> gene of the model, -1 where the model does not know it; h->var.n_rows. */
 const int32_t *sc_infer_genes(const sc_infer *x);
 /* Code of a batch by its name; SC_EUSAGE naming near ones, or that the model knows no batches. */

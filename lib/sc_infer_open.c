@@ -160,6 +160,11 @@ bool sc_infer_is_stored(const sc_infer *x)
     return x->is_stored;
 }
 
+const sc_net *sc_infer_net(const sc_infer *x)
+{
+    return x->net;
+}
+
 const int32_t *sc_infer_genes(const sc_infer *x)
 {
     return x->to_model;

@@ -97,7 +97,7 @@ sc_status sc_minify_find(sc_minified *m, const sc_header *h, const sc_net *net, 
     return st;
 }
 
-static void drop_counts(sc_header *h)
+void sc_minify_drop_counts(sc_header *h)
 {
     for (int i = h->n_mats - 1; i >= 0; i--) {
         char path[512];
@@ -116,7 +116,7 @@ sc_status sc_minify_header(const sc_minified *m, sc_header *h, const sc_net *net
 {
     char text[128], hash[17];
     if (!with_counts)
-        drop_counts(h);
+        sc_minify_drop_counts(h);
     for (int i = 0; i < m->n_given; i++)
         SC_TRY(sc_header_add(h, m->given[i].path, SC_REAL, false,
                              net->g->nodes[m->given[i].node].n_cols, NULL, err));
@@ -129,4 +129,13 @@ sc_status sc_minify_header(const sc_minified *m, sc_header *h, const sc_net *net
     hash_of(net, hash, sizeof hash);
     (void)snprintf(text, sizeof text, "\"%s\"", hash);
     return sc_uns_set(h, hash_key, text, err);
+}
+
+sc_status sc_minify_undo(sc_header *h, sc_err *err)
+{
+    SC_TRY(sc_uns_drop(h, type_key, err));
+    SC_TRY(sc_uns_drop(h, hash_key, err));
+    return sc_table_find(&h->obs, SC_MINIFY_LIBRARY)
+               ? sc_table_drop(&h->obs, SC_MINIFY_LIBRARY, err)
+               : SC_OK;
 }

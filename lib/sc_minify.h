@@ -34,4 +34,9 @@ sc_status sc_minify_find(sc_minified *m, const sc_header *h, const sc_net *net,
 sc_status sc_minify_header(const sc_minified *m, sc_header *h, const sc_net *net, bool with_counts,
                            sc_err *err) SC_MUST_CHECK;
 
+/* Drops X, the layers and raw. */
+void sc_minify_drop_counts(sc_header *h);
+/* Drops what says that cells are minified, for cells that get counts anew. */
+sc_status sc_minify_undo(sc_header *h, sc_err *err) SC_MUST_CHECK;
+
 #endif
