@@ -10,18 +10,40 @@
 
 #include <cmocka.h>
 
-static sc_pt *open_numpy_model(void)
+static sc_pt *open_pickle(const char *pickle, size_t n)
 {
     sc_zip_writer z = {0};
     sc_err err = {0};
     sc_pt *pt;
-    assert_int_equal(
-        sc_zip_put(&z, "archive/data.pkl", pt_model_numpy, sizeof pt_model_numpy - 1, &err), SC_OK);
+    assert_int_equal(sc_zip_put(&z, "archive/data.pkl", pickle, n, &err), SC_OK);
     assert_int_equal(sc_zip_finish(&z, &err), SC_OK);
     if (sc_pt_decode(&pt, z.file.p, z.file.n, &err) != SC_OK)
         fail_msg("%s", err.msg);
     sc_zip_writer_free(&z);
     return pt;
+}
+
+static sc_pt *open_numpy_model(void)
+{
+    return open_pickle(pt_model_numpy, sizeof pt_model_numpy - 1);
+}
+
+/* Functions and classes among the arguments of a constructor are names, which no one calls. */
+static void reads_names_of_functions(void **state)
+{
+    static const char pickle[] =
+        "\x80\2}(X\20\0\0\0model_state_dict}X\11\0\0\0var_names]X\11\0\0\0attr_dict}("
+        "X\14\0\0\0init_params_}X\12\0\0\0non_kwargs}(X\1\0\0\0ac__builtin__\ngetattr\n"
+        "ctorch._C\n_VariableFunctionsClass\nX\3\0\0\0exp\x86RX\1\0\0\0bctorch._C._nn\n"
+        "softplus\nX\1\0\0\0cctorch.nn.modules.activation\nLeakyReLU\nus"
+        "X\11\0\0\0registry_}uu.";
+    (void)state;
+    sc_pt *pt = open_pickle(pickle, sizeof pickle - 1);
+    assert_string_equal(sc_pt_class_name(sc_pt_init_param(pt, "a")), "torch exp");
+    assert_string_equal(sc_pt_class_name(sc_pt_init_param(pt, "b")), "torch._C._nn softplus");
+    assert_string_equal(sc_pt_class_name(sc_pt_init_param(pt, "c")),
+                        "torch.nn.modules.activation LeakyReLU");
+    sc_pt_close(pt);
 }
 
 static void reads_scalars(void **state)
@@ -92,6 +114,7 @@ static void writes_arrays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_names_of_functions),
         cmocka_unit_test(reads_scalars),
         cmocka_unit_test(reads_arrays),
         cmocka_unit_test(writes_arrays),
