@@ -63,10 +63,11 @@ static sc_status code_cell(sc_coder *c, const sc_table *obs, const sc_col *col, 
                            int32_t *code, sc_err *err)
 {
     char buf[64];
-    if (sc_col_is_missing(col, i))
+    const bool is_missing = sc_col_is_missing(col, i);
+    if (is_missing && !c->if_missing)
         return sc_fail(err, SC_EDATA, "cell '%s' has no value in obs column '%s'",
                        sc_strs_at(&obs->names, i), c->key);
-    const char *text = sc_col_text(col, i, buf, sizeof buf);
+    const char *text = is_missing ? c->if_missing : sc_col_text(col, i, buf, sizeof buf);
     *code = find_level(c, text);
     if (*code >= 0)
         return SC_OK;
@@ -155,6 +156,34 @@ sc_status sc_coder_finish(sc_coder *c, sc_category *cat, sc_err *err)
     if (!cat->key)
         return sc_fail(err, SC_ENOMEM, "out of memory");
     return sc_strs_copy(&cat->levels, &c->levels, err);
+}
+
+sc_status sc_coder_finish_labels(sc_coder *c, const char *unlabeled, sc_category *cat, sc_err *err)
+{
+    SC_TRY(sc_coder_finish(c, cat, err));
+    sc_strs *old = &cat->levels, levels = {0};
+    int64_t at = 0;
+    while (at < old->n && strcmp(sc_strs_at(old, at), unlabeled) != 0)
+        at++;
+    if (at == old->n)
+        SC_TRY(sc_strs_push(old, unlabeled, strlen(unlabeled), err));
+    const int64_t last = old->n - 1;
+    sc_status st = SC_OK;
+    for (int64_t i = 0; i <= last && st == SC_OK; i++) {
+        const char *text = sc_strs_at(old, i == at ? last : i == last ? at : i);
+        st = sc_strs_push(&levels, text, strlen(text), err);
+    }
+    if (st != SC_OK) {
+        sc_strs_free(&levels);
+        return st;
+    }
+    for (int64_t i = 0; i < c->n; i++)
+        c->codes[i] = c->codes[i] == at     ? (int32_t)last
+                      : c->codes[i] == last ? (int32_t)at
+                                            : c->codes[i];
+    sc_strs_free(old);
+    *old = levels;
+    return SC_OK;
 }
 
 void sc_coder_reset(sc_coder *c)

@@ -20,7 +20,8 @@ void sc_category_free(sc_category *c);
 typedef struct sc_coder {
     char *key;
     sc_col_type type;
-    bool is_fixed; /* levels are given: a value outside them is an error */
+    bool is_fixed;          /* levels are given: a value outside them is an error */
+    const char *if_missing; /* level of cells without a value; NULL: they are an error. Lent. */
     sc_strs levels;
     int64_t n_known; /* of levels: those given by sc_coder_know */
     int64_t n, cap;
@@ -39,6 +40,10 @@ sc_status sc_coder_know(sc_coder *c, const sc_strs *known, sc_err *err) SC_MUST_
 sc_status sc_coder_block(sc_coder *c, sc_block *b, sc_err *err) SC_MUST_CHECK;
 /* Sorts the levels and renumbers; moves them to cat. */
 sc_status sc_coder_finish(sc_coder *c, sc_category *cat, sc_err *err) SC_MUST_CHECK;
+/* The same for labels: the unlabelled level, which need not occur, changes places with the last, as
+ * scvi-tools has it. */
+sc_status sc_coder_finish_labels(sc_coder *c, const char *unlabeled, sc_category *cat,
+                                 sc_err *err) SC_MUST_CHECK;
 void sc_coder_reset(sc_coder *c); /* forgets the cells, keeps the levels */
 void sc_coder_close(sc_coder *c);
 

@@ -18,6 +18,7 @@ typedef struct loader {
         int32_t gene;
         float count;
     } * row; /* of a query, n_data of genes; NULL: genes are those of the data */
+    char *protein_path;
     int n_coders;
     int slot[SC_IN_MAX];
     sc_coder coders[SC_IN_MAX];
@@ -33,6 +34,9 @@ static sc_status room(sc_cells *c, int64_t n_obs, int64_t nnz, sc_err *err)
                              err));
         if (c->dims.has_size_factor)
             SC_TRY(sc_resize(&c->size_factor, (size_t)c->cap_obs, sizeof(float), err));
+        if (c->dims.n_proteins)
+            SC_TRY(sc_resize(&c->proteins, (size_t)(c->cap_obs * c->dims.n_proteins), sizeof(float),
+                             err));
     }
     if (c->nnz + nnz > c->cap_nnz) {
         c->cap_nnz = (c->nnz + nnz) * 5 / 4;
@@ -137,6 +141,21 @@ static sc_status add_counts(loader *l, sc_block *b, sc_err *err)
     return SC_OK;
 }
 
+static sc_status add_proteins(loader *l, sc_block *b, const sc_table *obs, sc_err *err)
+{
+    sc_cells *c = l->c;
+    sc_dense *m = NULL;
+    const int64_t n = c->dims.n_proteins;
+    SC_TRY(sc_block_dense(b, l->protein_path, &m, err));
+    for (int64_t k = 0; k < obs->n_rows * n; k++)
+        if (!(m->values[k] >= 0) || isinf(m->values[k]))
+            return sc_fail(err, SC_EDATA, "cell '%s', protein '%s': %g is not a count",
+                           sc_strs_at(&obs->names, k / n), sc_strs_at(&c->protein_names, k % n),
+                           (double)m->values[k]);
+    memcpy(c->proteins + c->n_obs * n, m->values, (size_t)(obs->n_rows * n) * sizeof(float));
+    return SC_OK;
+}
+
 static sc_status add_block(loader *l, sc_block *b, sc_err *err)
 {
     sc_cells *c = l->c;
@@ -154,6 +173,8 @@ static sc_status add_block(loader *l, sc_block *b, sc_err *err)
                                 c->cont_covs + c->n_obs * c->n_cont_covs + k, err));
     if (c->dims.has_size_factor)
         SC_TRY(sc_numbers_block(b, l->keys->size_factor, 1, c->size_factor + c->n_obs, err));
+    if (c->dims.n_proteins)
+        SC_TRY(add_proteins(l, b, obs, err));
     c->n_obs += obs->n_rows;
     return SC_OK;
 }
@@ -164,6 +185,7 @@ static sc_status open_keys(loader *l, sc_err *err)
     sc_cells *c = l->c;
     const char *key[SC_IN_MAX] = {0};
     key[SC_IN_BATCH - SC_IN_BATCH] = k->batch;
+    key[SC_IN_PANEL - SC_IN_BATCH] = k->proteins ? k->panel : NULL;
     key[SC_IN_LABELS - SC_IN_BATCH] = k->labels;
     for (int i = 0; i < k->n_cat_covs; i++) {
         if (SC_IN_CAT_COV_0 - SC_IN_BATCH + i >= SC_IN_MAX)
@@ -180,6 +202,8 @@ static sc_status open_keys(loader *l, sc_err *err)
                              k->known && is_label ? &k->known->cats[s].levels : NULL, err));
         if (k->known && !is_label)
             SC_TRY(sc_coder_know(coder, &k->known->cats[s].levels, err));
+        if (is_label)
+            coder->if_missing = k->unlabeled;
         l->slot[l->n_coders++] = s;
     }
     for (int i = 0; i < k->n_cont_covs; i++)
@@ -191,25 +215,92 @@ static sc_status open_keys(loader *l, sc_err *err)
     return SC_OK;
 }
 
+/* Names of the proteins; an obsm without column names numbers them from 1. */
+static sc_status open_proteins(loader *l, sc_err *err)
+{
+    sc_cells *c = l->c;
+    char path[512];
+    if (!l->keys->proteins)
+        return SC_OK;
+    (void)snprintf(path, sizeof path, "obsm/%s", l->keys->proteins);
+    const int at = sc_header_find(l->h, path);
+    if (at < 0 || l->h->mats[at].is_sparse)
+        return sc_fail(err, SC_EDATA, "there are no protein counts: no obsm '%s'",
+                       l->keys->proteins);
+    const sc_mat *m = &l->h->mats[at];
+    l->protein_path = strdup(path);
+    c->dims.n_proteins = m->n_cols;
+    if (m->col_names.n)
+        return sc_strs_copy(&c->protein_names, &m->col_names, err);
+    for (int64_t p = 1; p <= m->n_cols; p++) {
+        const int n = snprintf(path, sizeof path, "%" PRId64, p);
+        SC_TRY(sc_strs_push(&c->protein_names, path, (size_t)n, err));
+    }
+    return SC_OK;
+}
+
+/* A protein without a single count in a panel was not measured there. */
+static sc_status find_missing_proteins(sc_cells *c, sc_err *err)
+{
+    const int64_t n = c->dims.n_proteins;
+    const int32_t *panel = c->codes[SC_IN_PANEL - SC_IN_BATCH];
+    bool *has_cells = NULL;
+    if (!n)
+        return SC_OK;
+    SC_TRY(sc_alloc(&c->protein_missing, (size_t)(c->dims.n_panels * n), 1, err));
+    memset(c->protein_missing, 1, (size_t)(c->dims.n_panels * n));
+    SC_TRY(sc_alloc(&has_cells, (size_t)c->dims.n_panels, sizeof *has_cells, err));
+    for (int64_t i = 0; i < c->n_obs; i++) {
+        has_cells[panel[i]] = true;
+        for (int64_t p = 0; p < n; p++)
+            if (c->proteins[i * n + p] > 0)
+                c->protein_missing[panel[i] * n + p] = 0;
+    }
+    for (int64_t b = 0; b < c->dims.n_panels; b++) {
+        for (int64_t p = 0; p < n && !has_cells[b]; p++) /* nobody could have measured it */
+            c->protein_missing[b * n + p] = 0;
+        for (int64_t p = 0; p < n; p++)
+            c->dims.n_proteins_missing += c->protein_missing[b * n + p];
+    }
+    free(has_cells);
+    if (!c->dims.n_proteins_missing) {
+        free(c->protein_missing);
+        c->protein_missing = NULL;
+    }
+    return SC_OK;
+}
+
 static sc_status close_keys(loader *l, sc_err *err)
 {
     sc_cells *c = l->c;
     for (int k = 0; k < l->n_coders; k++) {
         const int s = l->slot[k];
-        SC_TRY(sc_coder_finish(&l->coders[k], &c->cats[s], err));
+        const bool has_unlabeled = s == SC_IN_LABELS - SC_IN_BATCH && l->keys->unlabeled;
+        SC_TRY(has_unlabeled
+                   ? sc_coder_finish_labels(&l->coders[k], l->keys->unlabeled, &c->cats[s], err)
+                   : sc_coder_finish(&l->coders[k], &c->cats[s], err));
         c->codes[s] = l->coders[k].codes;
         l->coders[k].codes = NULL;
         const int64_t n = c->cats[s].levels.n;
         if (s == 0)
             c->dims.n_batch = n;
         else if (s == SC_IN_LABELS - SC_IN_BATCH)
-            c->dims.n_labels = n;
+            c->dims.n_labels = has_unlabeled ? n - 1 : n;
+        else if (s == SC_IN_PANEL - SC_IN_BATCH)
+            c->dims.n_panels = n;
         else
             c->dims.n_cats[s + SC_IN_BATCH - SC_IN_CAT_COV_0] = n;
     }
     if (!c->codes[0])
         SC_TRY(sc_alloc(&c->codes[0], (size_t)c->n_obs, sizeof **c->codes, err)); /* one batch */
-    return SC_OK;
+    if (c->dims.n_proteins && !l->keys->panel) {
+        int32_t **panel = &c->codes[SC_IN_PANEL - SC_IN_BATCH];
+        SC_TRY(sc_alloc(panel, (size_t)c->n_obs, sizeof **panel, err));
+        memcpy(*panel, c->codes[0], (size_t)c->n_obs * sizeof **panel);
+    }
+    if (!l->keys->panel)
+        c->dims.n_panels = c->dims.n_batch;
+    return find_missing_proteins(c, err);
 }
 
 /* Genes are those of the data, or of the model whose query they are. */
@@ -247,6 +338,7 @@ sc_status sc_cells_load(sc_cells *c, sc_reader *in, const sc_keys *keys, sc_err 
     SC_GOTO(st, open_genes(l, err), out);
     SC_GOTO(st, sc_strs_copy(&c->records, &l->h->records, err), out);
     SC_GOTO(st, open_keys(l, err), out);
+    SC_GOTO(st, open_proteins(l, err), out);
     SC_GOTO(st, room(c, 0, 0, err), out);
     c->indptr[0] = 0;
     while ((st = sc_reader_next(in, &b, err)) == SC_OK)
@@ -254,10 +346,10 @@ sc_status sc_cells_load(sc_cells *c, sc_reader *in, const sc_keys *keys, sc_err 
     if (st == SC_END)
         st = c->n_obs ? close_keys(l, err)
                       : sc_fail(err, SC_EDATA, "%s has no cells", sc_reader_name(in));
-    c->dims.n_panels = c->dims.n_batch;
 out:
     free(l->row);
     sc_genes_free(&l->genes);
+    free(l->protein_path);
     for (int k = 0; k < l->n_coders; k++)
         sc_coder_close(&l->coders[k]);
     free(l);
@@ -276,6 +368,9 @@ void sc_cells_free(sc_cells *c)
     free(c->value);
     free(c->cont_covs);
     free(c->size_factor);
+    free(c->proteins);
+    free(c->protein_missing);
+    sc_strs_free(&c->protein_names);
     for (int i = 0; i < SC_IN_MAX; i++) {
         sc_category_free(&c->cats[i]);
         free(c->codes[i]);

@@ -1,5 +1,8 @@
 /*
  * A training set in memory, packed: 16-bit gene indices and 8- or 16-bit counts where they fit.
+ *
+ * Labels are coded with the unlabelled level last where keys name one: code n_labels, which is no
+ * class. Without a panel key a cell's panel is its batch.
  */
 #ifndef SC_CELLS_H
 #define SC_CELLS_H
@@ -22,8 +25,9 @@ typedef struct sc_keys { /* what the user named; NULL or empty: none */
     const char *layer, *batch, *labels, *unlabeled, *size_factor;
     int n_cat_covs, n_cont_covs;
     const char *const *cat_covs, *const *cont_covs;
-    double min_gene_overlap; /* of inference: of the model's genes; 0: as the model has it */
-    const sc_known *known;   /* NULL: the cells are nobody's query */
+    double min_gene_overlap;      /* of inference: of the model's genes; 0: as the model has it */
+    const sc_known *known;        /* NULL: the cells are nobody's query */
+    const char *proteins, *panel; /* obsm of protein counts; obs column of what was measured */
 } sc_keys;
 
 typedef struct sc_cells {
@@ -38,6 +42,10 @@ typedef struct sc_cells {
     int32_t *codes[SC_IN_MAX];
     int n_cont_covs;
     float *cont_covs, *size_factor;
+    sc_strs protein_names;
+    float *proteins;          /* n_obs x n_proteins; NULL: none */
+    uint8_t *protein_missing; /* n_panels x n_proteins: 1 where no cell of the panel has a count;
+                                 NULL: everything was measured everywhere */
     sc_dims dims;
     sc_strs records;       /* provenance of the stream */
     char gene_note[512];   /* of a query: how its genes were matched */
@@ -60,7 +68,7 @@ static inline float sc_cells_value(const sc_cells *c, int64_t k)
 }
 
 /* Reads all of a stream. SC_EDATA: no counts, a negative or non-finite value (cell and gene named),
- * missing keys. */
+ * missing keys, protein counts that are none. */
 sc_status sc_cells_load(sc_cells *c, sc_reader *in, const sc_keys *keys, sc_err *err) SC_MUST_CHECK;
 void sc_cells_free(sc_cells *c);
 
@@ -75,7 +83,7 @@ typedef struct sc_minibuf {
     uint64_t *keys;
     int64_t *indptr;
     int32_t *indices, *codes[SC_IN_MAX];
-    float *values, *lgamma_x1, *cont_covs, *size_factor;
+    float *values, *lgamma_x1, *cont_covs, *size_factor, *proteins;
     float lgamma_small[1024]; /* lgamma(x + 1) of small counts */
 } sc_minibuf;
 

@@ -13,7 +13,8 @@ enum { SC_IN_MAX = 64, SC_N_STREAMS = 3, SC_LINEAR_PARTS = 40, SC_GROUPS_MAX = 4
 typedef struct sc_dims {
     int64_t n_vars, n_batch, n_labels, n_cat_covs, n_cont_covs, has_size_factor, n_proteins,
         n_panels;
-    int64_t n_cats[SC_IN_MAX]; /* categories of covariate i */
+    int64_t n_cats[SC_IN_MAX];  /* categories of covariate i */
+    int64_t n_proteins_missing; /* pairs of panel and protein that were not measured */
 } sc_dims;
 
 typedef enum sc_op_id {

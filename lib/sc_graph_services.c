@@ -26,6 +26,8 @@ static int64_t s_dim(sc_graph *gr, sc_dim d)
         return s->n_proteins;
     case SC_DIM_PANELS:
         return s->n_panels;
+    case SC_DIM_PROTEINS_MISSING:
+        return s->n_proteins_missing;
     default:
         return (int)d - SC_DIM_CAT_COV_0 < s->n_cat_covs ? s->n_cats[(int)d - SC_DIM_CAT_COV_0] : 0;
     }

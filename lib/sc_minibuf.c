@@ -86,6 +86,9 @@ sc_status sc_minibuf_rows(sc_minibuf *g, const sc_cells *c, const int64_t *rows,
     SC_TRY(sc_minibuf_room(g, g->indptr[n], err));
     if (c->n_cont_covs && !g->cont_covs)
         SC_TRY(sc_alloc(&g->cont_covs, (size_t)(g->n_rows * c->n_cont_covs), sizeof(float), err));
+    const int64_t n_proteins = c->dims.n_proteins;
+    if (n_proteins && !g->proteins)
+        SC_TRY(sc_alloc(&g->proteins, (size_t)(g->n_rows * n_proteins), sizeof(float), err));
     unpack u = {g, c, rows, n};
     sc_pool_for(pool, (n + 15) / 16, unpack_tile, &u);
     g->mini = (sc_mini){.n = n,
@@ -95,7 +98,8 @@ sc_status sc_minibuf_rows(sc_minibuf *g, const sc_cells *c, const int64_t *rows,
                         .values = g->values,
                         .lgamma_x1 = g->lgamma_x1,
                         .cont_covs = g->cont_covs,
-                        .size_factor = g->size_factor};
+                        .size_factor = g->size_factor,
+                        .proteins = g->proteins};
     for (int s = 0; s < SC_IN_MAX; s++) {
         if (!c->codes[s])
             continue;
@@ -108,6 +112,9 @@ sc_status sc_minibuf_rows(sc_minibuf *g, const sc_cells *c, const int64_t *rows,
     for (int64_t r = 0; r < n; r++) {
         if (c->size_factor)
             g->size_factor[r] = c->size_factor[rows[r]];
+        if (n_proteins)
+            memcpy(g->proteins + r * n_proteins, c->proteins + rows[r] * n_proteins,
+                   (size_t)n_proteins * sizeof(float));
         if (c->n_cont_covs)
             memcpy(g->cont_covs + r * c->n_cont_covs, c->cont_covs + rows[r] * c->n_cont_covs,
                    (size_t)c->n_cont_covs * sizeof(float));
@@ -126,6 +133,7 @@ void sc_minibuf_free(sc_minibuf *g)
     free(g->lgamma_x1);
     free(g->cont_covs);
     free(g->size_factor);
+    free(g->proteins);
     for (int s = 0; s < SC_IN_MAX; s++)
         free(g->codes[s]);
     free(g);

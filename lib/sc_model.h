@@ -38,8 +38,10 @@ typedef enum sc_dim {
     SC_DIM_CONT_COVS,   /* number of continuous covariates */
     SC_DIM_SIZE_FACTOR, /* 1 if a size factor column was named */
     SC_DIM_PROTEINS,
-    SC_DIM_PANELS,   /* categories of the panel; the batch's if no panel key */
-    SC_DIM_CAT_COV_0 /* + i: categories of covariate i */
+    SC_DIM_PANELS,    /* categories of the panel; the batch's if no panel key */
+    SC_DIM_CAT_COV_0, /* + i: categories of covariate i */
+    SC_DIM_PROTEINS_MISSING =
+        1 << 16 /* pairs of panel and protein that were not measured; 0: none */
 } sc_dim;
 
 typedef enum sc_input {

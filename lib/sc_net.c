@@ -24,12 +24,55 @@ sc_status sc_net_new(sc_net *net, const char *variant, const void *opts, sc_err 
     return net->training && net->history ? SC_OK : sc_fail(err, SC_ENOMEM, "out of memory");
 }
 
+sc_status sc_net_uses(const sc_net *net, unsigned *uses, sc_err *err)
+{
+    const sc_dims dims = {.n_vars = 2,
+                          .n_batch = 2,
+                          .n_labels = 2,
+                          .n_cat_covs = 1,
+                          .n_cont_covs = 1,
+                          .n_proteins = 2,
+                          .n_panels = 2,
+                          .n_cats = {2}};
+    sc_built *g = NULL;
+    *uses = 0;
+    sc_status st = sc_graph_build(&g, net->model, net->opts, &dims, err);
+    if (st != SC_OK)
+        return sc_err_prefix(err, st, "model '%s'", net->handle.plugin->name);
+    for (int i = 1; i < g->n_nodes; i++)
+        if (g->nodes[i].op == SC_OP_INPUT)
+            *uses |= g->nodes[i].input == SC_IN_PROTEINS ? (unsigned)SC_USES_PROTEINS
+                     : g->nodes[i].input == SC_IN_PANEL  ? (unsigned)SC_USES_PANEL
+                                                         : 0;
+    for (int i = 0; i < g->n_terms; i++)
+        if (g->nodes[g->terms[i].node].stream != SC_ROWS_ALL)
+            *uses |= SC_USES_LABELLED;
+    sc_graph_free(g);
+    return SC_OK;
+}
+
+static void fill_observed(sc_net *net)
+{
+    const sc_dims *d = &net->dims;
+    for (int i = 0; i < net->g->n_weights; i++) {
+        const sc_gweight *w = &net->g->weights[i];
+        if (w->kind != SC_W_PLAIN || w->init != SC_INIT_PROTEIN_OBSERVED)
+            continue;
+        for (int64_t p = 0; p < w->rows; p++)
+            for (int64_t b = 0; b < w->cols; b++)
+                net->weights[w->offset + p * w->cols + b] =
+                    net->protein_missing && net->protein_missing[b * d->n_proteins + p] ? 0 : 1;
+    }
+}
+
 sc_status sc_net_build(sc_net *net, sc_err *err)
 {
     sc_status st = sc_graph_build(&net->g, net->model, net->opts, &net->dims, err);
     if (st != SC_OK)
         return sc_err_prefix(err, st, "model '%s'", net->handle.plugin->name);
-    return sc_alloc(&net->weights, (size_t)net->g->n_params, sizeof(float), err);
+    SC_TRY(sc_alloc(&net->weights, (size_t)net->g->n_params, sizeof(float), err));
+    fill_observed(net);
+    return SC_OK;
 }
 
 static void init_weight(const sc_net *net, const sc_gweight *w, uint64_t seed)
@@ -74,6 +117,7 @@ void sc_net_init(sc_net *net, uint64_t seed)
     memset(net->weights, 0, (size_t)net->g->n_params * sizeof *net->weights);
     for (int i = 0; i < net->g->n_weights; i++)
         init_weight(net, &net->g->weights[i], seed);
+    fill_observed(net);
 }
 
 void sc_net_set(sc_net *net, int weight, const float *values)
@@ -99,6 +143,9 @@ void sc_net_free(sc_net *net)
     free(net->layer);
     free(net->size_factor);
     free(net->unlabeled);
+    free(net->protein_key);
+    free(net->protein_missing);
+    sc_strs_free(&net->proteins);
     sc_table_free(&net->var);
     sc_strs_free(&net->cont_covs);
     sc_strs_free(&net->records);

@@ -22,14 +22,22 @@ typedef struct sc_net {
     sc_category cats[SC_IN_MAX]; /* by input - SC_IN_BATCH */
     sc_strs cont_covs;
     char *layer, *size_factor, *unlabeled; /* as named at fit; NULL: none */
-    double min_gene_overlap; /* share of the genes that cells must have; 0: all of them */
-    json_t *training;        /* object: seed, isa, lr, ...; what the tools add */
-    json_t *history;         /* {"columns": [...], "rows": [[...]]} */
-    sc_strs records;         /* provenance */
+    char *protein_key;                     /* obsm of the proteins; NULL: none */
+    sc_strs proteins;                      /* their names */
+    uint8_t *protein_missing; /* n_panels x n_proteins: 1 where the panel did not measure it; NULL:
+                                 all were measured everywhere */
+    double min_gene_overlap;  /* share of the genes that cells must have; 0: all of them */
+    json_t *training;         /* object: seed, isa, lr, ...; what the tools add */
+    json_t *history;          /* {"columns": [...], "rows": [[...]]} */
+    sc_strs records;          /* provenance */
 } sc_net;
 
 /* Zeroed net with plugin and options of its own; NULL opts: the defaults. */
 sc_status sc_net_new(sc_net *net, const char *variant, const void *opts, sc_err *err) SC_MUST_CHECK;
+enum { SC_USES_PROTEINS = 1, SC_USES_LABELLED = 2, SC_USES_PANEL = 4 };
+/* What the model with its options takes beside counts, found by building it for made-up sizes.
+ * Terms of labelled or unlabelled cells are SC_USES_LABELLED. */
+sc_status sc_net_uses(const sc_net *net, unsigned *uses, sc_err *err) SC_MUST_CHECK;
 /* After dims are set: builds the graph and makes room for weights. */
 sc_status sc_net_build(sc_net *net, sc_err *err) SC_MUST_CHECK;
 /*
@@ -38,7 +46,8 @@ sc_status sc_net_build(sc_net *net, sc_err *err) SC_MUST_CHECK;
  * covariates and size factors that no node takes.
  */
 sc_status sc_net_check_used(const sc_net *net, sc_err *err) SC_MUST_CHECK;
-/* Fresh weights, keyed by seed and name. Buffers that come from the data are left zero. */
+/* Fresh weights, keyed by seed and name. Buffers that come from the data are left zero, but for
+ * which proteins were measured. */
 void sc_net_init(sc_net *net, uint64_t seed);
 /*
  * The prior of the log library size from a TSV: a row a batch, columns log_mean and log_var.

@@ -77,6 +77,22 @@ static void set_text(json_t *o, const char *key, const char *text)
         json_object_set_new(o, key, json_string(text));
 }
 
+/* Key, names, and for each panel the proteins that it did not measure. */
+static json_t *proteins_to_json(const sc_net *net)
+{
+    const sc_dims *d = &net->dims;
+    json_t *missing = json_array();
+    for (int64_t b = 0; b < d->n_panels && net->protein_missing; b++) {
+        json_t *list = json_array();
+        for (int64_t p = 0; p < d->n_proteins; p++)
+            if (net->protein_missing[b * d->n_proteins + p])
+                json_array_append_new(list, json_integer((json_int_t)p));
+        json_array_append_new(missing, list);
+    }
+    return json_pack("{s:s, s:o, s:o}", "key", net->protein_key, "names",
+                     strs_to_json(&net->proteins), "missing", missing);
+}
+
 static json_t *data_to_json(const sc_net *net)
 {
     json_t *d = json_object(), *covs = json_array();
@@ -104,6 +120,8 @@ static json_t *data_to_json(const sc_net *net)
     set_text(d, "unlabeled", net->unlabeled);
     if (net->min_gene_overlap > 0)
         json_object_set_new(d, "min_gene_overlap", json_real(net->min_gene_overlap));
+    if (net->protein_key)
+        json_object_set_new(d, "proteins", proteins_to_json(net));
     return d;
 }
 
@@ -122,6 +140,34 @@ static sc_status category_from_json(sc_category *c, const json_t *o, int64_t *n,
         return sc_fail(err, SC_EFORMAT, "a category of the model has no key");
     SC_TRY(strs_from_json(&c->levels, json_object_get(o, "levels"), err));
     *n = c->levels.n;
+    return SC_OK;
+}
+
+static sc_status proteins_from_json(sc_net *net, const json_t *o, sc_err *err)
+{
+    sc_dims *d = &net->dims;
+    const json_t *missing = json_object_get(o, "missing");
+    if (!o)
+        return SC_OK;
+    net->protein_key = dup_text(o, "key");
+    SC_TRY(strs_from_json(&net->proteins, json_object_get(o, "names"), err));
+    d->n_proteins = net->proteins.n;
+    if (!net->protein_key || !d->n_proteins ||
+        (json_array_size(missing) && (int64_t)json_array_size(missing) != d->n_panels))
+        return sc_fail(err, SC_EFORMAT, "the model's proteins do not agree with its panels");
+    if (!json_array_size(missing))
+        return SC_OK;
+    SC_TRY(sc_alloc(&net->protein_missing, (size_t)(d->n_panels * d->n_proteins), 1, err));
+    for (int64_t b = 0; b < d->n_panels; b++) {
+        const json_t *list = json_array_get(missing, (size_t)b);
+        for (size_t i = 0; i < json_array_size(list); i++) {
+            const json_int_t p = json_integer_value(json_array_get(list, i));
+            if (p < 0 || p >= d->n_proteins)
+                return sc_fail(err, SC_EFORMAT, "the model lacks protein %lld", (long long)p);
+            d->n_proteins_missing += net->protein_missing[b * d->n_proteins + p] == 0;
+            net->protein_missing[b * d->n_proteins + p] = 1;
+        }
+    }
     return SC_OK;
 }
 
@@ -150,7 +196,7 @@ static sc_status data_from_json(sc_net *net, const json_t *d, sc_err *err)
     net->unlabeled = dup_text(d, "unlabeled");
     net->min_gene_overlap = json_number_value(json_object_get(d, "min_gene_overlap"));
     s->has_size_factor = net->size_factor != NULL;
-    return SC_OK;
+    return proteins_from_json(net, json_object_get(d, "proteins"), err);
 }
 
 static void dims_of(const sc_gweight *w, sc_tensor *t)

@@ -44,12 +44,15 @@ out:
     return st;
 }
 
-sc_status sc_split(const sc_cells *c, const sc_train_opts *o, int64_t batch_size, int64_t *rows,
-                   int64_t *n_train, int64_t *n_val, sc_err *err)
+typedef struct parts {
+    int64_t n_train, n_val;
+} parts;
+
+/* How many of n cells train and validate. exact: the shares as they are, whatever is left over for
+ * the last minibatch. */
+static sc_status sizes(const sc_train_opts *o, int64_t n, int64_t batch_size, bool exact, parts *p,
+                       sc_err *err)
 {
-    if (o->validation_cells)
-        return by_name(c, o->validation_cells, rows, n_train, n_val, err);
-    const int64_t n = c->n_obs;
     const double train_size = o->train_size < 0 ? 0.9 : o->train_size;
     int64_t t = (int64_t)ceil(train_size * (double)n);
     int64_t v = o->validation_size < 0 ? n - t : (int64_t)floor((double)n * o->validation_size);
@@ -57,21 +60,54 @@ sc_status sc_split(const sc_cells *c, const sc_train_opts *o, int64_t batch_size
         return sc_fail(err, SC_EUSAGE,
                        "--train-size and --validation-size take more than all cells");
     const int64_t rest = t % batch_size;
-    if (o->train_size < 0 && rest > 0 && rest < 3 && t > rest) {
+    if (o->train_size < 0 && !exact && rest > 0 && rest < 3 && t > rest) {
         t -= rest;
         v += v > 0 ? rest : 0;
     }
-    if (t == 0)
-        return sc_fail(err, SC_EDATA, "no cell is left to train on");
-    int64_t *perm = NULL;
-    SC_TRY(sc_alloc(&perm, (size_t)n, sizeof *perm, err));
-    for (int64_t i = 0; i < n; i++)
-        perm[i] = i;
-    sc_shuffle((sc_key){o->seed, UINT32_C(0x53504c54), 0, 0}, n, perm);
-    memcpy(rows, perm + v, (size_t)t * sizeof *rows);
-    memcpy(rows + t, perm, (size_t)v * sizeof *rows);
-    free(perm);
-    *n_train = t;
-    *n_val = v;
+    *p = (parts){t, v};
     return SC_OK;
+}
+
+/* Splits the cells of list (n, which is shuffled) and appends them to the two lists. */
+static sc_status split_list(const sc_train_opts *o, int64_t *list, int64_t n, int64_t batch_size,
+                            bool exact, int64_t *fit, int64_t *val, parts *sum, sc_err *err)
+{
+    parts p = {0, 0};
+    SC_TRY(sizes(o, n, batch_size, exact, &p, err));
+    sc_shuffle((sc_key){o->seed, UINT32_C(0x53504c54), 0, 0}, n, list);
+    for (int64_t i = 0; i < p.n_val; i++)
+        val[sum->n_val++] = list[i];
+    for (int64_t i = 0; i < p.n_train; i++)
+        fit[sum->n_train++] = list[p.n_val + i];
+    return SC_OK;
+}
+
+sc_status sc_split(const sc_cells *c, const sc_train_opts *o, int64_t batch_size, bool by_label,
+                   int64_t *rows, int64_t *n_train, int64_t *n_val, sc_err *err)
+{
+    if (o->validation_cells)
+        return by_name(c, o->validation_cells, rows, n_train, n_val, err);
+    const int32_t *labels = by_label ? c->codes[SC_IN_LABELS - SC_IN_BATCH] : NULL;
+    const int64_t n = c->n_obs;
+    int64_t *list = NULL, *val = NULL;
+    parts sum = {0, 0};
+    sc_status st;
+    SC_GOTO(st, sc_alloc(&list, (size_t)n, sizeof *list, err), out);
+    SC_GOTO(st, sc_alloc(&val, (size_t)n, sizeof *val, err), out);
+    for (int labelled = labels ? 1 : 0; labelled >= 0; labelled--) {
+        int64_t m = 0;
+        for (int64_t i = 0; i < n; i++)
+            if (!labels || (labels[i] < c->dims.n_labels) == (labelled == 1))
+                list[m++] = i;
+        SC_GOTO(st, split_list(o, list, m, batch_size, by_label, rows, val, &sum, err), out);
+    }
+    memcpy(rows + sum.n_train, val, (size_t)sum.n_val * sizeof *rows);
+    *n_train = sum.n_train;
+    *n_val = sum.n_val;
+    if (sum.n_train == 0)
+        st = sc_fail(err, SC_EDATA, "no cell is left to train on");
+out:
+    free(list);
+    free(val);
+    return st;
 }

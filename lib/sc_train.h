@@ -2,6 +2,12 @@
  * Training: minibatches, Adam, KL warm-up, validation, history; as scvi-tools does it (spec:
  * training).
  *
+ * A model's terms say which row streams there are: all cells, labelled, unlabelled. With the joint
+ * schedule each step takes a minibatch of every stream; that of all cells (or the longest) makes
+ * the epoch, the others begin again, in the same order, until it is over. With the other schedule
+ * each step takes a minibatch of one stream, all of them in one random order. A stream without
+ * cells leaves its terms out.
+ *
  * The result depends on the data, the options and the instruction set; not on the number of
  * threads.
  */
@@ -29,6 +35,7 @@ typedef struct sc_train_opts {
     bool eval_mode;       /* batch norm keeps its stored statistics, nothing drops */
     const sc_span *spans; /* runs of the weights that train, lent; NULL: all of them */
     int64_t n_spans;
+    int64_t n_samples_per_label; /* labelled cells of a label in an epoch, drawn anew; 0: all */
 } sc_train_opts;
 
 typedef struct sc_epoch_report {
@@ -49,10 +56,12 @@ typedef void (*sc_epoch_fn)(void *ctx, const sc_epoch_report *r);
 sc_status sc_train(sc_net *net, const sc_cells *cells, const sc_train_opts *o, sc_pool *pool,
                    const sc_kernels *k, sc_epoch_fn report, void *ctx, sc_err *err) SC_MUST_CHECK;
 
-/* Training and validation rows; training first. *n_train + *n_val <= n. rows (n) is the caller's.
+/*
+ * Training and validation rows; training first. *n_train + *n_val <= n. rows (n) is the caller's.
+ * by_label: labelled and unlabelled cells are split apart, each by these shares exactly.
  */
-sc_status sc_split(const sc_cells *cells, const sc_train_opts *o, int64_t batch_size, int64_t *rows,
-                   int64_t *n_train, int64_t *n_val, sc_err *err) SC_MUST_CHECK;
+sc_status sc_split(const sc_cells *cells, const sc_train_opts *o, int64_t batch_size, bool by_label,
+                   int64_t *rows, int64_t *n_train, int64_t *n_val, sc_err *err) SC_MUST_CHECK;
 int64_t sc_default_epochs(int64_t n_obs);
 
 #endif

@@ -1,5 +1,6 @@
 /* Trains the model variant that -m names on the counts of a stream. */
 #include "sc_cli.h"
+#include "sc_start.h"
 #include "sc_text.h"
 #include "sc_train.h"
 
@@ -13,9 +14,11 @@
 typedef struct fit_opts {
     sc_common common;
     const char *model, *isa, *log_json, *validation_cells, *library_prior;
-    const char *layer, *batch_key, *labels_key, *size_factor_key;
+    const char *layer, *batch_key, *labels_key, *unlabeled, *size_factor_key;
+    const char *protein_key, *panel_key;
     sc_param_list cat_covariates, cont_covariates;
     int64_t max_epochs, batch_size, n_epochs_kl_warmup, n_steps_kl_warmup, check_val_every;
+    int64_t n_samples_per_label;
     bool load_best;
     double lr, eps, weight_decay, min_kl_weight, max_kl_weight, train_size, validation_size;
 } fit_opts;
@@ -27,6 +30,8 @@ static const sc_param params[] = {
               "matrix of counts; default X, or the only layer that is counts"),
     SC_STRING(fit_opts, batch_key, "batch-key", "COLUMN", "obs column of the batches"),
     SC_STRING(fit_opts, labels_key, "labels-key", "COLUMN", "obs column of the labels"),
+    SC_STRING(fit_opts, unlabeled, "unlabeled", "NAME",
+              "label of the cells that have none; default Unknown"),
     SC_LIST(fit_opts, cat_covariates, "cat-covariate", "COLUMN",
             "categorical covariate; repeatable"),
     SC_LIST(fit_opts, cont_covariates, "cont-covariate", "COLUMN",
@@ -35,6 +40,10 @@ static const sc_param params[] = {
     SC_STRING(
         fit_opts, library_prior, "library-prior", "FILE",
         "prior of a latent library size: TSV with batch, log_mean, log_var; default the data's"),
+    SC_STRING(fit_opts, protein_key, "protein-key", "NAME",
+              "obsm of protein counts; default protein_expression"),
+    SC_STRING(fit_opts, panel_key, "panel-key", "COLUMN",
+              "obs column of the protein panels; default the batches"),
     SC_INT(fit_opts, max_epochs, "max-epochs", 0, 0, 1000000,
            "passes over the training cells; 0: 400, fewer above 20000 cells"),
     SC_INT(fit_opts, batch_size, "batch-size", 0, 0, 1048576,
@@ -58,6 +67,8 @@ static const sc_param params[] = {
               "names of the validation cells, one a line"),
     SC_INT(fit_opts, check_val_every, "check-val-every", 0, 0, 1000000,
            "epochs from one validation to the next; 0: none"),
+    SC_INT(fit_opts, n_samples_per_label, "n-samples-per-label", 0, 0, 1e12,
+           "labelled cells of a label in an epoch, drawn anew; 0: all"),
     SC_BOOL(
         fit_opts, load_best, "load-best", 1,
         "where epochs are validated, end with the weights that validated best, not with the last"),
@@ -155,9 +166,36 @@ static void move_category(sc_category *to, sc_category *from)
     memset(from, 0, sizeof *from);
 }
 
+static void take_proteins(sc_net *net, const fit_opts *o, const char *key, sc_cells *c)
+{
+    net->protein_key = strdup(key);
+    net->proteins = c->protein_names;
+    net->protein_missing = c->protein_missing;
+    c->protein_names = (sc_strs){0};
+    c->protein_missing = NULL;
+    const sc_dims *d = &c->dims;
+    const sc_category *panel = &net->cats[(o->panel_key ? SC_IN_PANEL : SC_IN_BATCH) - SC_IN_BATCH];
+    for (int64_t b = 0; b < d->n_panels && net->protein_missing; b++) {
+        int64_t n = 0, first = -1;
+        for (int64_t p = d->n_proteins - 1; p >= 0; p--)
+            if (net->protein_missing[b * d->n_proteins + p]) {
+                first = p;
+                n++;
+            }
+        if (n)
+            sc_cli_note(
+                &tool, o,
+                "%lld of %lld proteins ('%s' ...) have no count in '%s' and are taken as not "
+                "measured there",
+                (long long)n, (long long)d->n_proteins, sc_strs_at(&net->proteins, first),
+                panel->key ? sc_strs_at(&panel->levels, b) : "all cells");
+    }
+}
+
 /* Takes genes and categories from the cells, builds the graph, fills in what comes from the data.
  */
-static sc_status prepare(sc_net *net, const fit_opts *o, sc_cells *c, sc_err *err)
+static sc_status prepare(sc_net *net, const fit_opts *o, const sc_keys *keys, sc_cells *c,
+                         sc_err *err)
 {
     net->dims = c->dims;
     SC_TRY(sc_table_copy(&net->var, &c->var, err));
@@ -169,17 +207,16 @@ static sc_status prepare(sc_net *net, const fit_opts *o, sc_cells *c, sc_err *er
                             strlen(o->cont_covariates.items[i]), err));
     net->layer = o->layer ? strdup(o->layer) : NULL;
     net->size_factor = o->size_factor_key ? strdup(o->size_factor_key) : NULL;
+    net->unlabeled = keys->unlabeled ? strdup(keys->unlabeled) : NULL;
+    if (keys->proteins)
+        take_proteins(net, o, keys->proteins, c);
     SC_TRY(sc_net_build(net, err));
     SC_TRY(sc_net_check_used(net, err));
     sc_net_init(net, (uint64_t)o->common.seed);
-    const int mean = sc_graph_weight_from(net->g, SC_INIT_LIBRARY_LOG_MEANS),
-              var = sc_graph_weight_from(net->g, SC_INIT_LIBRARY_LOG_VARS);
     int64_t n_empty = 0;
+    SC_TRY(sc_start_weights(net, c, (uint64_t)o->common.seed, &n_empty, err));
     if (o->library_prior)
         SC_TRY(sc_net_library_prior(net, o->library_prior, err));
-    else if (mean >= 0 && var >= 0)
-        sc_cells_library(c, net->weights + net->g->weights[mean].offset,
-                         net->weights + net->g->weights[var].offset, &n_empty);
     if (n_empty)
         sc_cli_note(&tool, o, "%lld cells have no counts; their log library size is taken as 0",
                     (long long)n_empty);
@@ -201,24 +238,24 @@ static sc_status train(sc_net *net, const fit_opts *o, sc_cells *c, sc_err *err)
         st = sc_fail_errno(err, "can't write '%s'", o->log_json);
         goto out;
     }
-    const sc_train_opts t = {o->max_epochs,
-                             o->batch_size,
-                             o->lr,
-                             o->eps,
-                             o->weight_decay,
-                             o->n_epochs_kl_warmup,
-                             o->n_steps_kl_warmup,
-                             o->min_kl_weight,
-                             o->max_kl_weight,
-                             o->train_size,
-                             o->validation_size,
-                             o->check_val_every,
-                             o->load_best,
-                             o->validation_cells ? &validation : NULL,
-                             (uint64_t)o->common.seed,
-                             false,
-                             NULL,
-                             0};
+    const sc_train_opts t = {
+        .max_epochs = o->max_epochs,
+        .batch_size = o->batch_size,
+        .lr = o->lr,
+        .eps = o->eps,
+        .weight_decay = o->weight_decay,
+        .n_epochs_kl_warmup = o->n_epochs_kl_warmup,
+        .n_steps_kl_warmup = o->n_steps_kl_warmup,
+        .min_kl_weight = o->min_kl_weight,
+        .max_kl_weight = o->max_kl_weight,
+        .train_size = o->train_size,
+        .validation_size = o->validation_size,
+        .check_val_every = o->check_val_every,
+        .load_best = o->load_best,
+        .validation_cells = o->validation_cells ? &validation : NULL,
+        .seed = (uint64_t)o->common.seed,
+        .n_samples_per_label = o->n_samples_per_label,
+    };
     st = sc_train(net, c, &t, pool, k, report, &p, err);
     if (p.log && fclose(p.log) != 0 && st == SC_OK)
         st = sc_fail_errno(err, "can't write '%s'", o->log_json);
@@ -239,35 +276,69 @@ static sc_status add_record(sc_net *net, const fit_opts *o, sc_err *err)
     return st;
 }
 
+/* The columns that the model needs, under the names that the user gave or the usual ones. What the
+ * model has no use for is misuse. */
+static sc_status choose_keys(const sc_net *net, const fit_opts *o, sc_keys *k, sc_err *err)
+{
+    unsigned uses = 0;
+    SC_TRY(sc_net_uses(net, &uses, err));
+    const bool labelled = uses & SC_USES_LABELLED, proteins = uses & SC_USES_PROTEINS;
+    const struct {
+        const char *option;
+        bool given, used;
+    } checks[] = {{"unlabeled", o->unlabeled != NULL, labelled},
+                  {"n-samples-per-label", o->n_samples_per_label > 0, labelled},
+                  {"protein-key", o->protein_key != NULL, proteins},
+                  {"panel-key", o->panel_key != NULL, (uses & SC_USES_PANEL) != 0}};
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
+        if (checks[i].given && !checks[i].used)
+            return sc_fail(err, SC_EUSAGE, "--%s: model '%s' has no use for it", checks[i].option,
+                           o->model);
+    if (labelled && !o->labels_key)
+        return sc_fail(err, SC_EUSAGE, "model '%s' learns from labels: name them with --labels-key",
+                       o->model);
+    *k = (sc_keys){.layer = o->layer,
+                   .batch = o->batch_key,
+                   .labels = o->labels_key,
+                   .size_factor = o->size_factor_key,
+                   .n_cat_covs = o->cat_covariates.n,
+                   .n_cont_covs = o->cont_covariates.n,
+                   .cat_covs = o->cat_covariates.items,
+                   .cont_covs = o->cont_covariates.items,
+                   .panel = o->panel_key};
+    if (labelled)
+        k->unlabeled = o->unlabeled ? o->unlabeled : "Unknown";
+    if (proteins)
+        k->proteins = o->protein_key ? o->protein_key : "protein_expression";
+    return SC_OK;
+}
+
 static sc_status run(const fit_opts *o, const choice *ch, sc_err *err)
 {
     sc_net net = {0};
     sc_cells cells = {0};
     sc_reader *in = NULL;
     sc_output out = {.fd = -1};
-    const sc_keys keys = {o->layer,
-                          o->batch_key,
-                          o->labels_key,
-                          NULL,
-                          o->size_factor_key,
-                          o->cat_covariates.n,
-                          o->cont_covariates.n,
-                          o->cat_covariates.items,
-                          o->cont_covariates.items,
-                          0,
-                          NULL};
+    sc_keys keys;
     sc_status st;
     if (!o->model)
         return sc_fail(err, SC_EUSAGE,
                        "which model? -m scvi, -m ldvae; sc-fit -m NAME --help lists its options");
     SC_GOTO(st, sc_net_new(&net, o->model, ch->opts, err), out);
+    SC_GOTO(st, choose_keys(&net, o, &keys, err), out);
     SC_GOTO(st, sc_output_open(&out, o->common.output, true, err), out);
     SC_GOTO(st, sc_reader_open_path(&in, o->common.n_operands ? o->common.operands[0] : NULL, err),
             out);
     SC_GOTO(st, sc_cells_load(&cells, in, &keys, err), out);
     if (cells.note[0])
         sc_cli_note(&tool, o, "%s", cells.note);
-    SC_GOTO(st, prepare(&net, o, &cells, err), out);
+    if (keys.labels && keys.unlabeled && !cells.dims.n_labels) {
+        st = sc_fail(err, SC_EDATA,
+                     "%s: there is no class to learn: obs column '%s' has no value but '%s'",
+                     sc_reader_name(in), keys.labels, keys.unlabeled);
+        goto out;
+    }
+    SC_GOTO(st, prepare(&net, o, &keys, &cells, err), out);
     SC_GOTO(st, train(&net, o, &cells, err), out);
     SC_GOTO(st, add_record(&net, o, err), out);
     SC_GOTO(st, sc_net_write(&net, out.fd, out.name, err), out);

@@ -1,0 +1,179 @@
+/* One minibatch: forward, what it adds to the history, gradients, optimizers. */
+#include "sc_train_int.h"
+
+#include <math.h>
+
+double sc_kl_weight(const sc_trainer *t, int64_t epoch)
+{
+    const sc_train_opts *o = &t->o;
+    const bool by_epoch = o->n_epochs_kl_warmup > 0;
+    const int64_t at = by_epoch ? epoch : t->n_steps,
+                  end = by_epoch ? o->n_epochs_kl_warmup : o->n_steps_kl_warmup;
+    if (end <= 0 || at >= end)
+        return o->max_kl_weight;
+    return o->min_kl_weight + (o->max_kl_weight - o->min_kl_weight) * (double)at / (double)end;
+}
+
+/* Minibatches of every stream that takes part, unpacked. */
+static sc_status unpack(sc_trainer *t, const sc_draw_rows *d, bool is_val, sc_run *run, sc_err *err)
+{
+    for (int s = 0; s < SC_N_STREAMS; s++) {
+        const sc_rows *r = &t->rows[s];
+        if (!d->n[s])
+            continue;
+        SC_TRY(sc_minibuf_rows(r->buf, t->cells, (is_val ? r->val : r->order) + d->at[s], d->n[s],
+                               t->pool, err));
+        for (int64_t i = 0; i < d->n[s] && d->round[s]; i++) /* else it would draw as it did */
+            r->buf->keys[i] += (uint64_t)(d->round[s] * t->cells->n_obs);
+        run->mini[s] = &r->buf->mini;
+    }
+    return SC_OK;
+}
+
+static sc_status plan_for(sc_trainer *t, const sc_draw_rows *d, bool is_val, sc_plan **out,
+                          sc_err *err)
+{
+    unsigned streams = 0;
+    for (int s = 0; s < SC_N_STREAMS; s++)
+        streams |= d->n[s] ? 1U << s : 0;
+    *out = is_val ? &t->check[streams] : &t->fit[streams];
+    if ((*out)->fwd)
+        return SC_OK;
+    return sc_plan_make(
+        *out, t->net->g, streams,
+        SC_PLAN_FUSE | (is_val ? SC_PLAN_TERMS : SC_PLAN_TERMS | SC_PLAN_KEEPS | SC_PLAN_BACKWARD),
+        NULL, 0, err);
+}
+
+/* The stream whose cells a step counts: the first that takes part. */
+static int counted(const sc_draw_rows *d)
+{
+    int s = 0;
+    while (s < SC_N_STREAMS - 1 && !d->n[s])
+        s++;
+    return s;
+}
+
+/* Accuracy, and calibration error: |confidence - accuracy| over 15 bins of the largest probability,
+ * weighted by their cells. */
+static void count_classes(const sc_trainer *t, const sc_run *run, int64_t weight, sc_tally *sum)
+{
+    enum { BINS = 15 };
+    const sc_gnode *logits = &t->net->g->nodes[t->class_term.logits];
+    const sc_mini *m = run->mini[logits->stream];
+    const int32_t *truth = m->codes[SC_IN_LABELS - SC_IN_BATCH][SC_ENCODER_SIDE];
+    const float *v = sc_exec_value_f32(t->e, t->class_term.logits);
+    const float *loss = sc_exec_value_f32(t->e, t->net->g->terms[t->class_term.term].node);
+    double right[BINS] = {0}, sure[BINS] = {0}, n_right = 0, error = 0, lost = 0;
+    for (int64_t i = 0; i < m->n; i++, v += logits->n_cols) {
+        int64_t top = 0;
+        double total = 0;
+        for (int64_t c = 1; c < logits->n_cols; c++)
+            top = v[c] > v[top] ? c : top;
+        for (int64_t c = 0; c < logits->n_cols; c++)
+            total += exp((double)v[c] - (double)v[top]);
+        const double p = t->class_term.is_probs ? (double)v[top] : 1 / total;
+        const int bin = p >= 1 ? BINS - 1 : p > 0 ? (int)ceil(p * BINS) - 1 : 0;
+        right[bin] += top == truth[i];
+        n_right += top == truth[i];
+        sure[bin] += p;
+        lost += (double)loss[i];
+    }
+    for (int b = 0; b < BINS; b++)
+        error += fabs(right[b] - sure[b]);
+    const double w = (double)weight / (double)m->n;
+    sum->n_class += weight;
+    sum->classification += w * lost;
+    sum->accuracy += w * n_right;
+    sum->calibration += w * error;
+}
+
+static void count(const sc_trainer *t, const sc_plan *p, const sc_run *run, const sc_draw_rows *d,
+                  sc_tally *sum)
+{
+    const sc_built *g = t->net->g;
+    const int stream = counted(d);
+    const int64_t n = d->n[stream];
+    /* a sum over the minibatch, already scaled by its usual size, is averaged over minibatches */
+    const int64_t weight = g->schedule == SC_STEP_EITHER ? 1 : n;
+    sum->loss += sc_exec_loss_f32(t->e, p, run, 0) * (double)weight;
+    sum->n_loss += weight;
+    sum->n += n;
+    for (int i = 0; i < g->n_terms; i++) {
+        const sc_term_role role = g->terms[i].spec.role;
+        if (p->term_on[i] && i == t->class_term.term)
+            count_classes(t, run, weight, sum);
+        if (!p->term_on[i] || role == SC_TERM_OTHER ||
+            (int)g->nodes[g->terms[i].node].stream != stream)
+            continue;
+        const float *v = sc_exec_value_f32(t->e, g->terms[i].node);
+        for (int64_t r = 0; r < n; r++)
+            *(role == SC_TERM_RECONSTRUCTION ? &sum->rec : &sum->kl) += (double)v[r];
+    }
+}
+
+static sc_status diverged(const sc_trainer *t, int64_t epoch, const sc_draw_rows *d,
+                          const char *what, sc_err *err)
+{
+    const int s = counted(d);
+    const int64_t *rows = t->rows[s].order + d->at[s];
+    return sc_fail(err, SC_EDIVERGED,
+                   "training diverged in epoch %lld: the %s of a minibatch of %lld cells ('%s' ... "
+                   "'%s') is not finite; a lower --lr may help",
+                   (long long)epoch + 1, what, (long long)d->n[s],
+                   sc_strs_at(&t->cells->names, rows[0]),
+                   sc_strs_at(&t->cells->names, rows[d->n[s] - 1]));
+}
+
+/* Descends the terms of each group by its own optimizer: the model's, then those of side networks,
+ * all from the same forward pass. False: a gradient is not finite. */
+static bool descend(sc_trainer *t, const sc_plan *p, const sc_run *run)
+{
+    const sc_built *g = t->net->g;
+    for (int k = 0; k < g->n_groups; k++) {
+        sc_exec_backward_f32(t->e, p, run, k);
+        if (!sc_optimizer_step(t->adam, p->moves[k], sc_exec_weights_f32(t->e),
+                               sc_exec_gradients_f32(t->e), k ? g->group_lr[k] : t->lr,
+                               k ? g->group_eps[k] : t->o.eps, t->o.weight_decay, t->pool, t->k))
+            return false;
+        t->n_steps++;
+    }
+    return true;
+}
+
+sc_status sc_train_one(sc_trainer *t, int64_t epoch, int64_t step, sc_tally *sum, sc_err *err)
+{
+    sc_draw_rows d;
+    sc_plan *p = NULL;
+    sc_run run = {.train = !t->o.eval_mode,
+                  .draw = SC_DRAW_SAMPLE,
+                  .seed = t->o.seed,
+                  .epoch = (uint32_t)epoch,
+                  .kl_weight = sc_kl_weight(t, epoch)};
+    sc_rows_step(t, step, false, &d);
+    SC_TRY(plan_for(t, &d, false, &p, err));
+    SC_TRY(unpack(t, &d, false, &run, err));
+    SC_TRY(sc_exec_forward_f32(t->e, p, &run, err));
+    const double before = sum->loss;
+    count(t, p, &run, &d, sum);
+    if (!isfinite(sum->loss - before))
+        return diverged(t, epoch, &d, "loss", err);
+    return descend(t, p, &run) ? SC_OK : diverged(t, epoch, &d, "gradient", err);
+}
+
+sc_status sc_validate_one(sc_trainer *t, int64_t epoch, int64_t step, double kl_weight,
+                          sc_tally *sum, sc_err *err)
+{
+    sc_draw_rows d;
+    sc_plan *p = NULL;
+    sc_run run = {.draw = SC_DRAW_SAMPLE,
+                  .seed = t->o.seed,
+                  .epoch = (uint32_t)epoch + 1,
+                  .kl_weight = kl_weight};
+    sc_rows_step(t, step, true, &d);
+    SC_TRY(plan_for(t, &d, true, &p, err));
+    SC_TRY(unpack(t, &d, true, &run, err));
+    SC_TRY(sc_exec_forward_f32(t->e, p, &run, err));
+    count(t, p, &run, &d, sum);
+    return SC_OK;
+}

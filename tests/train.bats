@@ -1,0 +1,41 @@
+#!/usr/bin/env bats
+# Models that need more than one row stream, proteins or a side network, trained from a stream of cells.
+load helper
+
+setup_file() {
+    export F=$BATS_FILE_TMPDIR
+    sc-sim -q --n-obs 300 --n-vars 80 --n-types 3 --n-batches 2 --seed 1 >"$F/sim.scz"
+    # every third cell keeps its label
+    sc-view -t obs "$F/sim.scz" | awk -F'\t' -v OFS='\t' '
+        NR == 1 { for (i = 1; i <= NF; i++) if ($i == "cell_type") c = i; print "cell", "few"; next }
+        { print $1, NR % 3 ? "Unknown" : $c }' >"$F/few.tsv"
+    sc-annotate -q --obs "$F/few.tsv" -o "$F/few.scz" "$F/sim.scz"
+}
+
+semi() {
+    sc-fit -q --no-PG --batch-key batch --labels-key few --n-latent 4 --max-epochs 4 "$@"
+}
+
+@test "labelled and unlabelled minibatches: the same bytes for any number of threads" {
+    for m in scanvi pyro-scanvi; do
+        semi -@ 1 -m $m "$F/few.scz" >"$T/1.scm"
+        for n in 2 4; do semi -@ $n -m $m "$F/few.scz" | cmp - "$T/1.scm"; done
+    done
+}
+
+@test "the history tells of the classifier" {
+    semi -m scanvi --max-epochs 8 --check-val-every 2 "$F/few.scz" | sc-view -t history >"$T/history"
+    [ "$(head -1 "$T/history" | cut -f 14-17)" = $'train_classification_loss\ttrain_accuracy\ttrain_f1_score\ttrain_calibration_error' ]
+    [ -n "$(sed -n 3p "$T/history" | cut -f 18)" ]
+    awk -F'\t' 'NR == 2 { first = $14 } { last = $14; ok = $15 >= 0 && $15 <= 1 } END { exit !(last < first && ok) }' "$T/history"
+}
+
+@test "all cells labelled, or none, or a single one, or some without a value" {
+    sc-fit -q -m scanvi --labels-key cell_type --max-epochs 2 "$F/sim.scz" >"$T/all.scm"
+    sc-view --json "$T/all.scm" | tr -d ' \n' | grep -q '"n_labels":3'
+    sc-view -t obs "$F/sim.scz" | awk -v OFS='\t' 'NR == 1 { print "cell", "one"; next } { print $1, "a" }' >"$F/one.tsv"
+    sc-annotate -q --obs "$F/one.tsv" -o "$F/one.scz" "$F/sim.scz"
+    for m in scanvi pyro-scanvi; do
+        fails 3 "no class" sc-fit -q -m $m --labels-key one --unlabeled a "$F/one.scz"
+    done
+}
