@@ -121,7 +121,7 @@ static void say_column(char *buf, size_t n, const char *column)
 static void say(search *s, const sc_table *model, bool *found)
 {
     sc_genes *g = s->best;
-    char data[160], in_model[160], missing[160] = "";
+    char data[96], in_model[96], missing[160] = "";
     const bool by_name = !s->data_column && !s->model_column && !s->is_bare;
     say_column(data, sizeof data, s->data_column);
     say_column(in_model, sizeof in_model, s->model_column);

@@ -45,3 +45,14 @@ load helper
     for what in "cells: 2860" "genes: 1000" "layers/counts: counts" "obsm/X_ldvae" "raw"; do grep -q "$what" seen.txt; done
     [ "$(sc-read -q out.h5ad | sc-view -t obsm/X_ldvae | md5sum)" = "$(sc-embed -q m.scm hvg.scz | sc-view -t obsm/X_ldvae | md5sum)" ]
 }
+
+@test "mapping: a query mapped jointly, batch by batch and in a chain, with proofs and a table" {
+    need_shared data/pbmc1k_v2.tar.gz data/pbmc1k_v3.tar.gz data/pbmc1k_5p.tar.gz data/pbmc1k_labels.tsv
+    cd "$T"
+    run make -s -f "$ROOT/tests/workflows/mapping/Makefile" OUT=m DATA="$(realpath "$SHARED")/data" EPOCHS_REF=3 EPOCHS=2 GENES=300
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ "$(awk -F'\t' '$3 > 0 && $3 == $4 && $5 == 0' m/proofs.txt | wc -l)" -eq 12 ]
+    grep -q 'identical (1000 cells)' m/proofs.txt
+    [ "$(awk -F'\t' 'NF == 6' m/table.tsv | wc -l)" -eq 11 ]
+}
