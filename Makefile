@@ -88,8 +88,9 @@ tsan:
 	$(MAKE) B=build/tsan CFLAGS="-O1 -g -fsanitize=thread" LDFLAGS=-fsanitize=thread NOUNDEF= check
 install: all
 	tests/install $B "$(DESTDIR)$(PREFIX)" "$(PREFIX)" "$(VERSION)"
-bench: $B/bench/kernels
-	$<
+bench: all $B/bench/kernels $B/bench/train
+	$B/bench/kernels
+	$B/bench/train
 fmt:
 	clang-format -i $$(git ls-files '*.[ch]')
 clean:

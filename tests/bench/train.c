@@ -1,0 +1,183 @@
+/*
+ * Milliseconds a training step takes, the whole of it: minibatch, forward, backward, Adam.
+ *
+ *   build/bench/train [MODEL GENES BATCH THREADS [EPOCHS]]
+ *
+ * MODEL is scvi, ldvae or another with defaults, or NAME:LIKELIHOOD (scvi:nb). Without arguments:
+ * the table of the README. Cells are drawn, 10 % of their counts stored.
+ */
+#include "sc_net.h"
+#include "sc_param.h"
+#include "sc_philox.h"
+#include "sc_train.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { MINIBATCHES = 40, EPOCHS_MAX = 1000 };
+
+typedef struct clocks {
+    int n;
+    double wall, cpu, walls[EPOCHS_MAX], cpus[EPOCHS_MAX];
+} clocks;
+
+static double read_clock(clockid_t which)
+{
+    struct timespec t;
+    clock_gettime(which, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *t, int n)
+{
+    qsort(t, (size_t)n, sizeof *t, by_value);
+    return t[n / 2];
+}
+
+static void tick(void *ctx, const sc_epoch_report *r)
+{
+    clocks *c = ctx;
+    const double wall = read_clock(CLOCK_MONOTONIC), cpu = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+    if (r->epoch > 1 && c->n < EPOCHS_MAX) { /* the first one warms up */
+        c->walls[c->n] = wall - c->wall;
+        c->cpus[c->n++] = cpu - c->cpu;
+    }
+    c->wall = wall;
+    c->cpu = cpu;
+}
+
+/* One gene in ten of a cell is there, sorted; small counts are the most frequent. */
+static sc_status draw_cells(sc_cells *c, int64_t n_obs, int64_t n_vars, sc_err *err)
+{
+    float u[4096];
+    c->n_obs = n_obs;
+    c->n_vars = c->dims.n_vars = n_vars;
+    c->dims.n_batch = 1;
+    c->index_bytes = 2;
+    c->value_bytes = 1;
+    SC_TRY(sc_alloc(&c->indptr, (size_t)n_obs + 1, sizeof *c->indptr, err));
+    SC_TRY(sc_alloc(&c->index, (size_t)(n_obs * n_vars), 2, err));
+    SC_TRY(sc_alloc(&c->value, (size_t)(n_obs * n_vars), 1, err));
+    SC_TRY(sc_alloc(&c->codes[0], (size_t)n_obs, sizeof **c->codes, err));
+    for (int64_t i = 0; i < n_obs; i++) {
+        for (int64_t j = 0; j < n_vars; j++) {
+            if (j % 4096 == 0)
+                sc_fill_uniform((sc_key){1, (uint32_t)j, (uint32_t)i, 0}, 4096, u);
+            const float x = u[j % 4096];
+            const uint16_t gene = (uint16_t)j;
+            if (x >= 0.1f)
+                continue;
+            memcpy(c->index + 2 * c->nnz, &gene, sizeof gene);
+            c->value[c->nnz++] =
+                (unsigned char)fminf(255, ceilf(-2 * logf(10 * x + 1e-9f) + 1e-3f));
+        }
+        c->indptr[i + 1] = c->nnz;
+    }
+    return SC_OK;
+}
+
+static sc_status set_likelihood(const sc_plugin *p, void *opts, const char *value, sc_err *err)
+{
+    for (const sc_param *q = p->params; q->name; q++) {
+        if (strcmp(q->name, "gene-likelihood") != 0)
+            continue;
+        int i = 0;
+        for (const char *c = q->choices; c; c = strchr(c, '|') ? strchr(c, '|') + 1 : NULL, i++)
+            if (strncmp(c, value, strlen(value)) == 0 && strchr("|", c[strlen(value)])) {
+                memcpy((char *)opts + q->offset, &i, sizeof i);
+                return SC_OK;
+            }
+    }
+    return sc_fail(err, SC_EUSAGE, "no likelihood '%s'", value);
+}
+
+static sc_status open_net(sc_net *net, const char *spec, const sc_cells *cells, sc_err *err)
+{
+    char name[64];
+    const char *likelihood = strchr(spec, ':');
+    (void)snprintf(name, sizeof name, "%.*s",
+                   likelihood ? (int)(likelihood - spec) : (int)sizeof name - 1, spec);
+    SC_TRY(sc_net_new(net, name, NULL, err));
+    if (likelihood)
+        SC_TRY(set_likelihood(net->handle.plugin, net->opts, likelihood + 1, err));
+    net->dims = cells->dims;
+    SC_TRY(sc_net_build(net, err));
+    sc_net_init(net, 0);
+    const int mean = sc_graph_weight_from(net->g, SC_INIT_LIBRARY_LOG_MEANS),
+              var = sc_graph_weight_from(net->g, SC_INIT_LIBRARY_LOG_VARS);
+    int64_t n_empty;
+    if (mean >= 0 && var >= 0)
+        sc_cells_library(cells, net->weights + net->g->weights[mean].offset,
+                         net->weights + net->g->weights[var].offset, &n_empty);
+    return SC_OK;
+}
+
+static sc_status measure(const char *spec, int64_t n_vars, int64_t batch, int threads,
+                         int64_t epochs, sc_err *err)
+{
+    sc_cells cells = {0};
+    sc_net net = {0};
+    sc_pool *pool = NULL;
+    static clocks c; /* too large for the stack */
+    sc_train_opts o = {.max_epochs = epochs + 1,
+                       .batch_size = batch,
+                       .lr = -1,
+                       .eps = -1,
+                       .weight_decay = -1,
+                       .n_epochs_kl_warmup = -1,
+                       .max_kl_weight = 1,
+                       .train_size = 1,
+                       .validation_size = 0};
+    sc_status st;
+    memset(&c, 0, sizeof c);
+    const int64_t steps = batch > 512 ? MINIBATCHES / 4 : MINIBATCHES;
+    SC_GOTO(st, draw_cells(&cells, batch * steps, n_vars, err), out);
+    SC_GOTO(st, open_net(&net, spec, &cells, err), out);
+    SC_GOTO(st, sc_pool_new(&pool, threads, err), out);
+    SC_GOTO(st, sc_train(&net, &cells, &o, pool, sc_kernels_get(NULL), tick, &c, err), out);
+    const double wall = median(c.walls, c.n), cpu = median(c.cpus, c.n);
+    printf("%-10s %6lld %6lld %8d %8.2f %8.2f %10.0f\n", spec, (long long)n_vars, (long long)batch,
+           threads, 1e3 * wall / (double)steps, 1e3 * cpu / (double)steps,
+           (double)(batch * steps) / wall);
+    (void)fflush(stdout);
+out:
+    sc_cells_free(&cells);
+    sc_net_free(&net);
+    sc_pool_free(pool);
+    return st;
+}
+
+static sc_status table(sc_err *err)
+{
+    static const struct {
+        const char *model;
+        int64_t genes, batch;
+    } lines[] = {{"scvi", 2000, 128},  {"scvi", 2000, 1024},    {"scvi:nb", 2000, 128},
+                 {"scvi", 10000, 128}, {"scvi:nb", 10000, 128}, {"ldvae", 1000, 128},
+                 {"ldvae", 2000, 128}};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        for (int threads = 1; threads <= 4 && threads <= sc_threads_default(); threads += 3)
+            SC_TRY(measure(lines[i].model, lines[i].genes, lines[i].batch, threads, 7, err));
+    return SC_OK;
+}
+
+int main(int argc, char **argv)
+{
+    sc_err err = {0};
+    printf("model       genes  batch  threads  ms/step   ms CPU    cells/s\n");
+    const sc_status st = argc < 5 ? table(&err)
+                                  : measure(argv[1], atoll(argv[2]), atoll(argv[3]), atoi(argv[4]),
+                                            argc > 5 ? atoll(argv[5]) : 7, &err);
+    if (st != SC_OK)
+        (void)fprintf(stderr, "train: %s\n", err.msg);
+    return st == SC_OK ? 0 : 1;
+}
