@@ -14,6 +14,8 @@
 #include "sc_kernels.h"
 #include "sc_threads.h"
 
+#include <stdatomic.h>
+
 /* Rows of one stream. Arrays are lent. */
 typedef struct sc_mini {
     int64_t n;
@@ -60,6 +62,7 @@ typedef struct sc_plan {
     int n_fwd, n_bwd[SC_GROUPS_MAX];
     int32_t *fwd, *bwd[SC_GROUPS_MAX];
     bool *moves[SC_GROUPS_MAX]; /* by weight: it gets a gradient from this group's terms */
+    bool *owned[SC_GROUPS_MAX]; /* by weight: from one linear, and nothing else reads it */
     bool term_on[32];
     sc_head *head; /* by node; NULL without SC_PLAN_FUSE */
     bool
@@ -111,5 +114,17 @@ sc_status sc_plan_fuse(sc_plan *p, const sc_built *g, const int32_t *roots, int 
     void sc_exec_export_##S(const T *flat, const sc_built *g, int weight, float *to)
 SC_EXEC_DECLARE(f32, float);
 SC_EXEC_DECLARE(f64, double);
+
+/* Adam in the midst of backward, so that the gradients of large weights never go to memory. */
+typedef struct sc_descent {
+    float *m, *v;             /* moments, flat */
+    const sc_adam_args *args; /* by weight */
+    atomic_bool is_bad;       /* out: a gradient is not finite */
+} sc_descent;
+
+/* Backward where each weight that is owned and moves (sc_plan) takes its step as soon as its
+ * gradient is there; gradients() then lacks it. */
+void sc_exec_descend_f32(sc_exec_f32 *e, const sc_plan *p, const sc_run *run, int group,
+                         sc_descent *d);
 
 #endif

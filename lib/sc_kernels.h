@@ -43,6 +43,9 @@ typedef struct sc_kernels {
     /* C (m x n) = A B, or C += A B if add. All row-major with leading dimensions. */
     void (*gemm_nn)(int m, int n, int k, const float *a, int lda, const float *b, int ldb, float *c,
                     int ldc, bool add);
+    /* C (m x n) = the row `from` (n) in each row, plus A B. */
+    void (*gemm_nn_from)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
+                         float *c, int ldc, const float *from);
     /* C (m x n) = A B^T: B is n x k. Row-independent too. */
     void (*gemm_nt)(int m, int n, int k, const float *a, int lda, const float *b, int ldb, float *c,
                     int ldc, bool add);
@@ -94,8 +97,10 @@ accurate where theta is large; dy may be NULL */
      */
     double (*head_row)(const sc_head_row *row);
 
-    /* p, m, v (n) updated in place with gradient g. */
-    void (*adam)(int64_t n, float *p, float *m, float *v, const float *g, const sc_adam_args *a);
+    /* p, m, v (rows x n, rows ld apart) updated in place with gradient g (rows ldg apart). False if
+     * some g is not finite; all are updated even so. */
+    bool (*adam)(int64_t rows, int64_t n, float *p, float *m, float *v, int64_t ld, const float *g,
+                 int64_t ldg, const sc_adam_args *a);
 } sc_kernels;
 
 /* Best that this CPU has (cpuid), or the one named "avx512", "avx2", "base"; NULL if the CPU lacks

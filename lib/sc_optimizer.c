@@ -14,8 +14,10 @@ typedef struct tile {
 
 struct sc_optimizer {
     const sc_built *g;
-    float *m, *v; /* flat */
-    int64_t *t;   /* steps of each weight */
+    float *m, *v;       /* flat */
+    int64_t *t;         /* steps of each weight */
+    sc_adam_args *args; /* of this step, by weight */
+    bool is_limited;
     int64_t n_tiles;
     tile *tiles;
     float *zeros; /* CHUNK of them, for tiles that only decay */
@@ -31,6 +33,7 @@ sc_status sc_optimizer_new(sc_optimizer **out, const sc_built *g, sc_err *err)
     SC_GOTO(st, sc_alloc(&o->m, (size_t)g->n_params, sizeof *o->m, err), fail);
     SC_GOTO(st, sc_alloc(&o->v, (size_t)g->n_params, sizeof *o->v, err), fail);
     SC_GOTO(st, sc_alloc(&o->t, (size_t)g->n_weights, sizeof *o->t, err), fail);
+    SC_GOTO(st, sc_alloc(&o->args, (size_t)g->n_weights, sizeof *o->args, err), fail);
     SC_GOTO(
         st,
         sc_alloc(&o->tiles, (size_t)(g->n_params / CHUNK + g->n_weights), sizeof *o->tiles, err),
@@ -55,6 +58,7 @@ sc_status sc_optimizer_limit(sc_optimizer *o, const sc_span *spans, int64_t n, s
         n_tiles += (spans[i].n + CHUNK - 1) / CHUNK;
     free(o->tiles);
     o->tiles = NULL;
+    o->is_limited = true;
     o->n_tiles = 0;
     SC_TRY(sc_alloc(&o->tiles, (size_t)n_tiles, sizeof *o->tiles, err));
     SC_TRY(sc_alloc(&o->zeros, CHUNK, sizeof *o->zeros, err));
@@ -68,59 +72,65 @@ sc_status sc_optimizer_limit(sc_optimizer *o, const sc_span *spans, int64_t n, s
 
 typedef struct step {
     sc_optimizer *o;
-    const bool *moves;
+    const bool *moves, *is_done; /* by weight; is_done NULL: none */
     float *w;
     const float *grad;
-    double lr, eps, weight_decay;
     const sc_kernels *k;
     atomic_bool is_bad;
 } step;
-
-/* x * 0 is 0 for every finite x and NaN otherwise: one pass that vectorizes. */
-static void look(void *ctx, int64_t i, int tid)
-{
-    (void)tid;
-    step *s = ctx;
-    const tile *t = &s->o->tiles[i];
-    float sum = 0;
-    if (!s->moves[t->weight] || t->decays_only)
-        return;
-    for (int64_t j = 0; j < t->n; j++)
-        sum += s->grad[t->from + j] * 0.0F;
-    if (sum != 0)
-        atomic_store(&s->is_bad, true);
-}
 
 static void move(void *ctx, int64_t i, int tid)
 {
     (void)tid;
     step *s = ctx;
     const tile *t = &s->o->tiles[i];
-    if (!s->moves[t->weight])
+    if (!s->moves[t->weight] || (s->is_done && s->is_done[t->weight]))
         return;
-    const double steps = (double)s->o->t[t->weight];
-    const sc_adam_args a = {(float)s->lr,
-                            0.9F,
-                            0.999F,
-                            (float)s->eps,
-                            (float)s->weight_decay,
-                            (float)(1 - pow(0.9, steps)),
-                            (float)sqrt(1 - pow(0.999, steps))};
-    s->k->adam(t->n, s->w + t->from, s->o->m + t->from, s->o->v + t->from,
-               t->decays_only ? s->o->zeros : s->grad + t->from, &a);
+    if (!s->k->adam(1, t->n, s->w + t->from, s->o->m + t->from, s->o->v + t->from, 0,
+                    t->decays_only ? s->o->zeros : s->grad + t->from, 0, &s->o->args[t->weight]))
+        atomic_store(&s->is_bad, true);
+}
+
+static void count_step(sc_optimizer *o, const bool *moves, double lr, double eps,
+                       double weight_decay)
+{
+    for (int i = 0; i < o->g->n_weights; i++) {
+        o->t[i] += moves[i];
+        o->args[i] = (sc_adam_args){(float)lr,
+                                    0.9F,
+                                    0.999F,
+                                    (float)eps,
+                                    (float)weight_decay,
+                                    (float)(1 - pow(0.9, (double)o->t[i])),
+                                    (float)sqrt(1 - pow(0.999, (double)o->t[i]))};
+    }
 }
 
 bool sc_optimizer_step(sc_optimizer *o, const bool *moves, float *w, const float *grad, double lr,
                        double eps, double weight_decay, sc_pool *pool, const sc_kernels *k)
 {
-    step s = {o, moves, w, grad, lr, eps, weight_decay, k, false};
-    sc_pool_for(pool, o->n_tiles, look, &s);
-    if (atomic_load(&s.is_bad))
-        return false;
-    for (int i = 0; i < o->g->n_weights; i++)
-        o->t[i] += moves[i];
+    step s = {o, moves, NULL, w, grad, k, false};
+    count_step(o, moves, lr, eps, weight_decay);
     sc_pool_for(pool, o->n_tiles, move, &s);
-    return true;
+    return !atomic_load(&s.is_bad);
+}
+
+bool sc_optimizer_descend(sc_optimizer *o, sc_exec_f32 *e, const sc_plan *p, const sc_run *run,
+                          int group, double lr, double eps, double weight_decay, sc_pool *pool,
+                          const sc_kernels *k)
+{
+    const bool *moves = p->moves[group];
+    float *w = sc_exec_weights_f32(e), *grad = sc_exec_gradients_f32(e);
+    if (o->is_limited) {
+        sc_exec_backward_f32(e, p, run, group);
+        return sc_optimizer_step(o, moves, w, grad, lr, eps, weight_decay, pool, k);
+    }
+    sc_descent d = {o->m, o->v, o->args, false};
+    count_step(o, moves, lr, eps, weight_decay);
+    sc_exec_descend_f32(e, p, run, group, &d);
+    step s = {o, moves, p->owned[group], w, grad, k, false};
+    sc_pool_for(pool, o->n_tiles, move, &s);
+    return !atomic_load(&s.is_bad) && !atomic_load(&d.is_bad);
 }
 
 void sc_optimizer_free(sc_optimizer *o)
@@ -130,6 +140,7 @@ void sc_optimizer_free(sc_optimizer *o)
     free(o->m);
     free(o->v);
     free(o->t);
+    free(o->args);
     free(o->tiles);
     free(o->zeros);
     free(o);

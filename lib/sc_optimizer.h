@@ -21,9 +21,14 @@ sc_status sc_optimizer_new(sc_optimizer **out, const sc_built *g, sc_err *err) S
 sc_status sc_optimizer_limit(sc_optimizer *o, const sc_span *spans, int64_t n,
                              sc_err *err) SC_MUST_CHECK;
 /* One step for the weights that moves[] marks (sc_plan.moves). w, grad: flat, as the executor has
- * them. False if a gradient is not finite: the weights are then as they were. */
+ * them. False if a gradient is not finite: the weights are then not fit for use. */
 bool sc_optimizer_step(sc_optimizer *o, const bool *moves, float *w, const float *grad, double lr,
                        double eps, double weight_decay, sc_pool *pool, const sc_kernels *k);
+/* Backward of the group's terms, after forward of the same run, and the step, in one: the same
+ * weights to the bit, faster; gradients() then lack a part. */
+bool sc_optimizer_descend(sc_optimizer *o, sc_exec_f32 *e, const sc_plan *p, const sc_run *run,
+                          int group, double lr, double eps, double weight_decay, sc_pool *pool,
+                          const sc_kernels *k);
 void sc_optimizer_free(sc_optimizer *o);
 
 #endif

@@ -15,8 +15,20 @@ static bool is_on(const sc_built *g, int32_t node, unsigned streams)
     return (streams >> g->nodes[node].stream & 1U) != 0;
 }
 
+/* By weight: how many nodes of the graph read it. */
+static void count_readers(const sc_built *g, int *readers)
+{
+    for (int i = 1; i < g->n_nodes; i++) {
+        const sc_gnode *n = &g->nodes[i];
+        if (n->op == SC_OP_WEIGHT || n->op == SC_OP_LINEAR)
+            readers[n->weight]++;
+        if (n->op == SC_OP_LINEAR && n->bias >= 0)
+            readers[n->bias]++;
+    }
+}
+
 /* Nodes through which a group's terms send gradient, last first, and the weights they reach. */
-static void plan_backward(sc_plan *p, const sc_built *g, int group, bool *reach)
+static void plan_backward(sc_plan *p, const sc_built *g, int group, const int *readers, bool *reach)
 {
     memset(reach, 0, (size_t)g->n_nodes * sizeof *reach);
     for (int t = 0; t < g->n_terms; t++)
@@ -34,6 +46,10 @@ static void plan_backward(sc_plan *p, const sc_built *g, int group, bool *reach)
             p->moves[group][n->weight] = g->weights[n->weight].is_trained;
         if (n->op == SC_OP_LINEAR && n->bias >= 0)
             p->moves[group][n->bias] = true;
+        if (n->op == SC_OP_LINEAR)
+            p->owned[group][n->weight] = readers[n->weight] == 1 && !g->weights[n->weight].frozen;
+        if (n->op == SC_OP_LINEAR && n->bias >= 0)
+            p->owned[group][n->bias] = readers[n->bias] == 1 && !g->weights[n->bias].frozen;
         if (n->op == SC_OP_BATCH_NORM)
             p->moves[group][n->weight] = p->moves[group][n->weight + 1] = true;
     }
@@ -46,9 +62,12 @@ sc_status sc_plan_make(sc_plan *p, const sc_built *g, unsigned streams, unsigned
 {
     memset(p, 0, sizeof *p);
     bool *need = NULL;
+    int *readers = NULL;
     sc_status st;
     SC_GOTO(st, sc_alloc(&need, (size_t)g->n_nodes, sizeof *need, err), out);
+    SC_GOTO(st, sc_alloc(&readers, (size_t)g->n_weights, sizeof *readers, err), out);
     SC_GOTO(st, sc_alloc(&p->fwd, (size_t)g->n_nodes, sizeof *p->fwd, err), out);
+    count_readers(g, readers);
     for (int t = 0; t < g->n_terms && what & SC_PLAN_TERMS; t++) {
         p->term_on[t] = is_on(g, g->terms[t].node, streams);
         need[g->terms[t].node] |= p->term_on[t];
@@ -64,12 +83,14 @@ sc_status sc_plan_make(sc_plan *p, const sc_built *g, unsigned streams, unsigned
     for (int k = 0; k < g->n_groups && what & SC_PLAN_BACKWARD; k++) {
         SC_GOTO(st, sc_alloc(&p->bwd[k], (size_t)g->n_nodes, sizeof **p->bwd, err), out);
         SC_GOTO(st, sc_alloc(&p->moves[k], (size_t)g->n_weights, sizeof **p->moves, err), out);
-        plan_backward(p, g, k, need);
+        SC_GOTO(st, sc_alloc(&p->owned[k], (size_t)g->n_weights, sizeof **p->owned, err), out);
+        plan_backward(p, g, k, readers, need);
     }
     if (what & SC_PLAN_FUSE)
         st = sc_plan_fuse(p, g, roots, n_roots, err);
 out:
     free(need);
+    free(readers);
     if (st != SC_OK)
         sc_plan_free(p);
     return st;
@@ -110,6 +131,7 @@ void sc_plan_free(sc_plan *p)
     for (int k = 0; k < SC_GROUPS_MAX; k++) {
         free(p->bwd[k]);
         free(p->moves[k]);
+        free(p->owned[k]);
     }
     memset(p, 0, sizeof *p);
 }

@@ -102,6 +102,12 @@ static void heads(void **state)
 static void plain(void **state)
 {
     (void)state;
+    for (int isa = 0; isa < 3; isa++) /* layers so wide that they are cut otherwise */
+        if (sc_kernels_get(isas[isa])) {
+            check("scvi", "n-hidden=300,n-layers=2,n-latent=4,encode-covariates=true", 1,
+                  sc_kernels_get(isas[isa]));
+            check("ldvae", "n-hidden=600,n-latent=4", 1, sc_kernels_get(isas[isa]));
+        }
     check("scvi", "n-hidden=8,gene-likelihood=poisson", 0, sc_kernels_get(NULL));
     check("ldvae", "n-hidden=8,use-observed-lib-size=true", 1, sc_kernels_get(NULL));
 }

@@ -255,6 +255,7 @@ static void check_gemm_rows(const sc_kernels *k)
     float *a = random_floats(M * K, -1, 1, 8), *b = random_floats(K * N, -1, 1, 9);
     float *at = malloc(M * K * sizeof *at), *bt = malloc(K * N * sizeof *bt);
     float *c = malloc(M * N * sizeof *c), *d = malloc(M * N * sizeof *d), row[N];
+    float *e = malloc(M * N * sizeof *e);
     for (int t = 0; t < K; t++) {
         for (int i = 0; i < M; i++)
             at[t * M + i] = a[i * K + t];
@@ -264,6 +265,11 @@ static void check_gemm_rows(const sc_kernels *k)
     k->gemm_nn(M, N, K, a, K, b, N, c, N, false);
     k->gemm_nt(M, N, K, a, K, bt, K, d, N, false);
     assert_memory_equal(c, d, M * N * sizeof *c);
+    for (int i = 0; i < M * N; i++)
+        d[i] = row[i % N] = (float)(i % N);
+    k->gemm_nn(M, N, K, a, K, b, N, d, N, true);
+    k->gemm_nn_from(M, N, K, a, K, b, N, e, N, row);
+    assert_memory_equal(e, d, M * N * sizeof *c);
     k->gemm_tn(M, N, K, at, M, b, N, d, N, false);
     assert_memory_equal(c, d, M * N * sizeof *c);
     for (int i = 0; i < M; i++) {
@@ -282,6 +288,7 @@ static void check_gemm_rows(const sc_kernels *k)
     free(bt);
     free(c);
     free(d);
+    free(e);
 }
 
 static void check_linear(const sc_kernels *k)
@@ -355,6 +362,32 @@ static void check_softmax(const sc_kernels *k)
     free(dy);
 }
 
+/* Rows apart give the bits that one run gives; what lies between them stays; a NaN is told. */
+static void check_adam_rows(const sc_kernels *k, float *g)
+{
+    enum { ROWS = 3, COLS = 15, LD = 20 };
+    const sc_adam_args a = {1e-3f, 0.9f, 0.999f, 0.01f, 1e-6f, 0.1f, 0.03f};
+    float one[3][ROWS * COLS], apart[3][ROWS * LD];
+    for (int s = 0; s < 3; s++)
+        for (int i = 0; i < ROWS * LD; i++) {
+            apart[s][i] = 0.5f;
+            one[s][i % (ROWS * COLS)] = 0.5f;
+        }
+    assert_true(k->adam(1, ROWS * COLS, one[0], one[1], one[2], 0, g, 0, &a));
+    assert_true(k->adam(ROWS, COLS, apart[0], apart[1], apart[2], LD, g, COLS, &a));
+    for (int s = 0; s < 3; s++)
+        for (int r = 0; r < ROWS; r++) {
+            assert_memory_equal(apart[s] + r * LD, one[s] + r * COLS, COLS * sizeof(float));
+            assert_true(apart[s][r * LD + COLS] == 0.5f);
+        }
+    for (int i = 0; i < ROWS * COLS; i += 11) {
+        const float was = g[i];
+        g[i] = i % 2 ? NAN : INFINITY;
+        assert_false(k->adam(ROWS, COLS, apart[0], apart[1], apart[2], LD, g, COLS, &a));
+        g[i] = was;
+    }
+}
+
 static void check_adam(const sc_kernels *k)
 {
     enum { N = 45 };
@@ -372,11 +405,12 @@ static void check_adam(const sc_kernels *k)
             rv[i] = 0.999 * rv[i] + 0.001 * gi * gi;
             rp[i] -= 1e-3 * (rm[i] / c1) / (sqrt(rv[i]) / c2 + 0.01);
         }
-        k->adam(N, p, m, v, g, &a);
+        assert_true(k->adam(1, N, p, m, v, N, g, N, &a));
     }
     for (int i = 0; i < N; i++)
         assert_true(fabs((double)p[i] - rp[i]) < 2e-6 && fabs((double)m[i] - rm[i]) < 1e-6 &&
                     fabs((double)v[i] - rv[i]) < 1e-6);
+    check_adam_rows(k, g);
 }
 
 static void each_isa(void (*check)(const sc_kernels *k))

@@ -109,6 +109,12 @@ void SC_R(sc_exec_free)(ex *e)
     free(e->val);
     free(e->grad);
     free(e->aux);
+    for (int s = 0; s < SC_N_STREAMS; s++) {
+        free(e->columns[s].ptr);
+        free(e->columns[s].next);
+        free(e->columns[s].row);
+        free(e->columns[s].at);
+    }
     free(e->sparse);
     free(e->cap);
     free(e->slab_val);
@@ -133,6 +139,24 @@ int64_t SC_R(sc_exec_rows)(const ex *e, int32_t node)
     return rows_of(e, node);
 }
 
+/* Room for the counts by gene of those streams that have counts. */
+static sc_status reserve_columns(ex *e, int64_t nnz, sc_err *err)
+{
+    for (int i = 1; i < e->g->n_nodes && e->with_backward; i++) {
+        const sc_gnode *n = &e->g->nodes[i];
+        sc_columns *c = &e->columns[n->stream];
+        if (n->op != SC_OP_INPUT || n->form != SC_SPARSE)
+            continue;
+        SC_TRY(sc_resize(&c->row, (size_t)nnz, sizeof *c->row, err));
+        SC_TRY(sc_resize(&c->at, (size_t)nnz, sizeof *c->at, err));
+        if (!c->ptr)
+            SC_TRY(sc_alloc(&c->ptr, (size_t)n->n_cols + 1, sizeof *c->ptr, err));
+        if (!c->next)
+            SC_TRY(sc_alloc(&c->next, (size_t)n->n_cols, sizeof *c->next, err));
+    }
+    return SC_OK;
+}
+
 /* Sparse nodes hold as many values as the largest minibatch has had. */
 static sc_status reserve(ex *e, sc_err *err)
 {
@@ -152,6 +176,7 @@ static sc_status reserve(ex *e, sc_err *err)
     for (int i = 1; i < e->g->n_nodes; i++)
         if (e->g->nodes[i].form == SC_SPARSE)
             SC_TRY(sc_resize(&e->sparse[i], (size_t)nnz, sizeof(real), err));
+    SC_TRY(reserve_columns(e, nnz, err));
     e->max_nnz = nnz;
     return SC_OK;
 }
@@ -193,6 +218,8 @@ sc_status SC_R(sc_exec_forward)(ex *e, const sc_plan *p, const sc_run *run, sc_e
     e->run = run;
     e->plan = p;
     SC_TRY(reserve(e, err));
+    for (int s = 0; s < SC_N_STREAMS; s++)
+        e->columns[s].is_there = false;
     for (int i = 0; i < run->n_given; i++) {
         const int32_t id = run->given[i].node;
         for (int64_t k = 0; k < rows_of(e, id) * cols_of(e, id); k++)
@@ -231,21 +258,24 @@ static void clear(void *ctx, int64_t tile, int tid)
         memset(j->e->grad[id], 0, (size_t)(rows_of(j->e, id) * n->n_cols) * sizeof(real));
 }
 
-static void clear_weights(void *ctx, int64_t tile, int tid)
+/* What backward assigns it need not clear. */
+static void clear_weight(void *ctx, int64_t weight, int tid)
 {
     (void)tid;
     ex *e = ctx;
-    const int64_t from = tile * 65536;
-    memset(e->gw + from, 0, (size_t)min64(65536, e->g->n_params - from) * sizeof(real));
+    const sc_gweight *w = &e->g->weights[weight];
+    if (!e->owned || !e->owned[weight])
+        memset(e->gw + w->offset, 0, (size_t)(w->rows * w->cols) * sizeof(real));
 }
 
-void SC_R(sc_exec_backward)(ex *e, const sc_plan *p, const sc_run *run, int group)
+static void backward(ex *e, const sc_plan *p, const sc_run *run, int group)
 {
     e->run = run;
     e->plan = p;
+    e->moves = p->moves[group];
     job j = {.e = e, .list = p->bwd[group], .n = p->n_bwd[group], .backward = true};
     sc_pool_for(e->pool, j.n, clear, &j);
-    sc_pool_for(e->pool, ceil_div(e->g->n_params, 65536), clear_weights, e);
+    sc_pool_for(e->pool, e->g->n_weights, clear_weight, e);
     for (int t = 0; t < e->g->n_terms; t++) {
         const sc_gterm *term = &e->g->terms[t];
         if (!p->term_on[t] || term->spec.group != group || !wants_grad(e, term->node))
@@ -257,6 +287,24 @@ void SC_R(sc_exec_backward)(ex *e, const sc_plan *p, const sc_run *run, int grou
     }
     sc_pool_run(e->pool, sweep, &j);
 }
+
+void SC_R(sc_exec_backward)(ex *e, const sc_plan *p, const sc_run *run, int group)
+{
+#ifndef SC_F64
+    e->owned = p->owned[group];
+#endif
+    backward(e, p, run, group);
+}
+
+#ifndef SC_F64
+void sc_exec_descend_f32(ex *e, const sc_plan *p, const sc_run *run, int group, sc_descent *d)
+{
+    e->owned = p->owned[group];
+    e->descent = d;
+    backward(e, p, run, group);
+    e->descent = NULL;
+}
+#endif
 
 void SC_R(sc_exec_import)(ex *e, int weight, const float *from)
 {

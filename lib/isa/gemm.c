@@ -19,19 +19,20 @@ enum {
 };
 
 /*
- * C (mr x nv W, stride ldc) = or += the product of mr rows of A, lda apart, and kc rows of B, ldb
- * apart. mr and nv are constants where this is inlined.
+ * C (mr x nv W, stride ldc) = the product of mr rows of A, lda apart, and kc rows of B, ldb apart,
+ * plus what is at `from` (rows ldf apart; NULL: 0). mr and nv are constants where this is inlined.
  */
 static inline __attribute__((always_inline)) void tile(int mr, int nv, int kc, const float *a,
                                                        int64_t lda, const float *b, int64_t ldb,
-                                                       float *c, int64_t ldc, bool add)
+                                                       float *c, int64_t ldc, const float *from,
+                                                       int64_t ldf)
 {
     vf acc[MR][NV];
 #pragma GCC unroll 8
     for (int i = 0; i < mr; i++)
 #pragma GCC unroll 3
         for (int v = 0; v < nv; v++)
-            acc[i][v] = add ? v_load(c + i * ldc + v * W) : v_set(0);
+            acc[i][v] = from ? v_load(from + i * ldf + v * W) : v_set(0);
     /* three rows off each pointer, so that all addresses fit the registers there are */
     const float *a3 = a + 3 * lda, *a6 = a + 6 * lda;
 #pragma GCC unroll 4
@@ -62,13 +63,13 @@ static inline __attribute__((always_inline)) void tile(int mr, int nv, int kc, c
 /* mr rows by one panel, with mr a constant in each case */
 #define TILE_CASE(MR_, nv)                                                                         \
     case MR_:                                                                                      \
-        tile(MR_ <= MR ? MR_ : 1, nv, kc, a, lda, b, ldb, c, ldc, add);                            \
+        tile(MR_ <= MR ? MR_ : 1, nv, kc, a, lda, b, ldb, c, ldc, from, ldf);                      \
         break;
 
 #define TILES(name, nv)                                                                            \
     static __attribute__((noinline)) void name(int mr, int kc, const float *a, int64_t lda,        \
                                                const float *b, int64_t ldb, float *c, int64_t ldc, \
-                                               bool add)                                           \
+                                               const float *from, int64_t ldf)                     \
     {                                                                                              \
         switch (mr) {                                                                              \
             TILE_CASE(1, nv)                                                                       \
@@ -86,30 +87,35 @@ TILES(tiles1, 1)
 TILES(tiles2, 2)
 TILES(tiles3, 3)
 
+typedef struct start { /* where C's sums begin: at rows ldf apart, 0 for a row for all; NULL: 0 */
+    const float *from;
+    int64_t ldf;
+} start;
+
 /* All m rows by one panel of nc <= NR columns; b holds whole vectors, c only nc columns. */
 static void panel(int m, int nc, int kc, const float *a, int64_t lda, const float *b, int64_t ldb,
-                  float *c, int64_t ldc, bool add)
+                  float *c, int64_t ldc, start s)
 {
     const int nv = (nc + W - 1) / W;
     void (*const f)(int, int, const float *, int64_t, const float *, int64_t, float *, int64_t,
-                    bool) = nv == 1   ? tiles1
-                            : nv == 2 ? tiles2
-                                      : tiles3;
+                    const float *, int64_t) = nv == 1   ? tiles1
+                                              : nv == 2 ? tiles2
+                                                        : tiles3;
     for (int i = 0; i < m; i += MR) {
         const int mr = m - i < MR ? m - i : MR;
-        float *ci = c + i * ldc;
+        const float *from = s.from ? s.from + i * s.ldf : NULL;
         if (nc == nv * W) {
-            f(mr, kc, a + i * lda, lda, b, ldb, ci, ldc, add);
+            f(mr, kc, a + i * lda, lda, b, ldb, c + i * ldc, ldc, from, s.ldf);
             continue;
         }
         float edge[MR * NR];
-        for (int r = 0; r < mr && add; r++) {
-            memcpy(edge + r * NR, ci + r * ldc, (size_t)nc * sizeof *c);
+        for (int r = 0; r < mr && from; r++) {
+            memcpy(edge + r * NR, from + r * s.ldf, (size_t)nc * sizeof *c);
             memset(edge + r * NR + nc, 0, (size_t)(nv * W - nc) * sizeof *c);
         }
-        f(mr, kc, a + i * lda, lda, b, ldb, edge, NR, add);
+        f(mr, kc, a + i * lda, lda, b, ldb, edge, NR, from ? edge : NULL, NR);
         for (int r = 0; r < mr; r++)
-            memcpy(ci + r * ldc, edge + r * NR, (size_t)nc * sizeof *c);
+            memcpy(c + (i + r) * ldc, edge + r * NR, (size_t)nc * sizeof *c);
     }
 }
 
@@ -201,18 +207,21 @@ static void transpose(float *to, int mc, int kc, const float *a, int64_t lda)
     }
 }
 
-static void zero_or_keep(int m, int n, float *c, int64_t ldc, bool add)
+static void only_start(int m, int n, float *c, int64_t ldc, start s)
 {
-    for (int i = 0; i < m && !add; i++)
-        memset(c + i * ldc, 0, (size_t)n * sizeof *c);
+    for (int i = 0; i < m; i++)
+        if (!s.from)
+            memset(c + i * ldc, 0, (size_t)n * sizeof *c);
+        else if (s.from != c)
+            memcpy(c + i * ldc, s.from + i * s.ldf, (size_t)n * sizeof *c);
 }
 
 static void multiply(bool is_b_transposed, int m, int n, int k, const float *a, int64_t lda,
-                     const float *b, int64_t ldb, float *c, int64_t ldc, bool add)
+                     const float *b, int64_t ldb, float *c, int64_t ldc, start s)
 {
     _Alignas(64) float packed[KC * NR];
     if (k <= 0)
-        zero_or_keep(m, n, c, ldc, add);
+        only_start(m, n, c, ldc, s);
     for (int k0 = 0; k0 < k; k0 += KC) {
         const int kc = k - k0 < KC ? k - k0 : KC;
         for (int j = 0; j < n; j += NR) {
@@ -227,7 +236,10 @@ static void multiply(bool is_b_transposed, int m, int n, int k, const float *a, 
                 bp = b + k0 * ldb + j;
                 ldp = ldb;
             }
-            panel(m, nc, kc, a + k0, lda, bp, ldp, c + j, ldc, add || k0 > 0);
+            panel(m, nc, kc, a + k0, lda, bp, ldp, c + j, ldc,
+                  k0 > 0   ? (start){c + j, ldc}
+                  : s.from ? (start){s.from + j, s.ldf}
+                           : s);
         }
     }
 }
@@ -235,13 +247,19 @@ static void multiply(bool is_b_transposed, int m, int n, int k, const float *a, 
 void SC_NAME(gemm_nn)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
                       float *c, int ldc, bool add)
 {
-    multiply(false, m, n, k, a, lda, b, ldb, c, ldc, add);
+    multiply(false, m, n, k, a, lda, b, ldb, c, ldc, (start){add ? c : NULL, ldc});
+}
+
+void SC_NAME(gemm_nn_from)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
+                           float *c, int ldc, const float *from)
+{
+    multiply(false, m, n, k, a, lda, b, ldb, c, ldc, (start){from, 0});
 }
 
 void SC_NAME(gemm_nt)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
                       float *c, int ldc, bool add)
 {
-    multiply(true, m, n, k, a, lda, b, ldb, c, ldc, add);
+    multiply(true, m, n, k, a, lda, b, ldb, c, ldc, (start){add ? c : NULL, ldc});
 }
 
 void SC_NAME(gemm_tn)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
@@ -249,14 +267,15 @@ void SC_NAME(gemm_tn)(int m, int n, int k, const float *a, int lda, const float 
 {
     _Alignas(64) float rows[MC * KC];
     if (k <= 0)
-        zero_or_keep(m, n, c, ldc, add);
+        only_start(m, n, c, ldc, (start){add ? c : NULL, ldc});
     for (int i = 0; i < m; i += MC) {
         const int mc = m - i < MC ? m - i : MC;
         for (int k0 = 0; k0 < k; k0 += KC) {
             const int kc = k - k0 < KC ? k - k0 : KC;
+            float *ci = c + (int64_t)i * ldc;
             transpose(rows, mc, kc, a + (int64_t)k0 * lda + i, lda);
-            multiply(false, mc, n, kc, rows, KC, b + (int64_t)k0 * ldb, ldb, c + (int64_t)i * ldc,
-                     ldc, add || k0 > 0);
+            multiply(false, mc, n, kc, rows, KC, b + (int64_t)k0 * ldb, ldb, ci, ldc,
+                     (start){add || k0 > 0 ? ci : NULL, ldc});
         }
     }
 }

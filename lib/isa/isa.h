@@ -16,6 +16,8 @@
 
 void SC_NAME(gemm_nn)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
                       float *c, int ldc, bool add);
+void SC_NAME(gemm_nn_from)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
+                           float *c, int ldc, const float *from);
 void SC_NAME(gemm_nt)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
                       float *c, int ldc, bool add);
 void SC_NAME(gemm_tn)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
@@ -28,7 +30,8 @@ void SC_NAME(dot_rows)(int m, int n, const float *a, int lda, const float *b, in
 int SC_NAME(below)(int n, const float *x, float limit, int32_t *out);
 void SC_NAME(softmax)(int64_t n, const float *x, float *y);
 void SC_NAME(softmax_grad)(int64_t n, const float *y, const float *dy, float *dx);
-void SC_NAME(adam)(int64_t n, float *p, float *m, float *v, const float *g, const sc_adam_args *a);
+bool SC_NAME(adam)(int64_t rows, int64_t n, float *p, float *m, float *v, int64_t ld,
+                   const float *g, int64_t ldg, const sc_adam_args *a);
 
 void SC_NAME(exp)(int64_t n, const float *x, float *y);
 void SC_NAME(log)(int64_t n, const float *x, float *y);

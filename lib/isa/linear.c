@@ -69,33 +69,47 @@ void SC_NAME(dot_rows)(int m, int n, const float *a, int lda, const float *b, in
     }
 }
 
-void SC_NAME(adam)(int64_t n, float *p, float *m, float *v, const float *g, const sc_adam_args *a)
-{
-    const vf one_minus1 = v_set(1.0f - a->beta1), one_minus2 = v_set(1.0f - a->beta2);
-    const vf beta2 = v_set(a->beta2), decay = v_set(a->weight_decay), eps = v_set(a->eps);
-    const vf step = v_set(-(a->lr / a->correct1)), correct2 = v_set(1.0f / a->correct2);
+typedef struct step {
+    vf one_minus1, one_minus2, beta2, decay, eps, step, correct2;
+} step;
 
-    for (int64_t i = 0; i < n; i += W) {
-        const bool is_whole = n - i >= W;
-        const int64_t rest = n - i;
-        vf vp = is_whole ? v_load(p + i) : v_load_part(p + i, rest, 0);
-        vf mean = is_whole ? v_load(m + i) : v_load_part(m + i, rest, 0);
-        vf square_mean = is_whole ? v_load(v + i) : v_load_part(v + i, rest, 0);
-        vf vg = is_whole ? v_load(g + i) : v_load_part(g + i, rest, 0);
-        vg = v_fma(decay, vp, vg);
-        mean = v_fma(one_minus1, vg - mean, mean);
-        const vf square = vg * vg;
-        square_mean = v_fma(one_minus2, square, beta2 * square_mean);
-        const vf update = mean / v_fma(v_sqrt(square_mean), correct2, eps);
-        vp = v_fma(step, update, vp);
-        if (is_whole) {
+/* One vector; returns g times 0, which is 0 for what is finite and NaN otherwise. */
+static inline vf adam_one(const step *s, vf *p, vf *m, vf *v, vf grad)
+{
+    const vf g = v_fma(s->decay, *p, grad);
+    *m = v_fma(s->one_minus1, g - *m, *m);
+    const vf gg = g * g;
+    *v = v_fma(s->one_minus2, gg, s->beta2 * *v);
+    *p = v_fma(s->step, *m / v_fma(v_sqrt(*v), s->correct2, s->eps), *p);
+    return grad * v_set(0);
+}
+
+bool SC_NAME(adam)(int64_t rows, int64_t n, float *p, float *m, float *v, int64_t ld,
+                   const float *g, int64_t ldg, const sc_adam_args *a)
+{
+    const step s = {v_set(1.0f - a->beta1),   v_set(1.0f - a->beta2), v_set(a->beta2),
+                    v_set(a->weight_decay),   v_set(a->eps),          v_set(-(a->lr / a->correct1)),
+                    v_set(1.0f / a->correct2)};
+    vf bad = v_set(0);
+
+    for (int64_t r = 0; r < rows; r++, p += ld, m += ld, v += ld, g += ldg) {
+        int64_t i = 0;
+        for (; i + W <= n; i += W) {
+            vf vp = v_load(p + i), mean = v_load(m + i), square = v_load(v + i);
+            bad += adam_one(&s, &vp, &mean, &square, v_load(g + i));
             v_store(p + i, vp);
             v_store(m + i, mean);
-            v_store(v + i, square_mean);
-        } else {
-            v_store_part(p + i, rest, vp);
-            v_store_part(m + i, rest, mean);
-            v_store_part(v + i, rest, square_mean);
+            v_store(v + i, square);
         }
+        if (i == n)
+            continue;
+        const int64_t rest = n - i;
+        vf vp = v_load_part(p + i, rest, 0), mean = v_load_part(m + i, rest, 0),
+           square = v_load_part(v + i, rest, 0);
+        bad += adam_one(&s, &vp, &mean, &square, v_load_part(g + i, rest, 0));
+        v_store_part(p + i, rest, vp);
+        v_store_part(m + i, rest, mean);
+        v_store_part(v + i, rest, square);
     }
+    return !v_any(v_not_ge(bad, v_set(0)));
 }

@@ -6,6 +6,7 @@ const sc_kernels SC_NAME(kernels) = {
     .isa = SC_STRING(SC_ISA),
     .width = SC_ISA_WIDTH,
     .gemm_nn = SC_NAME(gemm_nn),
+    .gemm_nn_from = SC_NAME(gemm_nn_from),
     .gemm_nt = SC_NAME(gemm_nt),
     .gemm_tn = SC_NAME(gemm_tn),
     .sparse_row = SC_NAME(sparse_row),

@@ -1,20 +1,62 @@
-#include "op.h"
+#include "linear.h"
+
+#include <string.h>
 
 /* y = [parts] W^T + b with W stored n_in x n_out. Counts and categories never become dense columns.
  */
-enum { ROWS = 32, COLS = 256, WCOLS = 128 };
+enum { ROWS = 32, SPARSE_ROWS = 16, COLS = 256, WCOLS = 128 };
+
+#ifdef SC_F64
+#define is_wide(e, id) false
+#define sorts_columns(e, id) false
+#else
+#define is_wide SC_X(sc_is_wide)
+#define sorts_columns SC_X(sc_sorts_columns)
+#endif
 
 static int64_t grad_cols(int64_t n_out)
 {
     return n_out <= 256 ? 32 : WCOLS;
 }
 
+static bool takes_counts(const ex *e, int32_t id)
+{
+    const sc_gnode *n = nd(e, id);
+    for (int p = 0; p < n->n_in; p++)
+        if (nd(e, n->in[p])->form == SC_SPARSE)
+            return true;
+    return false;
+}
+
+static bool has_input_gradient(const ex *e, int32_t id)
+{
+    const sc_gnode *n = nd(e, id);
+    for (int p = 0; p < n->n_in; p++)
+        if (wants_grad(e, n->in[p]))
+            return true;
+    return false;
+}
+
+static int64_t tile_rows(const ex *e, int32_t id)
+{
+    return takes_counts(e, id) ? SPARSE_ROWS : ROWS;
+}
+
 static int64_t tiles(const ex *e, int32_t id, int phase, bool backward)
 {
-    const int64_t n_out = cols_of(e, id), r = ceil_div(rows_of(e, id), ROWS);
+    const int64_t n_out = cols_of(e, id);
+#ifdef SC_ISA
+    if (is_wide(e, id))
+        return SC_X(sc_wide_tiles)(e, id, phase, backward);
+    if (backward && phase == 2)
+        return SC_X(sc_column_tiles)(e, id);
+#endif
     if (!backward)
-        return r * ceil_div(n_out, COLS);
-    return phase == 0 ? r : ceil_div(n_out, grad_cols(n_out));
+        return ceil_div(rows_of(e, id), tile_rows(e, id)) * ceil_div(n_out, COLS) +
+               sorts_columns(e, id);
+    if (phase == 0)
+        return has_input_gradient(e, id) ? ceil_div(rows_of(e, id), ROWS) : 0;
+    return phase == 1 ? ceil_div(n_out, grad_cols(n_out)) : 0;
 }
 
 static void add_sparse(ex *e, int32_t x, int64_t i0, int64_t i1, const real *w, int64_t n_out,
@@ -34,13 +76,10 @@ static void add_sparse(ex *e, int32_t x, int64_t i0, int64_t i1, const real *w, 
     }
 }
 
-static void fwd(ex *e, int32_t id, int phase, int64_t tile)
+static void fwd_rows(ex *e, int32_t id, int64_t i0, int64_t i1, int64_t j0, int64_t nc)
 {
-    (void)phase;
     const sc_gnode *n = nd(e, id);
-    const int64_t n_out = n->n_cols, ct = ceil_div(n_out, COLS), rows = rows_of(e, id);
-    const int64_t i0 = tile / ct * ROWS, i1 = min64(rows, i0 + ROWS), j0 = tile % ct * COLS,
-                  nc = min64(COLS, n_out - j0);
+    const int64_t n_out = n->n_cols;
     const real *w = e->w + e->g->weights[n->weight].offset + j0;
     const real *restrict bias = n->bias >= 0 ? e->w + e->g->weights[n->bias].offset + j0 : NULL;
     real *restrict y = e->val[id] + i0 * n_out + j0;
@@ -62,6 +101,24 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
     }
 }
 
+static void fwd(ex *e, int32_t id, int phase, int64_t tile)
+{
+    (void)phase;
+    const int64_t n_out = cols_of(e, id), n_cols = ceil_div(n_out, COLS), high = tile_rows(e, id);
+#ifdef SC_ISA
+    if (is_wide(e, id)) {
+        SC_X(sc_wide_fwd)(e, id, tile);
+        return;
+    }
+    if (sorts_columns(e, id) && tile-- == 0) { /* the longest tile goes first */
+        SC_X(sc_sort_columns)(e, id);
+        return;
+    }
+#endif
+    const int64_t i0 = tile / n_cols * high, j0 = tile % n_cols * COLS;
+    fwd_rows(e, id, i0, min64(rows_of(e, id), i0 + high), j0, min64(COLS, n_out - j0));
+}
+
 static void bwd_input(ex *e, int32_t id, int64_t tile)
 {
     const sc_gnode *n = nd(e, id);
@@ -78,47 +135,103 @@ static void bwd_input(ex *e, int32_t id, int64_t tile)
     }
 }
 
+void SC_X(sc_settle)(ex *e, int weight, int64_t at, int64_t rows, int64_t n, int64_t ld,
+                     const real *g, int64_t ldg)
+{
+    const bool owned = e->owned && e->owned[weight];
+#ifdef SC_ISA
+    sc_descent *d = e->descent;
+    if (owned && d && e->moves[weight]) {
+        if (!e->k->adam(rows, n, e->w + at, d->m + at, d->v + at, ld, g, ldg, &d->args[weight]))
+            atomic_store(&d->is_bad, true);
+        return;
+    }
+#endif
+    for (int64_t r = 0; r < rows && g != e->gw + at; r++) {
+        if (owned)
+            memcpy(e->gw + at + r * ld, g + r * ldg, (size_t)n * sizeof(real));
+        else
+            add_scaled(n, 1, g + r * ldg, e->gw + at + r * ld);
+    }
+}
+
+/* Columns j0.. of the rows of W that part x takes. */
+static void part_gradient(ex *e, int32_t id, int32_t x, int64_t j0, int64_t nc, real *gw)
+{
+    const int64_t n_out = cols_of(e, id), rows = rows_of(e, id), width = cols_of(e, x);
+    const real *restrict dy = e->grad[id] + j0;
+    const sc_mini *m = mini_of(e, x);
+    if (nd(e, x)->form == SC_DENSE)
+        SC_X(sc_gemm_tn)(e, width, nc, rows, e->val[x], width, dy, n_out, gw, n_out);
+    else if (nd(e, x)->form == SC_CODES)
+        for (int64_t i = 0; i < rows; i++)
+            add_scaled(nc, 1, dy + i * n_out, gw + code_at(e, x, i) * n_out);
+    else
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++)
+                add_scaled(nc, e->sparse[x][k - m->indptr[0]], dy + i * n_out,
+                           gw + m->indices[k] * n_out);
+}
+
+static bool is_by_column(const ex *e, int32_t x)
+{
+#ifdef SC_F64
+    (void)e, (void)x;
+    return false;
+#else
+    return nd(e, x)->form == SC_SPARSE && e->columns[nd(e, x)->stream].is_there;
+#endif
+}
+
+static void clear_tile(const ex *e, int weight, int64_t at, int64_t rows, int64_t n, int64_t ld)
+{
+    for (int64_t r = 0; r < rows && e->owned && e->owned[weight]; r++)
+        memset(e->gw + at + r * ld, 0, (size_t)n * sizeof(real));
+}
+
 static void bwd_weight(ex *e, int32_t id, int64_t tile)
 {
     const sc_gnode *n = nd(e, id);
     const int64_t n_out = n->n_cols, rows = rows_of(e, id), wide = grad_cols(n_out),
                   j0 = tile * wide;
     const int64_t nc = min64(wide, n_out - j0);
-    const real *restrict dy = e->grad[id] + j0;
-    real *gw = e->gw + e->g->weights[n->weight].offset + j0;
+    int64_t at = e->g->weights[n->weight].offset + j0;
     for (int p = 0; p < n->n_in; p++) {
-        const int32_t x = n->in[p];
-        const int64_t width = cols_of(e, x);
-        const sc_mini *m = mini_of(e, x);
-        if (e->g->weights[n->weight].frozen >> p & 1) {
-            gw += width * n_out;
-            continue;
+        const int64_t width = cols_of(e, n->in[p]);
+        const bool is_frozen = (e->g->weights[n->weight].frozen >> p & 1) != 0;
+        if (!is_frozen && !is_by_column(e, n->in[p])) {
+            clear_tile(e, n->weight, at, width, nc, n_out);
+            part_gradient(e, id, n->in[p], j0, nc, e->gw + at);
+            SC_X(sc_settle)(e, n->weight, at, width, nc, n_out, e->gw + at, n_out);
         }
-        if (nd(e, x)->form == SC_DENSE)
-            SC_X(sc_gemm_tn)(e, width, nc, rows, e->val[x], width, dy, n_out, gw, n_out);
-        else if (nd(e, x)->form == SC_CODES)
-            for (int64_t i = 0; i < rows; i++)
-                add_scaled(nc, 1, dy + i * n_out, gw + code_at(e, x, i) * n_out);
-        else
-            for (int64_t i = 0; i < rows; i++)
-                for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++)
-                    add_scaled(nc, e->sparse[x][k - m->indptr[0]], dy + i * n_out,
-                               gw + m->indices[k] * n_out);
-        gw += width * n_out;
+        at += width * n_out;
     }
     if (n->bias < 0 || e->g->weights[n->bias].frozen)
         return;
-    real *gb = e->gw + e->g->weights[n->bias].offset + j0;
+    at = e->g->weights[n->bias].offset + j0;
+    clear_tile(e, n->bias, at, 1, nc, n_out);
     for (int64_t i = 0; i < rows; i++)
-        add_scaled(nc, 1, dy + i * n_out, gb);
+        add_scaled(nc, 1, e->grad[id] + i * n_out + j0, e->gw + at);
+    SC_X(sc_settle)(e, n->bias, at, 1, nc, n_out, e->gw + at, n_out);
 }
 
 static void bwd(ex *e, int32_t id, int phase, int64_t tile)
 {
-    if (phase == 0)
+#ifdef SC_ISA
+    if (is_wide(e, id))
+        SC_X(sc_wide_bwd)(e, id, phase, tile);
+    else if (phase == 2)
+        SC_X(sc_column_gradients)(e, id, tile);
+    else
+#endif
+        if (phase == 0)
         bwd_input(e, id, tile);
     else
         bwd_weight(e, id, tile);
 }
 
+#ifdef SC_ISA
+const sc_op SC_X(sc_op_linear) = {1, 3, tiles, fwd, bwd, SC_X(sc_wide_aux)};
+#else
 const sc_op SC_X(sc_op_linear) = {1, 2, tiles, fwd, bwd, NULL};
+#endif

@@ -248,7 +248,7 @@ static void bench_cells(const sc_kernels *k)
                         what == 5 ? logit : NULL, 800, 1e-3f, head + ELEMENTS, head + 2 * ELEMENTS,
                         head + 3 * ELEMENTS, head + 4 * ELEMENTS, &by_library});
                 else if (i == 0)
-                    k->adam(n, state, state + n, state + 2 * n, state + 3 * n, &adam);
+                    k->adam(1, n, state, state + n, state + 2 * n, n, state + 3 * n, n, &adam);
             t[what][r] = now() - start;
         }
     }

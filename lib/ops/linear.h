@@ -1,0 +1,33 @@
+/*
+ * What linear.c has apart for the float executor: wide layers (a decoder's heads), whose work is
+ * cut by columns and whose parents are read once for many rows; and the gradient of a layer that
+ * takes counts, gene by gene.
+ */
+#ifndef SC_OPS_LINEAR_H
+#define SC_OPS_LINEAR_H
+
+#include "op.h"
+
+/* y = [parts] W + b: the gradient of rows x n elements of a weight, ld apart from flat offset `at`,
+ * goes where it is wanted: into the gradients, or into the weight itself by a step of Adam. g may
+ * lie in the gradients already. */
+void SC_X(sc_settle)(ex *e, int weight, int64_t at, int64_t rows, int64_t n, int64_t ld,
+                     const real *g, int64_t ldg);
+
+#ifdef SC_ISA
+bool SC_X(sc_is_wide)(const ex *e, int32_t id);
+int64_t SC_X(sc_wide_aux)(const ex *e, int32_t id, int64_t rows);
+/* Backward has three phases: by input, by weight, sums. */
+int64_t SC_X(sc_wide_tiles)(const ex *e, int32_t id, int phase, bool backward);
+void SC_X(sc_wide_fwd)(ex *e, int32_t id, int64_t tile);
+void SC_X(sc_wide_bwd)(ex *e, int32_t id, int phase, int64_t tile);
+
+/* Whether the node's forward must sort the counts of its minibatch by gene, for backward. */
+bool SC_X(sc_sorts_columns)(const ex *e, int32_t id);
+void SC_X(sc_sort_columns)(ex *e, int32_t id);
+/* Gradient of the rows of W that take counts: tiles of genes, in a phase of their own. */
+int64_t SC_X(sc_column_tiles)(const ex *e, int32_t id);
+void SC_X(sc_column_gradients)(ex *e, int32_t id, int64_t tile);
+#endif
+
+#endif

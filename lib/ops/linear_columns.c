@@ -1,0 +1,95 @@
+#include "linear.h"
+
+#include <string.h>
+
+#ifdef SC_ISA
+/*
+ * The gradient of the rows of W that take counts, gene by gene: the cells that have the gene are
+ * summed in registers, and the row goes on to Adam at once.
+ */
+enum { GENES = 64, COLUMNS = 512, ENTRIES = 256 };
+
+static int32_t counts_of(const ex *e, int32_t id)
+{
+    const sc_gnode *n = nd(e, id);
+    for (int p = 0; p < n->n_in; p++)
+        if (nd(e, n->in[p])->form == SC_SPARSE)
+            return n->in[p];
+    return 0;
+}
+
+bool SC_X(sc_sorts_columns)(const ex *e, int32_t id)
+{
+    const int32_t x = counts_of(e, id);
+    if (!x || !e->plan->owned[0])
+        return false;
+    for (int i = 0; i < e->plan->n_fwd; i++) { /* the first such layer of the stream does it */
+        const int32_t other = e->plan->fwd[i];
+        if (nd(e, other)->op == SC_OP_LINEAR && counts_of(e, other) &&
+            nd(e, counts_of(e, other))->stream == nd(e, x)->stream)
+            return other == id;
+    }
+    return false;
+}
+
+void SC_X(sc_sort_columns)(ex *e, int32_t id)
+{
+    const int32_t x = counts_of(e, id);
+    const int64_t n_vars = cols_of(e, x);
+    const sc_mini *m = mini_of(e, x);
+    sc_columns *c = &e->columns[nd(e, x)->stream];
+    memset(c->ptr, 0, (size_t)(n_vars + 1) * sizeof *c->ptr);
+    for (int64_t k = m->indptr[0]; k < m->indptr[m->n]; k++)
+        c->ptr[m->indices[k] + 1]++;
+    for (int64_t j = 0; j < n_vars; j++) {
+        c->next[j] = c->ptr[j];
+        c->ptr[j + 1] += c->ptr[j];
+    }
+    for (int64_t i = 0; i < m->n; i++)
+        for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++) {
+            const int64_t to = c->next[m->indices[k]]++;
+            c->row[to] = (int32_t)i;
+            c->at[to] = (int32_t)(k - m->indptr[0]);
+        }
+    c->is_there = true;
+}
+
+int64_t SC_X(sc_column_tiles)(const ex *e, int32_t id)
+{
+    const int32_t x = counts_of(e, id);
+    return x && e->columns[nd(e, x)->stream].is_there ? ceil_div(cols_of(e, x), GENES) : 0;
+}
+
+/* Gene j's row of the gradient, n columns of it from j0. */
+static void gene(const ex *e, int32_t id, int32_t x, int64_t j, int64_t j0, int64_t n, real *g)
+{
+    const sc_columns *c = &e->columns[nd(e, x)->stream];
+    real value[ENTRIES];
+    memset(g, 0, (size_t)n * sizeof *g);
+    for (int64_t k = c->ptr[j]; k < c->ptr[j + 1]; k += ENTRIES) {
+        const int64_t nnz = min64(ENTRIES, c->ptr[j + 1] - k);
+        for (int64_t t = 0; t < nnz; t++)
+            value[t] = e->sparse[x][c->at[k + t]];
+        e->k->sparse_row(nnz, c->row + k, value, e->grad[id] + j0, cols_of(e, id), g, (int)n);
+    }
+}
+
+void SC_X(sc_column_gradients)(ex *e, int32_t id, int64_t tile)
+{
+    const sc_gnode *n = nd(e, id);
+    int64_t at = e->g->weights[n->weight].offset;
+    for (int p = 0; p < n->n_in; p++) {
+        const int32_t x = n->in[p];
+        const int64_t width = cols_of(e, x), end = min64(width, (tile + 1) * GENES);
+        const bool is_frozen = (e->g->weights[n->weight].frozen >> p & 1) != 0;
+        for (int64_t j = tile * GENES; j < end && nd(e, x)->form == SC_SPARSE && !is_frozen; j++)
+            for (int64_t j0 = 0; j0 < n->n_cols; j0 += COLUMNS) {
+                _Alignas(64) real g[COLUMNS];
+                const int64_t nc = min64(COLUMNS, n->n_cols - j0);
+                gene(e, id, x, j, j0, nc, g);
+                SC_X(sc_settle)(e, n->weight, at + j * n->n_cols + j0, 1, nc, n->n_cols, g, nc);
+            }
+        at += width * n->n_cols;
+    }
+}
+#endif
