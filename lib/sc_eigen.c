@@ -285,7 +285,8 @@ static sc_status allocate(lanczos *z, sc_err *err)
 sc_status sc_eigen_top(sc_eigen *out, int64_t n, int k, sc_operator op, void *ctx, double tolerance,
                        int max_products, sc_pool *pool, sc_err *err)
 {
-    const int64_t want = 2 * (int64_t)k + 24;
+    /* many vectors crowd together, and a larger basis tells them apart sooner */
+    const int64_t want = k > 8 ? 4 * (int64_t)k + 40 : 2 * (int64_t)k + 24;
     lanczos z = {
         .n = n, .m = (int)(want < n ? want : n), .n_chunks = (n + CHUNK - 1) / CHUNK, .pool = pool};
     sc_status st;

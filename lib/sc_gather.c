@@ -1,4 +1,5 @@
 #include "sc_gather.h"
+#include "sc_rows.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -191,6 +192,59 @@ sc_status sc_gather_sparse(sc_csr *out, sc_reader *in, const char *path, sc_err 
     const bool is_obsp = strncmp(path, "obsp/", 5) == 0;
     out->n_cols = is_obsp ? out->n_rows : m->n_cols;
     return is_obsp ? check_square(out, nnz, path, err) : SC_OK;
+}
+
+/* The columns of a block's rows. */
+static sc_status take_columns(sc_block *b, const sc_mat *m, const int32_t *old_to_new,
+                              int64_t n_new, sc_csr *to, sc_err *err)
+{
+    sc_rows r;
+    int64_t at = 0;
+    SC_TRY(sc_rows_of(b, m, &r, err));
+    const int64_t n = sc_rows_begin(&r, r.n_rows);
+    *to = (sc_csr){.n_rows = r.n_rows, .n_cols = n_new};
+    SC_TRY(sc_alloc(&to->indptr, (size_t)r.n_rows + 1, sizeof *to->indptr, err));
+    SC_TRY(sc_alloc(&to->indices, (size_t)n, sizeof *to->indices, err));
+    SC_TRY(sc_alloc(&to->values, (size_t)n, sizeof *to->values, err));
+    for (int64_t i = 0; i < r.n_rows; i++) {
+        for (int64_t k = sc_rows_begin(&r, i); k < sc_rows_begin(&r, i + 1); k++) {
+            const int32_t j = old_to_new[sc_rows_col(&r, i, k)];
+            if (!isfinite(r.values[k])) {
+                sc_table *obs;
+                SC_TRY(sc_block_obs(b, &obs, err));
+                return sc_fail(err, SC_EDATA, "cell '%s' has a value in '%s' that is not finite",
+                               sc_strs_at(&obs->names, i), m->path);
+            }
+            if (j < 0 || r.values[k] == 0)
+                continue;
+            to->indices[at] = j;
+            to->values[at++] = r.values[k];
+        }
+        to->indptr[i + 1] = at;
+    }
+    return SC_OK;
+}
+
+sc_status sc_gather_columns(sc_csr *out, sc_reader *in, const char *path, const int32_t *old_to_new,
+                            int64_t n_new, sc_err *err)
+{
+    const sc_mat *m;
+    sc_block *b;
+    int64_t room[2] = {0, 0}, nnz = 0;
+    sc_status st;
+    *out = (sc_csr){.n_cols = n_new};
+    SC_TRY(find_matrix(in, path, &m, err));
+    while ((st = sc_reader_next(in, &b, err)) == SC_OK) {
+        sc_csr rows = {0};
+        st = take_columns(b, m, old_to_new, n_new, &rows, err);
+        if (st == SC_OK)
+            st = append_rows(out, &rows, rows.n_rows, room, &nnz, err);
+        sc_csr_free(&rows);
+        SC_TRY(st);
+    }
+    if (st != SC_END)
+        return st;
+    return out->indptr ? SC_OK : sc_alloc(&out->indptr, 1, sizeof *out->indptr, err);
 }
 
 sc_status sc_write_again(sc_reader *in, const sc_header *h, sc_output *to, sc_add_to_block add,

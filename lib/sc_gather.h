@@ -23,6 +23,10 @@ sc_status sc_gather_dense(sc_dense *out, sc_reader *in, const char *path,
                           sc_err *err) SC_MUST_CHECK;
 /* A sparse one; in obsp, columns are checked to be cells (SC_EDATA). */
 sc_status sc_gather_sparse(sc_csr *out, sc_reader *in, const char *path, sc_err *err) SC_MUST_CHECK;
+/* Some columns of a sparse or dense matrix (old index -> new, -1 drops; n_new of them), without its
+ * zeros. SC_EDATA naming the cell if a value is not finite. */
+sc_status sc_gather_columns(sc_csr *out, sc_reader *in, const char *path, const int32_t *old_to_new,
+                            int64_t n_new, sc_err *err) SC_MUST_CHECK;
 
 /* Called for each block of the second pass, which is written then. */
 typedef sc_status (*sc_add_to_block)(void *ctx, sc_block *b, sc_err *err);
