@@ -44,9 +44,12 @@ sc_status sc_net_uses(const sc_net *net, unsigned *uses, sc_err *err)
             *uses |= g->nodes[i].input == SC_IN_PROTEINS ? (unsigned)SC_USES_PROTEINS
                      : g->nodes[i].input == SC_IN_PANEL  ? (unsigned)SC_USES_PANEL
                                                          : 0;
-    for (int i = 0; i < g->n_terms; i++)
+    for (int i = 0; i < g->n_terms; i++) {
         if (g->nodes[g->terms[i].node].stream != SC_ROWS_ALL)
             *uses |= SC_USES_LABELLED;
+        if (g->terms[i].spec.weight != SC_WEIGHT_ONE)
+            *uses |= SC_USES_KL;
+    }
     sc_graph_free(g);
     return SC_OK;
 }

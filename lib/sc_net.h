@@ -34,9 +34,10 @@ typedef struct sc_net {
 
 /* Zeroed net with plugin and options of its own; NULL opts: the defaults. */
 sc_status sc_net_new(sc_net *net, const char *variant, const void *opts, sc_err *err) SC_MUST_CHECK;
-enum { SC_USES_PROTEINS = 1, SC_USES_LABELLED = 2, SC_USES_PANEL = 4 };
+enum { SC_USES_PROTEINS = 1, SC_USES_LABELLED = 2, SC_USES_PANEL = 4, SC_USES_KL = 8 };
 /* What the model with its options takes beside counts, found by building it for made-up sizes.
- * Terms of labelled or unlabelled cells are SC_USES_LABELLED. */
+ * Terms of labelled or unlabelled cells are SC_USES_LABELLED, terms that the KL weight scales
+ * SC_USES_KL. */
 sc_status sc_net_uses(const sc_net *net, unsigned *uses, sc_err *err) SC_MUST_CHECK;
 /* After dims are set: builds the graph and makes room for weights. */
 sc_status sc_net_build(sc_net *net, sc_err *err) SC_MUST_CHECK;

@@ -54,6 +54,8 @@ static sc_status check_inputs(const sc_net *net, sc_err *err)
 {
     const sc_dims *d = &net->dims;
     const char *name = net->handle.plugin->name, *what = NULL;
+    if (net->cats[0].key && !takes(net, SC_IN_BATCH) && !takes(net, SC_IN_PANEL))
+        what = "batches";
     for (int i = 0; i < d->n_cat_covs; i++)
         if (!takes(net, SC_IN_CAT_COV_0 + i))
             what = "categorical covariates";

@@ -11,6 +11,16 @@ rows() {
 layer               X           IN=two.scz
 batch-key           batch
 labels-key          cell_type   --dispersion gene-label --labels-key batch
+scanvi:labels-key   partial
+pyro-scanvi:labels-key partial
+unlabeled           REFUSED=type_1
+scanvi:unlabeled    type_1
+pyro-scanvi:unlabeled type_1
+protein-key         REFUSED=cell_type
+panel-key           REFUSED=batch
+n-samples-per-label REFUSED=5
+scanvi:n-samples-per-label 5
+pyro-scanvi:n-samples-per-label 5
 cat-covariate       cell_type
 cont-covariate      library_size
 size-factor-key     library_size
@@ -54,9 +64,34 @@ decoder-activation  -
 encoder-bias        -           --use-batch-norm none
 decoder-bias        -           --use-batch-norm none
 bias                -           --no-use-batch-norm
+pyro-scanvi:n-epochs-kl-warmup REFUSED=1
+pyro-scanvi:n-steps-kl-warmup REFUSED=3
+pyro-scanvi:min-kl-weight REFUSED=0.5
+pyro-scanvi:max-kl-weight REFUSED=0.5
+pyro-scanvi:eps     0.01
+pyro-scanvi:batch-key REFUSED=batch
+pyro-scanvi:library-prior REFUSED=prior.tsv
+pyro-scanvi:cat-covariate REFUSED=cell_type
+pyro-scanvi:cont-covariate REFUSED=library_size
+pyro-scanvi:size-factor-key REFUSED=library_size
 ldvae:cat-covariate   REFUSED=cell_type
 ldvae:cont-covariate  REFUSED=library_size
 ldvae:size-factor-key REFUSED=library_size
+linear-classifier       -
+classifier-n-layers     2
+classifier-n-hidden     5
+classifier-dropout-rate 0.4
+classifier-logits       -
+classification-ratio    10
+n-hidden-z2-decoder     12
+n-hidden-x-decoder      12
+n-hidden-z2l-encoder    12
+n-hidden-classifier     12
+n-hidden-z1-encoder     12
+alpha                   1
+epsilon                 0.05
+scale-factor            0.1
+loss-cells              10
 log-json            SAME=log.json
 threads             SAME=3
 no-PG               SAME
@@ -72,7 +107,10 @@ END
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return
-    sc-sim -q --n-obs 120 --n-vars 30 --n-types 3 --n-batches 2 --seed 1 >sim.scz
+    sc-sim -q --n-obs 120 --n-vars 30 --n-types 3 --n-batches 2 --seed 1 >plain.scz
+    sc-view -t obs plain.scz | awk -F'\t' -v OFS='\t' 'NR == 1 { print "cell", "partial", "seen"; next }
+        { print $1, NR % 3 ? $2 : "Unknown", NR % 2 ? $2 : "Unknown" }' >labels.tsv
+    sc-annotate -q --obs labels.tsv plain.scz >sim.scz
     sc-norm -q --target-sum 100 sim.scz >two.scz
     printf 'batch\tlog_mean\tlog_var\nbatch_1\t5\t0.5\nbatch_2\t6\t0.25\n' >prior.tsv
     sc-view -t obs sim.scz | sed -n '2,20p' | cut -f1 >cells.txt
@@ -110,13 +148,13 @@ every_option() {
     cd "$BATS_FILE_TMPDIR" || return
     local model=$1 base=$2 help words default value context in option dashed
     help=$(sc-fit -m "$model" --help)
-    for dashed in $(sed -nE 's/^ +(-., )?--(\[no-\])?([A-Za-z-]+).*/\2\3/p' <<<"$help"); do
+    for dashed in $(sed -nE 's/^ +(-., )?--(\[no-\])?([A-Za-z0-9-]+).*/\2\3/p' <<<"$help"); do
         option=${dashed#\[no-\]} in=sim.scz
         row_of "$option"
         words=$(sc-fit -m "$model" --help-complete | sed -n "s/^ *--$option ) words='\(.*\)' ;;/\1/p")
         case $value in
         NONE) continue ;;
-        REFUSED=*) fails 2 "" sc-fit -q -m "$model" "--$option" "${value#*=}" $in ;;
+        REFUSED=*) fails 2 "" sc-fit -q -o refused.scm -m "$model" $base "--$option" "${value#*=}" $in ;;
         SAME=*) words=${value#SAME=} value=SAME && check "$option" "--$option" "$words" ;;
         -)
             if [ -z "$words" ]; then
@@ -140,4 +178,19 @@ every_option() {
 
 @test "each option of ldvae changes what it should change" {
     every_option ldvae "--n-hidden 8 --n-latent 3"
+}
+
+@test "each option of scanvi changes what it should change" {
+    every_option scanvi "--n-hidden 8 --n-latent 3 --labels-key seen"
+}
+
+@test "each option of pyro-scanvi changes what it should change" {
+    every_option pyro-scanvi "--n-latent 3 --labels-key seen"
+}
+
+@test "every model of the build is tested here" {
+    local model
+    for model in $(sc-model list | awk -F'\t' '$1 == "model" { print $2 }'); do
+        grep -q "every_option $model " "$BATS_TEST_FILENAME" || { echo "$model is not"; return 1; }
+    done
 }

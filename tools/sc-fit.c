@@ -282,14 +282,19 @@ static sc_status choose_keys(const sc_net *net, const fit_opts *o, sc_keys *k, s
 {
     unsigned uses = 0;
     SC_TRY(sc_net_uses(net, &uses, err));
-    const bool labelled = uses & SC_USES_LABELLED, proteins = uses & SC_USES_PROTEINS;
+    const bool labelled = uses & SC_USES_LABELLED, proteins = uses & SC_USES_PROTEINS,
+               has_kl = uses & SC_USES_KL;
     const struct {
         const char *option;
         bool given, used;
     } checks[] = {{"unlabeled", o->unlabeled != NULL, labelled},
                   {"n-samples-per-label", o->n_samples_per_label > 0, labelled},
                   {"protein-key", o->protein_key != NULL, proteins},
-                  {"panel-key", o->panel_key != NULL, (uses & SC_USES_PANEL) != 0}};
+                  {"panel-key", o->panel_key != NULL, (uses & SC_USES_PANEL) != 0},
+                  {"n-epochs-kl-warmup", o->n_epochs_kl_warmup >= 0, has_kl},
+                  {"n-steps-kl-warmup", o->n_steps_kl_warmup > 0, has_kl},
+                  {"min-kl-weight", o->min_kl_weight > 0, has_kl},
+                  {"max-kl-weight", o->max_kl_weight < 1 || o->max_kl_weight > 1, has_kl}};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         if (checks[i].given && !checks[i].used)
             return sc_fail(err, SC_EUSAGE, "--%s: model '%s' has no use for it", checks[i].option,
