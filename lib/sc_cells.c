@@ -1,5 +1,6 @@
 #include "sc_cells.h"
 #include "sc_genes.h"
+#include "sc_proteins.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -18,7 +19,8 @@ typedef struct loader {
         int32_t gene;
         float count;
     } * row; /* of a query, n_data of genes; NULL: genes are those of the data */
-    char *protein_path;
+    sc_proteins proteins;
+    bool lacks_labels; /* a query without the column: no cell has a label */
     int n_coders;
     int slot[SC_IN_MAX];
     sc_coder coders[SC_IN_MAX];
@@ -141,21 +143,6 @@ static sc_status add_counts(loader *l, sc_block *b, sc_err *err)
     return SC_OK;
 }
 
-static sc_status add_proteins(loader *l, sc_block *b, const sc_table *obs, sc_err *err)
-{
-    sc_cells *c = l->c;
-    sc_dense *m = NULL;
-    const int64_t n = c->dims.n_proteins;
-    SC_TRY(sc_block_dense(b, l->protein_path, &m, err));
-    for (int64_t k = 0; k < obs->n_rows * n; k++)
-        if (!(m->values[k] >= 0) || isinf(m->values[k]))
-            return sc_fail(err, SC_EDATA, "cell '%s', protein '%s': %g is not a count",
-                           sc_strs_at(&obs->names, k / n), sc_strs_at(&c->protein_names, k % n),
-                           (double)m->values[k]);
-    memcpy(c->proteins + c->n_obs * n, m->values, (size_t)(obs->n_rows * n) * sizeof(float));
-    return SC_OK;
-}
-
 static sc_status add_block(loader *l, sc_block *b, sc_err *err)
 {
     sc_cells *c = l->c;
@@ -174,7 +161,8 @@ static sc_status add_block(loader *l, sc_block *b, sc_err *err)
     if (c->dims.has_size_factor)
         SC_TRY(sc_numbers_block(b, l->keys->size_factor, 1, c->size_factor + c->n_obs, err));
     if (c->dims.n_proteins)
-        SC_TRY(add_proteins(l, b, obs, err));
+        SC_TRY(
+            sc_proteins_block(&l->proteins, b, c->proteins + c->n_obs * c->dims.n_proteins, err));
     c->n_obs += obs->n_rows;
     return SC_OK;
 }
@@ -198,6 +186,10 @@ static sc_status open_keys(loader *l, sc_err *err)
             continue;
         sc_coder *coder = &l->coders[l->n_coders];
         const bool is_label = s == SC_IN_LABELS - SC_IN_BATCH;
+        if (is_label && k->known && k->unlabeled && !sc_table_find(&l->h->obs, key[s])) {
+            l->lacks_labels = true;
+            continue;
+        }
         SC_TRY(sc_coder_open(coder, l->h, key[s],
                              k->known && is_label ? &k->known->cats[s].levels : NULL, err));
         if (k->known && !is_label)
@@ -212,30 +204,6 @@ static sc_status open_keys(loader *l, sc_err *err)
         SC_TRY(sc_require_obs(l->h, k->size_factor, err));
     c->n_cont_covs = k->n_cont_covs;
     c->dims.has_size_factor = k->size_factor != NULL;
-    return SC_OK;
-}
-
-/* Names of the proteins; an obsm without column names numbers them from 1. */
-static sc_status open_proteins(loader *l, sc_err *err)
-{
-    sc_cells *c = l->c;
-    char path[512];
-    if (!l->keys->proteins)
-        return SC_OK;
-    (void)snprintf(path, sizeof path, "obsm/%s", l->keys->proteins);
-    const int at = sc_header_find(l->h, path);
-    if (at < 0 || l->h->mats[at].is_sparse)
-        return sc_fail(err, SC_EDATA, "there are no protein counts: no obsm '%s'",
-                       l->keys->proteins);
-    const sc_mat *m = &l->h->mats[at];
-    l->protein_path = strdup(path);
-    c->dims.n_proteins = m->n_cols;
-    if (m->col_names.n)
-        return sc_strs_copy(&c->protein_names, &m->col_names, err);
-    for (int64_t p = 1; p <= m->n_cols; p++) {
-        const int n = snprintf(path, sizeof path, "%" PRId64, p);
-        SC_TRY(sc_strs_push(&c->protein_names, path, (size_t)n, err));
-    }
     return SC_OK;
 }
 
@@ -270,6 +238,36 @@ static sc_status find_missing_proteins(sc_cells *c, sc_err *err)
     return SC_OK;
 }
 
+static sc_status open_proteins(loader *l, sc_err *err)
+{
+    sc_cells *c = l->c;
+    const sc_known *known = l->keys->known;
+    if (!l->keys->proteins)
+        return SC_OK;
+    SC_TRY(sc_proteins_open(&l->proteins, l->h, l->keys->proteins, known ? known->proteins : NULL,
+                            err));
+    c->dims.n_proteins = l->proteins.n;
+    (void)snprintf(c->protein_note, sizeof c->protein_note, "%s", l->proteins.note);
+    return sc_strs_copy(&c->protein_names, &l->proteins.names, err);
+}
+
+static sc_status fill_labels(loader *l, sc_err *err)
+{
+    sc_cells *c = l->c;
+    const int s = SC_IN_LABELS - SC_IN_BATCH;
+    const sc_strs *levels = &l->keys->known->cats[s].levels;
+    c->dims.n_labels = levels->n - 1;
+    SC_TRY(sc_strs_copy(&c->cats[s].levels, levels, err));
+    c->cats[s].key = strdup(l->keys->labels);
+    SC_TRY(sc_alloc(&c->codes[s], (size_t)c->n_obs, sizeof **c->codes, err));
+    for (int64_t i = 0; i < c->n_obs; i++)
+        c->codes[s][i] = (int32_t)c->dims.n_labels;
+    (void)snprintf(c->label_note, sizeof c->label_note,
+                   "obs has no column '%s': every cell counts as '%s'", l->keys->labels,
+                   l->keys->unlabeled);
+    return SC_OK;
+}
+
 static sc_status close_keys(loader *l, sc_err *err)
 {
     sc_cells *c = l->c;
@@ -291,6 +289,8 @@ static sc_status close_keys(loader *l, sc_err *err)
         else
             c->dims.n_cats[s + SC_IN_BATCH - SC_IN_CAT_COV_0] = n;
     }
+    if (l->lacks_labels)
+        SC_TRY(fill_labels(l, err));
     if (!c->codes[0])
         SC_TRY(sc_alloc(&c->codes[0], (size_t)c->n_obs, sizeof **c->codes, err)); /* one batch */
     if (c->dims.n_proteins && !l->keys->panel) {
@@ -349,7 +349,7 @@ sc_status sc_cells_load(sc_cells *c, sc_reader *in, const sc_keys *keys, sc_err 
 out:
     free(l->row);
     sc_genes_free(&l->genes);
-    free(l->protein_path);
+    sc_proteins_free(&l->proteins);
     for (int k = 0; k < l->n_coders; k++)
         sc_coder_close(&l->coders[k]);
     free(l);
@@ -376,34 +376,4 @@ void sc_cells_free(sc_cells *c)
         free(c->codes[i]);
     }
     memset(c, 0, sizeof *c);
-}
-
-void sc_cells_library(const sc_cells *c, float *log_mean, float *log_var, int64_t *n_empty)
-{
-    const int64_t n_batch = c->dims.n_batch;
-    *n_empty = 0;
-    for (int64_t b = 0; b < n_batch; b++) {
-        double sum = 0, square = 0;
-        int64_t n = 0;
-        for (int pass = 0; pass < 2; pass++) {
-            const double mean = n ? sum / (double)n : 0;
-            for (int64_t i = 0; i < c->n_obs; i++) {
-                if (c->codes[0][i] != b)
-                    continue;
-                double total = 0;
-                for (int64_t k = c->indptr[i]; k < c->indptr[i + 1]; k++)
-                    total += (double)sc_cells_value(c, k);
-                const double t = total > 0 ? log(total) : 0;
-                if (pass == 0) {
-                    sum += t;
-                    n++;
-                    *n_empty += total > 0 ? 0 : 1;
-                } else {
-                    square += (t - mean) * (t - mean);
-                }
-            }
-        }
-        log_mean[b] = n ? (float)(sum / (double)n) : 0;
-        log_var[b] = n ? (float)(square / (double)n) : 1;
-    }
 }

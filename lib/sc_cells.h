@@ -13,11 +13,12 @@
 #include <string.h>
 
 /* What a reference model knows, where the cells are a query of it: its genes (others are left out,
- * missing ones have no counts) and its categories by input - SC_IN_BATCH, behind which new ones are
- * put; labels must be among them. Lent. */
+ * missing ones have no counts), its proteins (likewise) and its categories by input - SC_IN_BATCH,
+ * behind which new ones are put; labels must be among them. Lent. */
 typedef struct sc_known {
     const sc_table *var;
     const sc_category *cats;
+    const sc_strs *proteins;
     double min_gene_overlap; /* share of its genes that must be there */
 } sc_known;
 
@@ -47,8 +48,8 @@ typedef struct sc_cells {
     uint8_t *protein_missing; /* n_panels x n_proteins: 1 where no cell of the panel has a count;
                                  NULL: everything was measured everywhere */
     sc_dims dims;
-    sc_strs records;       /* provenance of the stream */
-    char gene_note[512];   /* of a query: how its genes were matched */
+    sc_strs records;                                         /* provenance of the stream */
+    char gene_note[512], protein_note[256], label_note[256]; /* of a query: how it was matched */
     char note[SC_ERR_MAX]; /* which matrix was taken, if that is worth saying */
 } sc_cells;
 

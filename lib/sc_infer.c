@@ -13,6 +13,8 @@ static sc_status rows_room(sc_infer *x, int64_t n, sc_err *err)
     sc_minibuf_free(x->buf);
     x->buf = NULL;
     SC_TRY(sc_minibuf_new(&x->buf, n, err));
+    if (x->proteins.n)
+        SC_TRY(sc_alloc(&x->buf->proteins, (size_t)(n * x->proteins.n), sizeof(float), err));
     return x->n_cont ? sc_alloc(&x->buf->cont_covs, (size_t)(n * x->n_cont), sizeof(float), err)
                      : SC_OK;
 }
@@ -131,6 +133,8 @@ sc_status sc_infer_block(sc_infer *x, sc_block *b, sc_err *err)
     }
     for (int64_t c = 0; c < x->n_cont; c++)
         SC_TRY(sc_numbers_block(b, x->cont[c], x->n_cont, x->buf->cont_covs + c, err));
+    if (x->proteins.n)
+        SC_TRY(sc_proteins_block(&x->proteins, b, x->buf->proteins, err));
     return x->size_factor ? sc_numbers_block(b, x->size_factor, 1, x->buf->size_factor, err)
                           : SC_OK;
 }
@@ -191,7 +195,8 @@ sc_status sc_infer_run(sc_infer *x, int64_t from, int64_t n, sc_draw draw, uint6
                     .values = m->values,
                     .lgamma_x1 = m->lgamma_x1,
                     .cont_covs = m->cont_covs ? m->cont_covs + from * x->n_cont : NULL,
-                    .size_factor = m->size_factor + from};
+                    .size_factor = m->size_factor + from,
+                    .proteins = m->proteins ? m->proteins + from * x->proteins.n : NULL};
     for (int s = 0; s < SC_IN_MAX; s++)
         mini.codes[s][0] = mini.codes[s][1] = one_category;
     for (int c = 0; c < x->n_coders; c++)
@@ -207,6 +212,9 @@ static sc_status pick_room(sc_infer *x, const int64_t *rows, int64_t n, sc_err *
         SC_TRY(sc_minibuf_new(&x->pick, SC_INFER_ROWS, err));
         for (int c = 0; c < x->n_coders; c++)
             SC_TRY(sc_alloc(&x->pick->codes[x->slot[c]], SC_INFER_ROWS, sizeof(int32_t), err));
+        if (x->proteins.n)
+            SC_TRY(sc_alloc(&x->pick->proteins, (size_t)(SC_INFER_ROWS * x->proteins.n),
+                            sizeof(float), err));
         if (x->n_cont)
             SC_TRY(sc_alloc(&x->pick->cont_covs, (size_t)(SC_INFER_ROWS * x->n_cont), sizeof(float),
                             err));
@@ -237,6 +245,9 @@ static void pick_row(sc_infer *x, int64_t i, int64_t row)
     if (x->n_cont)
         memcpy(to->cont_covs + i * x->n_cont, from->cont_covs + row * x->n_cont,
                (size_t)x->n_cont * sizeof(float));
+    if (x->proteins.n)
+        memcpy(to->proteins + i * x->proteins.n, from->proteins + row * x->proteins.n,
+               (size_t)x->proteins.n * sizeof(float));
     for (int c = 0; c < x->n_coders; c++)
         to->codes[x->slot[c]][i] = x->coders[c].codes[row];
     for (int k = 0; k < x->stored.n_given && x->is_stored; k++) {
@@ -260,7 +271,8 @@ sc_status sc_infer_run_rows(sc_infer *x, const int64_t *rows, int64_t n, sc_draw
                     .values = m->values,
                     .lgamma_x1 = m->lgamma_x1,
                     .cont_covs = m->cont_covs,
-                    .size_factor = m->size_factor};
+                    .size_factor = m->size_factor,
+                    .proteins = m->proteins};
     for (int s = 0; s < SC_IN_MAX; s++)
         mini.codes[s][0] = mini.codes[s][1] = m->codes[s] ? m->codes[s] : one_category;
     return forward(x, &mini, ran_last(x, 0, rows, n), draw, seed, draw_no, err);
@@ -322,6 +334,7 @@ void sc_infer_close(sc_infer *x)
         free(x->posterior[k]);
         free(x->picked[k]);
     }
+    sc_proteins_free(&x->proteins);
     free(x->to_model);
     free(x->path);
     free(x);

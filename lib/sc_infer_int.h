@@ -4,6 +4,7 @@
 
 #include "sc_infer.h"
 #include "sc_minify.h"
+#include "sc_proteins.h"
 
 struct sc_infer {
     const sc_net *net;
@@ -23,8 +24,9 @@ struct sc_infer {
     sc_coder coders[SC_IN_MAX];
     const char *cont[SC_IN_MAX], *size_factor;
     int64_t n_cont;
-    sc_minibuf *buf;  /* all rows of the block */
-    sc_minibuf *pick; /* rows chosen one by one; made when first needed */
+    sc_proteins proteins; /* n 0: none are wanted */
+    sc_minibuf *buf;      /* all rows of the block */
+    sc_minibuf *pick;     /* rows chosen one by one; made when first needed */
     int64_t n_rows;
     bool is_transformed;
     int32_t transform[SC_INFER_ROWS]; /* the batch to decode with, for each row */

@@ -26,7 +26,8 @@ static sc_status open_category(sc_infer *x, const sc_header *h, int input, const
                                sc_err *err)
 {
     const int s = input - SC_IN_BATCH;
-    const sc_category *c = &x->net->cats[s];
+    const bool by_batch = input == SC_IN_PANEL && !x->net->cats[s].key;
+    const sc_category *c = &x->net->cats[by_batch ? 0 : s];
     if (!c->key)
         return SC_OK; /* a single category: code 0 */
     x->slot[x->n_coders] = s;
@@ -54,15 +55,22 @@ static sc_status open_inputs(sc_infer *x, const sc_header *h, const sc_keys *k, 
                 x->cont[c] = k->n_cont_covs ? k->cont_covs[c] : sc_strs_at(&x->net->cont_covs, c);
                 SC_TRY(sc_require_obs(h, x->cont[c], err));
             }
+        } else if (n->input == SC_IN_PROTEINS) {
+            SC_TRY(sc_proteins_open(&x->proteins, h,
+                                    k->proteins ? k->proteins : x->net->protein_key,
+                                    &x->net->proteins, err));
         } else if (n->input == SC_IN_SIZE_FACTOR) {
             x->size_factor = k->size_factor ? k->size_factor : x->net->size_factor;
             SC_TRY(sc_require_obs(h, x->size_factor, err));
         } else if (n->input >= SC_IN_BATCH) {
             const int cov = n->input - SC_IN_CAT_COV_0;
-            const char *named = n->input == SC_IN_BATCH           ? k->batch
-                                : n->input == SC_IN_LABELS        ? k->labels
-                                : cov >= 0 && cov < k->n_cat_covs ? k->cat_covs[cov]
-                                                                  : NULL;
+            const bool by_batch =
+                n->input == SC_IN_PANEL && !x->net->cats[SC_IN_PANEL - SC_IN_BATCH].key;
+            const char *named = n->input == SC_IN_BATCH || by_batch ? k->batch
+                                : n->input == SC_IN_PANEL           ? k->panel
+                                : n->input == SC_IN_LABELS          ? k->labels
+                                : cov >= 0 && cov < k->n_cat_covs   ? k->cat_covs[cov]
+                                                                    : NULL;
             SC_TRY(open_category(x, h, n->input, named, err));
         }
     }

@@ -1,6 +1,6 @@
 /* Models to and from files: our own .scm, and model.pt as scvi-tools saves it. */
 #include "sc_cli.h"
-#include "sc_net.h"
+#include "sc_net_pt.h"
 #include "sc_scvi_args.h"
 
 #include <errno.h>
@@ -302,84 +302,17 @@ out:
     return st;
 }
 
-static sc_status category_from_pt(sc_category *c, const sc_pt_category *from, sc_err *err)
-{
-    c->key = from->key ? strdup(from->key) : NULL;
-    for (size_t i = 0; i < from->levels.n; i++)
-        SC_TRY(sc_strs_push(&c->levels, from->levels.s[i], strlen(from->levels.s[i]), err));
-    return SC_OK;
-}
-
-static sc_status data_from_pt(sc_net *net, const sc_pt *pt, sc_err *err)
-{
-    const sc_pt_registry *r = sc_pt_get_registry(pt);
-    sc_dims *s = &net->dims;
-    const char *text;
-    SC_TRY(category_from_pt(&net->cats[0], &r->batch, err));
-    SC_TRY(category_from_pt(&net->cats[SC_IN_LABELS - SC_IN_BATCH], &r->labels, err));
-    s->n_batch = s->n_panels = r->batch.levels.n ? (int64_t)r->batch.levels.n : 1;
-    s->n_labels = (int64_t)r->labels.levels.n;
-    if (r->unlabeled_category && s->n_labels > 0) { /* the last level, and no class */
-        net->unlabeled = strdup(r->unlabeled_category);
-        s->n_labels--;
-    }
-    s->n_proteins = (int64_t)r->proteins.n;
-    s->n_cat_covs = (int64_t)r->n_cat_covs;
-    if (s->n_cat_covs > SC_IN_MAX - (SC_IN_CAT_COV_0 - SC_IN_BATCH))
-        return sc_fail(err, SC_EFORMAT, "the model has too many covariates");
-    for (size_t i = 0; i < r->n_cat_covs; i++) {
-        SC_TRY(category_from_pt(&net->cats[SC_IN_CAT_COV_0 - SC_IN_BATCH + (int)i], &r->cat_covs[i],
-                                err));
-        s->n_cats[i] = (int64_t)r->cat_covs[i].levels.n;
-    }
-    for (size_t i = 0; i < r->cont_covs.n; i++)
-        SC_TRY(sc_strs_push(&net->cont_covs, r->cont_covs.s[i], strlen(r->cont_covs.s[i]), err));
-    s->n_cont_covs = net->cont_covs.n;
-    if ((text = sc_pt_as_text(sc_pt_get(r->setup_args, "layer"))))
-        net->layer = strdup(text);
-    if ((text = sc_pt_as_text(sc_pt_get(r->setup_args, "size_factor_key"))))
-        net->size_factor = strdup(text);
-    s->has_size_factor = net->size_factor != NULL;
-    for (int i = 0; i < SC_IN_MAX; i++) /* a column that scvi-tools made up when no key was given */
-        if (net->cats[i].key && strncmp(net->cats[i].key, "_scvi_", 6) == 0)
-            sc_category_free(&net->cats[i]);
-    if (sc_pt_n_modalities(pt) != 1)
-        return sc_fail(err, SC_EFORMAT, "models of several modalities are not read yet");
-    const sc_pt_names *v = &sc_pt_modality_at(pt, 0)->vars;
-    for (size_t i = 0; i < v->n; i++)
-        SC_TRY(sc_strs_push(&net->var.names, v->s[i], strlen(v->s[i]), err));
-    s->n_vars = net->var.n_rows = net->var.names.n;
-    return SC_OK;
-}
-
-static sc_status variant_of_class(const char *class_name, char *variant, size_t n, sc_err *err)
-{
-    sc_plugin_list list = {0};
-    SC_TRY(sc_plugin_list_load(SC_KIND_MODEL, &list, err));
-    variant[0] = 0;
-    for (int i = 0; i < list.n; i++) {
-        const sc_plugin *p = list.items[i].h.plugin;
-        const sc_model *m = p ? p->impl : NULL;
-        if (m && m->scvi_class && class_name && strcmp(m->scvi_class, class_name) == 0)
-            (void)snprintf(variant, n, "%s", p->name);
-    }
-    sc_plugin_list_free(&list);
-    return variant[0] ? SC_OK
-                      : sc_fail(err, SC_EPLUGIN, "no plugin reads models of class '%s'",
-                                class_name ? class_name : "?");
-}
-
 static sc_status from_pt(sc_net *net, int fd, const char *name, sc_err *err)
 {
     sc_pt *pt = NULL;
     char variant[128];
     sc_status st;
     SC_GOTO(st, sc_pt_read(&pt, fd, name, err), out);
-    SC_GOTO(st, variant_of_class(sc_pt_get_registry(pt)->model_name, variant, sizeof variant, err),
+    SC_GOTO(st, sc_net_pt_variant(sc_pt_get_registry(pt)->model_name, variant, sizeof variant, err),
             out);
     SC_GOTO(st, sc_net_new(net, variant, NULL, err), out);
     SC_GOTO(st, sc_scvi_args_read(net, pt, err), out);
-    SC_GOTO(st, data_from_pt(net, pt, err), out);
+    SC_GOTO(st, sc_net_pt_data(net, pt, err), out);
     SC_GOTO(st, sc_net_build(net, err), out);
     for (size_t i = 0; i < sc_pt_n_tensors(pt); i++) {
         const sc_pt_tensor *t = sc_pt_tensor_at(pt, i);

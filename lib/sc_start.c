@@ -204,3 +204,33 @@ sc_status sc_start_weights(sc_net *net, const sc_cells *c, uint64_t seed, int64_
     totals(net, c);
     return protein_prior(net, c, seed, err);
 }
+
+void sc_cells_library(const sc_cells *c, float *log_mean, float *log_var, int64_t *n_empty)
+{
+    const int64_t n_batch = c->dims.n_batch;
+    *n_empty = 0;
+    for (int64_t b = 0; b < n_batch; b++) {
+        double sum = 0, square = 0;
+        int64_t n = 0;
+        for (int pass = 0; pass < 2; pass++) {
+            const double mean = n ? sum / (double)n : 0;
+            for (int64_t i = 0; i < c->n_obs; i++) {
+                if (c->codes[0][i] != b)
+                    continue;
+                double total = 0;
+                for (int64_t k = c->indptr[i]; k < c->indptr[i + 1]; k++)
+                    total += (double)sc_cells_value(c, k);
+                const double t = total > 0 ? log(total) : 0;
+                if (pass == 0) {
+                    sum += t;
+                    n++;
+                    *n_empty += total > 0 ? 0 : 1;
+                } else {
+                    square += (t - mean) * (t - mean);
+                }
+            }
+        }
+        log_mean[b] = n ? (float)(sum / (double)n) : 0;
+        log_var[b] = n ? (float)(square / (double)n) : 1;
+    }
+}
