@@ -2,6 +2,7 @@
 #include "sc_surgery_int.h"
 
 #include "sc_philox.h"
+#include "sc_start.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -33,6 +34,10 @@ static sc_status check_named(const sc_net *ref, const sc_keys *k, sc_err *err)
         return refuse("batch-key", "batches", err);
     if (k->labels && !uses(ref->g, SC_IN_LABELS))
         return refuse("labels-key", "labels", err);
+    if (k->panel && !ref->cats[SC_IN_PANEL - SC_IN_BATCH].key)
+        return refuse("panel-key", "protein panels", err);
+    if (k->proteins && !ref->protein_key)
+        return refuse("protein-key", "proteins", err);
     if (k->size_factor && !ref->size_factor)
         return refuse("size-factor-key", "size factors", err);
     if (k->n_cat_covs && k->n_cat_covs != ref->dims.n_cat_covs)
@@ -50,15 +55,17 @@ sc_status sc_query_keys(sc_query_names *n, const sc_net *ref, const sc_keys *nam
                         double min_gene_overlap, sc_keys *keys, sc_err *err)
 {
     SC_TRY(check_named(ref, named, err));
-    n->known = (sc_known){&ref->var, ref->cats, min_gene_overlap};
+    n->known = (sc_known){&ref->var, ref->cats, &ref->proteins, min_gene_overlap};
     *keys = *named;
     keys->known = &n->known;
     keys->layer = named->layer ? named->layer : ref->layer;
     keys->batch = key_of(ref, SC_IN_BATCH, named->batch);
+    keys->panel = key_of(ref, SC_IN_PANEL, named->panel);
     keys->labels = uses(ref->g, SC_IN_LABELS) ? key_of(ref, SC_IN_LABELS, named->labels) : NULL;
     keys->unlabeled = ref->unlabeled;
     keys->size_factor =
         ref->size_factor && !named->size_factor ? ref->size_factor : named->size_factor;
+    keys->proteins = ref->protein_key && !named->proteins ? ref->protein_key : named->proteins;
     keys->n_cat_covs = (int)ref->dims.n_cat_covs;
     keys->n_cont_covs = (int)ref->dims.n_cont_covs;
     if (!named->n_cat_covs) {
@@ -81,6 +88,22 @@ void sc_query_names_free(sc_query_names *n)
     n->cont_covs = NULL;
 }
 
+/* What the new panels did not measure; of those that the reference knows it knows that too. */
+static sc_status take_missing(sc_net *net, const sc_net *ref, const sc_cells *c, sc_err *err)
+{
+    const int64_t n = net->dims.n_proteins, n_old = ref->dims.n_panels;
+    net->dims.n_proteins_missing = 0;
+    if (!ref->protein_missing && !c->protein_missing)
+        return SC_OK;
+    SC_TRY(sc_alloc(&net->protein_missing, (size_t)(net->dims.n_panels * n), 1, err));
+    for (int64_t k = 0; k < net->dims.n_panels * n; k++) {
+        const uint8_t *from = k < n_old * n ? ref->protein_missing : c->protein_missing;
+        net->protein_missing[k] = from ? from[k] : 0;
+        net->dims.n_proteins_missing += net->protein_missing[k];
+    }
+    return SC_OK;
+}
+
 static char *copy_text(const char *s)
 {
     return s ? strdup(s) : NULL;
@@ -91,6 +114,7 @@ static sc_status take_data(sc_net *net, const sc_net *ref, const sc_cells *c, sc
 {
     SC_TRY(sc_table_copy(&net->var, &ref->var, err));
     SC_TRY(sc_strs_copy(&net->cont_covs, &ref->cont_covs, err));
+    SC_TRY(sc_strs_copy(&net->proteins, &ref->proteins, err));
     SC_TRY(sc_strs_copy(&net->records, &ref->records, err));
     for (int64_t i = 0; i < c->records.n; i++) {
         const char *s = sc_strs_at(&c->records, i);
@@ -104,6 +128,7 @@ static sc_status take_data(sc_net *net, const sc_net *ref, const sc_cells *c, sc
     net->layer = copy_text(ref->layer);
     net->size_factor = copy_text(ref->size_factor);
     net->unlabeled = copy_text(ref->unlabeled);
+    net->protein_key = copy_text(ref->protein_key);
     return json_object_set(net->training, "reference", ref->training)
                ? sc_fail(err, SC_ENOMEM, "out of memory")
                : SC_OK;
@@ -164,16 +189,12 @@ sc_status sc_query_net(sc_net *net, const sc_net *ref, const sc_cells *c, const 
     SC_TRY(take_data(net, ref, c, err));
     net->dims = c->dims;
     net->dims.n_labels = ref->dims.n_labels;
+    SC_TRY(take_missing(net, ref, c, err));
     net->min_gene_overlap = o->min_gene_overlap;
     SC_TRY(sc_net_build(net, err));
     sc_net_init(net, seed);
     for (int i = 0; i < net->g->n_weights; i++)
         SC_TRY(start_weight(net, &net->g->weights[i], seed, err));
-    const int mean = sc_graph_weight_from(net->g, SC_INIT_LIBRARY_LOG_MEANS),
-              var = sc_graph_weight_from(net->g, SC_INIT_LIBRARY_LOG_VARS);
-    *n_empty = 0;
-    if (mean >= 0 && var >= 0)
-        sc_cells_library(c, net->weights + net->g->weights[mean].offset,
-                         net->weights + net->g->weights[var].offset, n_empty);
+    SC_TRY(sc_start_weights(net, c, seed, n_empty, err));
     return sc_surgery_merge(net, ref, o->is_compat, err);
 }

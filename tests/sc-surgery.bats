@@ -158,6 +158,18 @@ csv_query() {
     fails 2 "without size factors" sc-surgery --size-factor-key library_size "$F/ref.scm" -o "$T/q.scm" "$F/q.scz"
 }
 
+@test "a query without labels maps on a model that learnt from them" {
+    sc-fit -q -m scanvi --labels-key cell_type --batch-key batch --n-hidden 16 --n-latent 3 --max-epochs 2 \
+        -o "$T/ref.scm" "$F/ref.scz"
+    sc-annotate -q --drop cell_type "$F/q.scz" >"$T/bare.scz"
+    says "obs has no column 'cell_type': every cell counts as 'Unknown'" \
+        sc-surgery --max-epochs 2 -o "$T/q.scm" "$T/ref.scm" "$T/bare.scz"
+    sc-surgery --verify "$T/ref.scm" "$T/q.scm" -- "$F/ref.scz"
+    awk -F'\t' -v OFS='\t' 'NR == 1 || $2 == "type_1" { print $1, (NR == 1 ? $2 : "type_9") }' "$F/obs.tsv" >"$T/new.tsv"
+    sc-annotate -q --drop obs/cell_type --obs "$T/new.tsv" "$F/both.scz" >"$T/unknown.scz"
+    fails 3 "type_9" sc-surgery -o "$T/q.scm" "$T/ref.scm" "$T/unknown.scz"
+}
+
 @test "a reference of a single batch, or of none" {
     part batch_1 >"$T/one.scz"
     arches --batch-key batch -o "$T/one.scm" "$T/one.scz"
@@ -268,4 +280,33 @@ END
     fails 2 "unexpected operand" sc-surgery "$F/ref.scm" "$F/q.scz" "$F/q2.scz"
     fails 1 "nowhere.scm" sc-surgery "$T/nowhere.scm" "$F/q.scz"
     fails 2 "an operand is missing" sc-surgery
+}
+
+# The reference measured 29 proteins, the query 14 of them.
+@test "totalvi maps a query that lacks proteins" {
+    need_shared data/pbmc_5k_protein_v3.h5ad data/pbmc_10k_protein_v3.h5ad
+    export SLUICE_PLUGIN_PATH=$SLUICE_PLUGIN_PATH:$SLUICE_BUILD/tests/abi
+    batches() { sc-view -t obs "$1" | awk -v b="$2" '{ print $1 "\t" (NR == 1 ? "batch" : b (NR % 2)) }' >"$T/b.tsv"; }
+    sc-read -q "$SHARED/data/pbmc_5k_protein_v3.h5ad" | sc-hvg -q --flavor seurat_v3 -n 300 --subset >"$T/5k.scz"
+    sc-read -q "$SHARED/data/pbmc_10k_protein_v3.h5ad" >"$T/10k.scz"
+    batches "$T/5k.scz" 5k
+    sc-annotate -q --obs "$T/b.tsv" "$T/5k.scz" >"$T/ref.scz"
+    batches "$T/10k.scz" 10k
+    sc-annotate -q --obs "$T/b.tsv" "$T/10k.scz" >"$T/q.scz"
+    sc-fit -q -m totalvi --n-hidden 16 --n-latent 5 --batch-key batch --max-epochs 2 -o "$T/ref.scm" "$T/ref.scz"
+    says "14 of the model's 29 proteins are in the data; the 15 others ('CD11b_TotalSeqB' is the first) count as 0" \
+        sc-surgery --max-epochs 2 -o "$T/q.scm" "$T/ref.scm" "$T/q.scz"
+    sc-surgery --verify "$T/ref.scm" "$T/q.scm" -- "$T/ref.scz" >"$T/proof"
+    [ "$(awk -F'\t' 'NR > 1 && $3 == 200 && $4 == 200' "$T/proof" | wc -l)" -eq 2 ]
+    sc-embed -q "$T/q.scm" "$T/q.scz" | sc-view -t obsm/X_totalvi | awk 'END { exit NR != 201 }'
+    sc-view --json "$T/q.scm" | tr -d ' \n' | grep -q '"missing":\[\[\],\[\],\[3,'
+    fails 3 "there are no protein counts" sc-surgery --protein-key adt -o "$T/n.scm" "$T/ref.scm" "$T/q.scz"
+}
+
+@test "totalvi of scvi-tools is a reference as it is" {
+    need_shared parity/surgery_totalvi/ref_model.pt
+    export SLUICE_PLUGIN_PATH=$SLUICE_PLUGIN_PATH:$SLUICE_BUILD/tests/abi
+    for f in adata ref_adata; do sc-read -q "$SHARED/parity/surgery_totalvi/$f.h5ad" >"$T/$f.scz"; done
+    surgery -o "$T/q.scm" "$SHARED/parity/surgery_totalvi/ref_model.pt" "$T/adata.scz"
+    sc-surgery --verify "$SHARED/parity/surgery_totalvi/ref_model.pt" "$T/q.scm" -- "$T/ref_adata.scz"
 }

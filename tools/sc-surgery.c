@@ -10,7 +10,7 @@
 typedef struct surgery_opts {
     sc_common common;
     const char *isa, *log_json;
-    const char *layer, *batch_key, *labels_key, *size_factor_key;
+    const char *layer, *batch_key, *labels_key, *size_factor_key, *protein_key, *panel_key;
     sc_param_list cat_covariates, cont_covariates, unfreeze;
     int compat;
     bool verify, freeze_dropout, train_mode, load_best;
@@ -35,6 +35,10 @@ static const sc_param params[] = {
             "continuous covariate, all of them in order; default the reference's"),
     SC_STRING(surgery_opts, size_factor_key, "size-factor-key", "COLUMN",
               "obs column of size factors; default the reference's"),
+    SC_STRING(surgery_opts, protein_key, "protein-key", "NAME",
+              "obsm of protein counts; default the reference's"),
+    SC_STRING(surgery_opts, panel_key, "panel-key", "COLUMN",
+              "obs column of the protein panels; default the reference's"),
     SC_LIST(surgery_opts, unfreeze, "unfreeze", "PART",
             "train this too: all, expression, decoder-first-layer, batchnorm-encoder, "
             "batchnorm-decoder, classifier, known-categories; repeatable"),
@@ -120,6 +124,8 @@ static sc_keys named_keys(const surgery_opts *o)
                      .batch = o->batch_key,
                      .labels = o->labels_key,
                      .size_factor = o->size_factor_key,
+                     .proteins = o->protein_key,
+                     .panel = o->panel_key,
                      .n_cat_covs = o->cat_covariates.n,
                      .n_cont_covs = o->cont_covariates.n,
                      .cat_covs = o->cat_covariates.items,
@@ -166,6 +172,12 @@ static void say_what(const surgery_opts *o, const sc_net *ref, const sc_net *net
         sc_cli_note(&tool, o, "%s", c->note);
     if (c->gene_note[0])
         sc_cli_note(&tool, o, "%s", c->gene_note);
+    if (c->protein_note[0])
+        sc_cli_note(&tool, o, "%s", c->protein_note);
+    if (c->label_note[0])
+        sc_cli_note(&tool, o, "%s", c->label_note);
+    say_category(o, &ref->cats[SC_IN_PANEL - SC_IN_BATCH], &net->cats[SC_IN_PANEL - SC_IN_BATCH],
+                 keys->panel);
     say_category(o, &ref->cats[0], &net->cats[0], keys->batch);
     for (int i = 0; i < keys->n_cat_covs; i++) {
         const int s = SC_IN_CAT_COV_0 - SC_IN_BATCH + i;
