@@ -1,6 +1,7 @@
 /* Adds the model's latent representation of each cell to the stream. */
 #include "sc_minify.h"
 #include "sc_over.h"
+#include "sc_repeat.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@ typedef struct embed_opts {
     const char *key;
     int latent, minify;
     int64_t n_samples;
-    bool variance, to_obs;
+    bool variance, to_obs, each_sample;
 } embed_opts;
 
 enum { LATENT_MEAN, LATENT_SAMPLE, LATENT_MODE };
@@ -25,6 +26,8 @@ static const sc_param params[] = {
               "mean of q(z|x), a draw, or softmax of the mean (ln)"),
     SC_INT(embed_opts, n_samples, "n-samples", 1, 1, 1000000,
            "draws to average with --latent sample"),
+    SC_BOOL(embed_opts, each_sample, "each-sample", 0,
+            "a row for each draw, numbered in obs column sample, in place of their mean"),
     SC_BOOL(embed_opts, variance, "variance", 0, "add the variance of q(z|x) as NAME_var"),
     SC_BOOL(embed_opts, to_obs, "to-obs", 0, "add the dimensions to obs as Z_0, Z_1, ..."),
     SC_FLAG(embed_opts, minify, "minify", "with-counts",
@@ -55,7 +58,17 @@ typedef struct embedder {
         int32_t node;
     } kept[34]; /* what goes beside it: the variance, all of the posterior */
     int32_t nodes[36];
+    sc_header rows; /* what --each-sample repeats */
 } embedder;
+
+static sc_status check_opts(const embed_opts *o, sc_err *err)
+{
+    if (o->latent != LATENT_SAMPLE && (o->n_samples > 1 || o->each_sample))
+        return sc_fail(err, SC_EUSAGE, "--n-samples and --each-sample need --latent sample");
+    return o->minify && o->each_sample
+               ? sc_fail(err, SC_EUSAGE, "--minify keeps no draws: it can't go with --each-sample")
+               : SC_OK;
+}
 
 static sc_status find_nodes(embedder *m, const sc_net *net, sc_err *err)
 {
@@ -73,29 +86,38 @@ static sc_status find_nodes(embedder *m, const sc_net *net, sc_err *err)
     return SC_OK;
 }
 
-/* One piece of a block: the mean, or the average of draws; and what is kept beside it. */
-static sc_status embed_rows(embedder *m, int64_t from, int64_t n, float *z, sc_dense *kept,
-                            sc_err *err)
+/*
+ * Rows [at, at + n) of a piece's cells: the mean, or the average of draws, into every n_draws-th
+ * row of z from row `draw` on; likewise what is kept beside it.
+ */
+static sc_status embed_rows(embedder *m, const sc_piece *p, int64_t draw, int64_t at, int64_t n,
+                            sc_dense *z, sc_dense *kept, sc_err *err)
 {
     const embed_opts *o = m->o;
     const int64_t d = m->n_latent;
     const bool draws = o->latent == LATENT_SAMPLE || (m->is_ln && o->latent == LATENT_MEAN);
-    const int64_t n_draws = !draws ? 1 : o->latent == LATENT_SAMPLE ? o->n_samples : LN_SAMPLES;
+    const int64_t n_draws = !draws || o->each_sample     ? 1
+                            : o->latent == LATENT_SAMPLE ? o->n_samples
+                                                         : LN_SAMPLES;
     double *sum = NULL;
     SC_TRY(sc_alloc(&sum, (size_t)(n * d), sizeof *sum, err));
     sc_status st = SC_OK;
     for (int64_t k = 0; k < n_draws && st == SC_OK; k++) {
-        st = sc_infer_run(m->s.x, from, n, draws ? SC_DRAW_SAMPLE : SC_DRAW_MEAN,
-                          (uint64_t)o->common.seed, (uint32_t)k + 1, err);
+        st = sc_infer_run(m->s.x, p->cell + at, n, draws ? SC_DRAW_SAMPLE : SC_DRAW_MEAN,
+                          (uint64_t)o->common.seed, (uint32_t)(p->draw + draw + k) + 1, err);
         const float *v = sc_infer_value(m->s.x, m->z);
         for (int64_t i = 0; i < n * d; i++)
             sum[i] += (double)v[i];
     }
-    for (int64_t i = 0; i < n * d; i++)
-        z[from * d + i] = (float)(sum[i] / (double)n_draws);
-    for (int k = 0; k < m->n_kept && st == SC_OK; k++)
-        memcpy(kept[k].values + from * kept[k].n_cols, sc_infer_value(m->s.x, m->kept[k].node),
-               (size_t)(n * kept[k].n_cols) * sizeof(float));
+    for (int64_t i = 0; i < n && st == SC_OK; i++) {
+        const int64_t to = (at + i) * p->n_draws + draw;
+        for (int64_t j = 0; j < d; j++)
+            z->values[to * d + j] = (float)(sum[i * d + j] / (double)n_draws);
+        for (int k = 0; k < m->n_kept; k++)
+            memcpy(kept[k].values + to * kept[k].n_cols,
+                   sc_infer_value(m->s.x, m->kept[k].node) + i * kept[k].n_cols,
+                   (size_t)kept[k].n_cols * sizeof(float));
+    }
     free(sum);
     return st;
 }
@@ -136,10 +158,10 @@ static sc_status add_library(embedder *m, sc_block *b, sc_err *err)
     return SC_OK;
 }
 
-static sc_status embed_block(void *ctx, sc_block *b, sc_err *err)
+/* Embeds a piece into the block that has its rows. */
+static sc_status embed_piece(embedder *m, const sc_piece *p, sc_block *b, sc_err *err)
 {
-    embedder *m = ctx;
-    const int64_t n = sc_block_n_rows(b), d = m->n_latent;
+    const int64_t n = p->n_cells * p->n_draws, d = m->n_latent;
     sc_dense z = {n, d, NULL}, kept[34] = {{0}};
     sc_status st;
     SC_GOTO(st, sc_alloc(&z.values, (size_t)(n * d), sizeof(float), err), out);
@@ -148,11 +170,13 @@ static sc_status embed_block(void *ctx, sc_block *b, sc_err *err)
         SC_GOTO(st, sc_alloc(&kept[k].values, (size_t)(n * kept[k].n_cols), sizeof(float), err),
                 out);
     }
-    for (int64_t at = 0; at < n; at += SC_INFER_ROWS)
-        SC_GOTO(
-            st,
-            embed_rows(m, at, n - at < SC_INFER_ROWS ? n - at : SC_INFER_ROWS, z.values, kept, err),
-            out);
+    for (int64_t draw = 0; draw < p->n_draws; draw++)
+        for (int64_t at = 0; at < p->n_cells; at += SC_INFER_ROWS)
+            SC_GOTO(st,
+                    embed_rows(m, p, draw, at,
+                               p->n_cells - at < SC_INFER_ROWS ? p->n_cells - at : SC_INFER_ROWS,
+                               &z, kept, err),
+                    out);
     if (m->o->to_obs)
         SC_GOTO(st, add_columns(m, b, z.values, err), out);
     if (m->o->minify)
@@ -165,6 +189,23 @@ out:
     sc_dense_free(&z);
     for (int k = 0; k < m->n_kept; k++)
         sc_dense_free(&kept[k]);
+    return st;
+}
+
+static sc_status embed_block(void *ctx, sc_block *b, sc_err *err)
+{
+    embedder *m = ctx;
+    const int64_t n = sc_block_n_rows(b);
+    if (!m->o->each_sample)
+        return embed_piece(m, &(sc_piece){0, n, 0, 1}, b, err);
+    sc_status st = SC_OK;
+    for (sc_piece p = {0}; st == SC_OK && sc_repeat_next(&p, n, m->o->n_samples);) {
+        sc_block *rows = NULL;
+        st = sc_repeat_block(&rows, b, &m->rows, &p, err);
+        if (st == SC_OK)
+            st = embed_piece(m, &p, rows, err);
+        sc_block_free(rows);
+    }
     return st;
 }
 
@@ -183,7 +224,10 @@ static sc_status lay_out(embedder *m, sc_header *h, sc_err *err)
     (void)snprintf(m->path, sizeof m->path, o->key ? "obsm/%s" : "obsm/X_%s",
                    o->key ? o->key : net->handle.plugin->name);
     (void)snprintf(var, sizeof var, "%s_var", m->path);
-    SC_TRY(sc_header_copy(h, sc_reader_header(m->s.in), err));
+    SC_TRY(sc_header_copy(&m->rows, sc_reader_header(m->s.in), err));
+    if (o->each_sample)
+        SC_TRY(sc_repeat_header(&m->rows, o->n_samples, err));
+    SC_TRY(sc_header_copy(h, &m->rows, err));
     SC_TRY(sc_header_add(h, m->path, SC_REAL, false, m->n_latent, NULL, err));
     if (o->variance) {
         keep(m, var, m->var);
@@ -222,6 +266,7 @@ static sc_status run(const embed_opts *o, sc_err *err)
     embedder m = {.o = o};
     sc_header h = {0};
     sc_status st;
+    SC_GOTO(st, check_opts(o, err), out);
     SC_GOTO(st, sc_over_open(&m.s, &tool, &o->common, &o->over, true, err), out);
     SC_GOTO(st, find_nodes(&m, &m.s.net, err), out);
     SC_GOTO(st, lay_out(&m, &h, err), out);
@@ -231,6 +276,7 @@ static sc_status run(const embed_opts *o, sc_err *err)
     st = sc_over_commit(&m.s, err);
 out:
     sc_header_free(&h);
+    sc_header_free(&m.rows);
     sc_over_close(&m.s);
     return st;
 }
