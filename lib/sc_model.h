@@ -151,7 +151,7 @@ typedef struct sc_term {
 } sc_term;
 
 /* Steps of training: all streams in one step (the shorter cycled), or minibatches of one stream
- * each in random order. */
+ * each, labelled or unlabelled, in random order: terms of all cells are for scores alone then. */
 typedef enum sc_schedule { SC_STEP_JOINT, SC_STEP_EITHER } sc_schedule;
 
 typedef enum sc_output_kind {

@@ -61,7 +61,8 @@ sc_status sc_rows_open(sc_trainer *t, sc_err *err)
     const sc_built *g = t->net->g;
     int64_t *rows = NULL, n_steps = 0;
     for (int i = 0; i < g->n_terms; i++)
-        t->rows[g->nodes[g->terms[i].node].stream].is_used = true;
+        if (g->schedule == SC_STEP_JOINT || g->nodes[g->terms[i].node].stream != SC_ROWS_ALL)
+            t->rows[g->nodes[g->terms[i].node].stream].is_used = true;
     const bool by_label = t->rows[SC_ROWS_LABELLED].is_used || t->rows[SC_ROWS_UNLABELLED].is_used;
     SC_TRY(sc_alloc(&rows, (size_t)t->cells->n_obs, sizeof *rows, err));
     sc_status st =

@@ -23,6 +23,12 @@ semi() {
     done
 }
 
+@test "minibatches are of labelled or of unlabelled cells: terms of all cells are for scores" {
+    semi -m pyro-scanvi --train-size 1 -o "$T/m" "$F/few.scz"
+    sc-view -t history "$T/m" | awk -F'\t' 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next } $at["kl_local_train"] != 0 { exit 1 }'
+    sc-score --mean "$T/m" "$F/few.scz" | awk 'NR == 2 { exit !($4 > 0 && $5 > 0) }'
+}
+
 @test "the history tells of the classifier" {
     semi -m scanvi --max-epochs 8 --check-val-every 2 "$F/few.scz" | sc-view -t history >"$T/history"
     [ "$(head -1 "$T/history" | cut -f 14-17)" = $'train_classification_loss\ttrain_accuracy\ttrain_f1_score\ttrain_calibration_error' ]
