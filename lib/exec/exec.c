@@ -90,6 +90,7 @@ sc_status SC_R(sc_exec_new)(ex **out, const sc_built *g, int64_t max_rows, bool 
     SC_GOTO(st, sc_alloc(&e->aux, n, sizeof *e->aux, err), fail);
     SC_GOTO(st, sc_alloc(&e->sparse, n, sizeof *e->sparse, err), fail);
     SC_GOTO(st, sc_alloc(&e->cap, n, sizeof *e->cap, err), fail);
+    SC_GOTO(st, sc_alloc(&e->is_dirty, (size_t)g->n_weights, sizeof *e->is_dirty, err), fail);
     SC_GOTO(st, lay_out(e, err), fail);
     *out = e;
     return SC_OK;
@@ -117,6 +118,7 @@ void SC_R(sc_exec_free)(ex *e)
     }
     free(e->sparse);
     free(e->cap);
+    free(e->is_dirty);
     free(e->slab_val);
     free(e->slab_grad);
     free(e);
@@ -218,8 +220,6 @@ sc_status SC_R(sc_exec_forward)(ex *e, const sc_plan *p, const sc_run *run, sc_e
     e->run = run;
     e->plan = p;
     SC_TRY(reserve(e, err));
-    for (int s = 0; s < SC_N_STREAMS; s++)
-        e->columns[s].is_there = false;
     for (int i = 0; i < run->n_given; i++) {
         const int32_t id = run->given[i].node;
         for (int64_t k = 0; k < rows_of(e, id) * cols_of(e, id); k++)
@@ -258,14 +258,28 @@ static void clear(void *ctx, int64_t tile, int tid)
         memset(j->e->grad[id], 0, (size_t)(rows_of(j->e, id) * n->n_cols) * sizeof(real));
 }
 
-/* What backward assigns it need not clear. */
+/* What an earlier backward has left is cleared, but for what this one assigns. */
 static void clear_weight(void *ctx, int64_t weight, int tid)
 {
     (void)tid;
     ex *e = ctx;
     const sc_gweight *w = &e->g->weights[weight];
-    if (!e->owned || !e->owned[weight])
+    if (e->is_dirty[weight])
         memset(e->gw + w->offset, 0, (size_t)(w->rows * w->cols) * sizeof(real));
+    e->is_dirty[weight] = false;
+}
+
+static void mark_dirty(ex *e, const int32_t *list, int n)
+{
+    for (int i = 0; i < n; i++) {
+        const sc_gnode *d = nd(e, list[i]);
+        if (d->op == SC_OP_LINEAR || d->op == SC_OP_WEIGHT || d->op == SC_OP_BATCH_NORM)
+            e->is_dirty[d->weight] = true;
+        if (d->op == SC_OP_BATCH_NORM)
+            e->is_dirty[d->weight + 1] = true;
+        if (d->op == SC_OP_LINEAR && d->bias >= 0)
+            e->is_dirty[d->bias] = true;
+    }
 }
 
 static void backward(ex *e, const sc_plan *p, const sc_run *run, int group)
@@ -275,7 +289,10 @@ static void backward(ex *e, const sc_plan *p, const sc_run *run, int group)
     e->moves = p->moves[group];
     job j = {.e = e, .list = p->bwd[group], .n = p->n_bwd[group], .backward = true};
     sc_pool_for(e->pool, j.n, clear, &j);
+    for (int w = 0; w < e->g->n_weights && e->owned; w++)
+        e->is_dirty[w] = e->is_dirty[w] && !e->owned[w];
     sc_pool_for(e->pool, e->g->n_weights, clear_weight, e);
+    mark_dirty(e, j.list, j.n);
     for (int t = 0; t < e->g->n_terms; t++) {
         const sc_gterm *term = &e->g->terms[t];
         if (!p->term_on[t] || term->spec.group != group || !wants_grad(e, term->node))

@@ -92,9 +92,13 @@ bool SC_NAME(adam)(int64_t rows, int64_t n, float *p, float *m, float *v, int64_
                     v_set(1.0f / a->correct2)};
     vf bad = v_set(0);
 
+    /* rows far apart: the next but one is fetched here, since nobody else foresees it */
     for (int64_t r = 0; r < rows; r++, p += ld, m += ld, v += ld, g += ldg) {
         int64_t i = 0;
         for (; i + W <= n; i += W) {
+            __builtin_prefetch(p + i + 2 * ld, 1);
+            __builtin_prefetch(m + i + 2 * ld, 1);
+            __builtin_prefetch(v + i + 2 * ld, 1);
             vf vp = v_load(p + i), mean = v_load(m + i), square = v_load(v + i);
             bad += adam_one(&s, &vp, &mean, &square, v_load(g + i));
             v_store(p + i, vp);

@@ -8,7 +8,7 @@ enum { ROWS = 32, SPARSE_ROWS = 16, COLS = 256, WCOLS = 128 };
 
 #ifdef SC_F64
 #define is_wide(e, id) false
-#define sorts_columns(e, id) false
+#define sorts_columns(e, id) 0
 #else
 #define is_wide SC_X(sc_is_wide)
 #define sorts_columns SC_X(sc_sorts_columns)
@@ -110,10 +110,12 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
         SC_X(sc_wide_fwd)(e, id, tile);
         return;
     }
-    if (sorts_columns(e, id) && tile-- == 0) { /* the longest tile goes first */
-        SC_X(sc_sort_columns)(e, id);
+    const int64_t n_sorts = sorts_columns(e, id);
+    if (tile < n_sorts) {
+        SC_X(sc_sort_columns)(e, id, tile);
         return;
     }
+    tile -= n_sorts;
 #endif
     const int64_t i0 = tile / n_cols * high, j0 = tile % n_cols * COLS;
     fwd_rows(e, id, i0, min64(rows_of(e, id), i0 + high), j0, min64(COLS, n_out - j0));
@@ -179,7 +181,7 @@ static bool is_by_column(const ex *e, int32_t x)
     (void)e, (void)x;
     return false;
 #else
-    return nd(e, x)->form == SC_SPARSE && e->columns[nd(e, x)->stream].is_there;
+    return SC_X(sc_has_columns)(e, x);
 #endif
 }
 

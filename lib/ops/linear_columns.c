@@ -7,7 +7,7 @@
  * The gradient of the rows of W that take counts, gene by gene: the cells that have the gene are
  * summed in registers, and the row goes on to Adam at once.
  */
-enum { GENES = 64, COLUMNS = 512, ENTRIES = 256 };
+enum { GENES = 64, SORTS = 4, COLUMNS = 512, ENTRIES = 256 };
 
 static int32_t counts_of(const ex *e, int32_t id)
 {
@@ -18,46 +18,77 @@ static int32_t counts_of(const ex *e, int32_t id)
     return 0;
 }
 
-bool SC_X(sc_sorts_columns)(const ex *e, int32_t id)
+int64_t SC_X(sc_sorts_columns)(const ex *e, int32_t id)
 {
     const int32_t x = counts_of(e, id);
     if (!x || !e->plan->owned[0])
-        return false;
+        return 0;
     for (int i = 0; i < e->plan->n_fwd; i++) { /* the first such layer of the stream does it */
         const int32_t other = e->plan->fwd[i];
         if (nd(e, other)->op == SC_OP_LINEAR && counts_of(e, other) &&
             nd(e, counts_of(e, other))->stream == nd(e, x)->stream)
-            return other == id;
+            return other == id ? SORTS : 0;
     }
-    return false;
+    return 0;
 }
 
-void SC_X(sc_sort_columns)(ex *e, int32_t id)
+/* First stored entry of row i whose gene is at least j. */
+static int64_t lower_bound(const sc_mini *m, int64_t i, int64_t j)
+{
+    int64_t from = m->indptr[i], n = m->indptr[i + 1] - from;
+    while (n > 0) {
+        const int64_t half = n / 2;
+        if (m->indices[from + half] < j) {
+            from += half + 1;
+            n -= half + 1;
+        } else {
+            n = half;
+        }
+    }
+    return from;
+}
+
+void SC_X(sc_sort_columns)(ex *e, int32_t id, int64_t tile)
 {
     const int32_t x = counts_of(e, id);
     const int64_t n_vars = cols_of(e, x);
+    const int32_t j0 = (int32_t)(n_vars * tile / SORTS),
+                  j1 = (int32_t)(n_vars * (tile + 1) / SORTS);
     const sc_mini *m = mini_of(e, x);
     sc_columns *c = &e->columns[nd(e, x)->stream];
-    memset(c->ptr, 0, (size_t)(n_vars + 1) * sizeof *c->ptr);
-    for (int64_t k = m->indptr[0]; k < m->indptr[m->n]; k++)
-        c->ptr[m->indices[k] + 1]++;
-    for (int64_t j = 0; j < n_vars; j++) {
-        c->next[j] = c->ptr[j];
-        c->ptr[j + 1] += c->ptr[j];
+    int64_t before = 0; /* entries of genes below j0 */
+    memset(c->next + j0, 0, (size_t)(j1 - j0) * sizeof *c->next);
+    for (int64_t i = 0; i < m->n; i++) {
+        int64_t k = lower_bound(m, i, j0);
+        before += k - m->indptr[i];
+        for (; k < m->indptr[i + 1] && m->indices[k] < j1; k++)
+            c->next[m->indices[k]]++;
     }
+    int32_t at = (int32_t)before;
+    for (int32_t j = j0; j < j1; j++) {
+        const int32_t n = c->next[j];
+        c->ptr[j] = c->next[j] = at;
+        at += n;
+    }
+    if (j1 == n_vars)
+        c->ptr[n_vars] = at;
     for (int64_t i = 0; i < m->n; i++)
-        for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++) {
-            const int64_t to = c->next[m->indices[k]]++;
+        for (int64_t k = lower_bound(m, i, j0); k < m->indptr[i + 1] && m->indices[k] < j1; k++) {
+            const int32_t to = c->next[m->indices[k]]++;
             c->row[to] = (int32_t)i;
             c->at[to] = (int32_t)(k - m->indptr[0]);
         }
-    c->is_there = true;
+}
+
+bool SC_X(sc_has_columns)(const ex *e, int32_t x)
+{
+    return nd(e, x)->form == SC_SPARSE && e->plan->owned[0];
 }
 
 int64_t SC_X(sc_column_tiles)(const ex *e, int32_t id)
 {
     const int32_t x = counts_of(e, id);
-    return x && e->columns[nd(e, x)->stream].is_there ? ceil_div(cols_of(e, x), GENES) : 0;
+    return x && SC_X(sc_has_columns)(e, x) ? ceil_div(cols_of(e, x), GENES) : 0;
 }
 
 /* Gene j's row of the gradient, n columns of it from j0. */

@@ -26,8 +26,7 @@ typedef struct SC_R(sc_exec) ex;
 
 /* The counts of a minibatch by gene: entries ptr[j] .. ptr[j + 1] of gene j, cells in order. */
 typedef struct sc_columns {
-    bool is_there; /* in this run */
-    int64_t *ptr, *next;
+    int32_t *ptr, *next;
     int32_t *row, *at; /* cell, and place among the minibatch's stored entries */
 } sc_columns;
 
@@ -44,6 +43,7 @@ struct SC_R(sc_exec) {
     const bool *moves;   /* backward: by weight */
     sc_columns columns[SC_N_STREAMS];
     int64_t max_rows, max_nnz;
+    bool *is_dirty;            /* by weight: its gradient is not 0 */
     real *w, *gw;              /* flat weights and gradients */
     real **val, **grad, **aux; /* by node */
     int64_t *cap;              /* by node: elements of val */
@@ -159,12 +159,12 @@ void SC_X(sc_map_grad)(int map, double arg, int64_t n, const real *x, const real
     X(SC_OP_WEIGHT, weight)                                                                        \
     X(SC_OP_LINEAR, linear)                                                                        \
     X(SC_OP_BATCH_NORM, batch_norm)                                                                \
-    X(SC_OP_LAYER_NORM, layer_norm) X(SC_OP_DROPOUT, dropout) X(SC_OP_MAP, map)                    \
-        X(SC_OP_AFFINE, affine) X(SC_OP_ADD, add) X(SC_OP_MUL, mul) X(SC_OP_DIV, div)              \
-            X(SC_OP_SOFTMAX, softmax) X(SC_OP_ROW_SUM, row_sum) X(SC_OP_CONCAT, concat)            \
-                X(SC_OP_SLICE, slice) X(SC_OP_GATHER, gather)                                      \
-                    X(SC_OP_STOP_GRADIENT, stop_gradient) X(SC_OP_ENUMERATE, enumerate)            \
-                        X(SC_OP_REPEAT_ROWS, repeat_rows) X(SC_OP_UNSTACK, unstack)                \
-                            X(SC_OP_PICK, pick) X(SC_OP_LATENT, latent) X(SC_OP_KL, kl)            \
-                                X(SC_OP_LOG_PROB, log_prob) X(SC_OP_OBSERVE, observe)
+    X(SC_OP_LAYER_NORM, layer_norm)                                                                \
+    X(SC_OP_DROPOUT, dropout) X(SC_OP_MAP, map) X(SC_OP_AFFINE, affine) X(SC_OP_ADD, add)          \
+        X(SC_OP_MUL, mul) X(SC_OP_DIV, div) X(SC_OP_SOFTMAX, softmax) X(SC_OP_ROW_SUM, row_sum)    \
+            X(SC_OP_CONCAT, concat) X(SC_OP_SLICE, slice) X(SC_OP_GATHER, gather)                  \
+                X(SC_OP_STOP_GRADIENT, stop_gradient) X(SC_OP_ENUMERATE, enumerate)                \
+                    X(SC_OP_REPEAT_ROWS, repeat_rows) X(SC_OP_UNSTACK, unstack)                    \
+                        X(SC_OP_PICK, pick) X(SC_OP_LATENT, latent) X(SC_OP_KL, kl)                \
+                            X(SC_OP_LOG_PROB, log_prob) X(SC_OP_OBSERVE, observe)
 #endif
