@@ -13,7 +13,7 @@ setup_file() {
 }
 
 semi() {
-    sc-fit -q --no-PG --batch-key batch --labels-key few --n-latent 4 --max-epochs 4 "$@"
+    sc-fit -q --no-PG --labels-key few --n-latent 4 --max-epochs 4 "$@"
 }
 
 @test "labelled and unlabelled minibatches: the same bytes for any number of threads" {
