@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Every model of ../shared/parity that scvi-tools saved as an SCVI or a LinearSCVI, through the tools as a user runs them.
+# Every model of ../shared/parity that scvi-tools saved as an SCVI, a LinearSCVI or a SCANVI, through the tools as a user runs them.
 load helper
 
 setup_file() {
@@ -7,7 +7,7 @@ setup_file() {
     for f in "$SHARED"/parity/*/expected/qz_m.f64.npy; do
         [ -e "$f" ] || return 0
         f=${f%/expected/*}
-        grep -qE '"model": "(SCVI|LinearSCVI)"' "$f/case.json" || continue
+        grep -qE '"model": "(SCVI|LinearSCVI|SCANVI)"' "$f/case.json" || continue
         CASES+=" $f"
         sc-read -q "$f/adata.h5ad" >"$F/$(basename "$f").scz"
     done
@@ -54,19 +54,17 @@ setting() {
     sed -nE "s/^ *\"$2\": \"([^\"]*)\",?\$/\1/p" "$1/case.json" | head -n 1
 }
 
-# batch_of CASE CODE: the name of a batch, by a cell that has it (of a query model's reference too).
-batch_of() {
-    paste <(npy "$1/input/batch.npy") <(names_of "$F/$(basename "$1").scz" "$1") |
-        awk -v code="$2" '$1 == code { print $2; exit }' >"$T/batch"
-    if [ ! -s "$T/batch" ] && [ -e "$1/ref_adata.h5ad" ]; then
+# batches_of CASE: code and name of each batch that a cell has, of a query model's reference too.
+batches_of() {
+    codes_of "$1/input/batch.npy" "$F/$(basename "$1").scz" "$(setting "$1" batch_key)"
+    if [ -e "$1/ref_adata.h5ad" ]; then
         sc-read -q "$1/ref_adata.h5ad" >"$T/ref.scz"
-        paste <(npy "$1/ref_input/batch.npy") <(names_of "$T/ref.scz" "$1") | awk -v code="$2" '$1 == code { print $2; exit }'
+        codes_of "$1/ref_input/batch.npy" "$T/ref.scz" "$(setting "$1" batch_key)"
     fi
-    cat "$T/batch"
 }
 
-names_of() {
-    sc-view -t obs "$1" | column "$(setting "$2" batch_key)" | tail -n +2 | cut -f 2
+codes_of() {
+    paste <(npy "$1") <(sc-view -t obs "$2" | column "$3" | tail -n +2 | cut -f 2) | sort -u
 }
 
 @test "sc-embed: posterior and latent representation of every case" {
@@ -92,7 +90,7 @@ names_of() {
         n=$(basename "$c")
         sc-embed -q --minify "$c/model.pt" "$F/$n.scz" >"$F/min-$n.scz"
         outputs=library
-        for what in px_scale px_rate px_dropout px_r; do
+        for what in px_scale px_rate px_dropout px_r class_probs; do
             [ ! -e "$c/expected/$what.f64.npy" ] || outputs+=,$what
         done
         for in in "$n" "min-$n"; do
@@ -107,14 +105,15 @@ names_of() {
                 elif grep -q "^[^[:space:]]*	.*\b$what\b" <(head -n 1 "$T/var"); then
                     column "$what" <"$T/var" | near "$in $what" 1e-5 "$c/expected/$what.f64.npy"
                 else
-                    sc-view -t "layers/$what" "$T/d.scz" | near "$in $what" 1e-5 "$c/expected/$what.f64.npy"
+                    sc-view -t "$([ "$what" = class_probs ] && echo obsm || echo layers)/$what" "$T/d.scz" | near "$in $what" 1e-5 "$c/expected/$what.f64.npy"
                 fi
             done
         done
+        compgen -G "$c/expected/normexpr_tb*.f64.npy" >/dev/null || continue
+        batches_of "$c" >"$T/batches"
         for e in "$c"/expected/normexpr_tb*.f64.npy; do
-            [ -e "$e" ] || continue
             b=${e##*_tb} b=${b%%.*}
-            batch=$(batch_of "$c" "$b")
+            batch=$(awk -v code="$b" '$1 == code { print $2; exit }' "$T/batches")
             sc-decode -q --transform-batch "$batch" "$c/model.pt" "$F/$n.scz" | sc-view -t layers/px_scale | near "$n as $batch" 1e-5 "$e"
         done
     done
@@ -125,8 +124,12 @@ names_of() {
         n=$(basename "$c")
         sc-score -q --latent mean "$c/model.pt" "$F/$n.scz" >"$T/s"
         column reconstruction <"$T/s" | near "$n reconstruction" 1e-5 "$c/expected/reconst_loss.f64.npy"
-        column kl_z <"$T/s" | near "$n kl_z" 1e-5 "$c/expected/kl_z.f64.npy"
-        column kl_l <"$T/s" | near "$n kl_l" 1e-5 "$c/expected/kl_l.f64.npy"
+        for kl in kl_z kl_l; do
+            [ ! -e "$c/expected/$kl.f64.npy" ] || column $kl <"$T/s" | near "$n $kl" 1e-5 "$c/expected/$kl.f64.npy"
+        done
+        [ ! -e "$c/expected/kl_local.f64.npy" ] ||
+            awk -F'\t' -v OFS='\t' -v OFMT=%.9g '{ print $1, (NR > 1 ? -$2 - $3 : $2) }' "$T/s" |
+            near "$n kl_local" 1e-5 "$c/expected/kl_local.f64.npy"
         sc-score -q --latent mean --mean "$c/model.pt" "$F/$n.scz" | awk -F'\t' -v n="$n" '
             NR == FNR { if ($1 == "loss_kl1") loss = $3; next }
             $1 == "mean" { d = (-$2 - loss) / loss; if (d > 1e-5 || d < -1e-5) { print n ": loss is", -$2, "not", loss; exit 1 } }' \
@@ -144,7 +147,7 @@ names_of() {
         n=$(basename "$c")
         sc-score -q --marginal-ll --compat scvi-tools --n-mc-samples 1000 "$c/model.pt" "$F/$n.scz" | awk -F'\t' -v n="$n" '
             NR == FNR { split($0, w, /[ \t]+/); i = w[1] == "" ? 2 : 1; ml[w[i] + 2] = w[i + 1]; se[w[i] + 2] = w[i + 2]; next }
-            FNR in ml { d = ($6 - ml[FNR]) / sqrt(se[FNR] ^ 2 + $7 ^ 2); if (d > 5 || d < -5) { print n, $1 ": off by", d, "errors"; bad = 1 } }
+            FNR in ml { d = ($(NF - 2) - ml[FNR]) / sqrt(se[FNR] ^ 2 + $(NF - 1) ^ 2); if (d > 5 || d < -5) { print n, $1 ": off by", d, "errors"; bad = 1 } }
             END { exit bad }' "$T/expected" -
         compared=$((compared + $(awk 'END { print NR }' "$T/expected")))
     done

@@ -148,13 +148,34 @@ static sc_status fresh_column(sc_table *t, const char *name, sc_col **c, sc_err 
     return sc_table_add(t, name, SC_COL_REAL, c, err);
 }
 
+/* Names of proteins, or of classes: those come first among the labels' levels, the unlabelled value
+ * last. */
+static sc_status name_columns(const decoder *d, const sc_wanted *w, sc_mat *m, sc_err *err)
+{
+    const sc_net *net = &d->s.net;
+    const sc_strs *names = w->kind == SC_OUT_PROTEINS ? &net->proteins
+                           : w->kind == SC_OUT_CLASSES
+                               ? &net->cats[SC_IN_LABELS - SC_IN_BATCH].levels
+                               : NULL;
+    if (!names || names->n < w->n_cols)
+        return SC_OK;
+    for (int64_t j = 0; j < w->n_cols; j++)
+        SC_TRY(
+            sc_strs_push(&m->col_names, sc_strs_at(names, j), strlen(sc_strs_at(names, j)), err));
+    return SC_OK;
+}
+
 static sc_status add_to_header(decoder *d, sc_header *h, int k, sc_err *err)
 {
     const sc_wanted *w = &d->wanted[k];
     sc_col *c = NULL;
-    if (d->places[k] == IN_LAYERS || d->places[k] == IN_OBSM)
-        return sc_header_add(h, d->paths[k], SC_REAL, false,
-                             d->places[k] == IN_LAYERS ? d->genes.n_new : w->n_cols, NULL, err);
+    if (d->places[k] == IN_LAYERS)
+        return sc_header_add(h, d->paths[k], SC_REAL, false, d->genes.n_new, NULL, err);
+    if (d->places[k] == IN_OBSM) {
+        sc_mat *m = NULL;
+        SC_TRY(sc_header_add(h, d->paths[k], SC_REAL, false, w->n_cols, &m, err));
+        return name_columns(d, w, m, err);
+    }
     if (d->places[k] == IN_OBS)
         return fresh_column(&h->obs, w->name, &c, err);
     SC_TRY(sc_decode_constant(d->s.x, w, d->values[k], err));
