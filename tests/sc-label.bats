@@ -1,9 +1,16 @@
 #!/usr/bin/env bats
 load helper
 
+# Four subtypes that are hard to tell apart; every fifth cell keeps its label, one cell a label of its own, one none.
 setup_file() {
     export F=$BATS_FILE_TMPDIR
-    sc-sim -q --n-obs 200 --n-vars 60 --n-types 3 --seed 1 >"$F/sim.scz"
+    sc-sim -q --n-obs 1200 --n-vars 200 --n-types 4 --depth 300 --separation 0.5 --seed 1 >"$F/sim.scz"
+    sc-view -t obs "$F/sim.scz" | awk -F'\t' -v OFS='\t' '
+        NR == 1 { for (i = 1; i <= NF; i++) if ($i == "cell_type") c = i; print "cell", "few"; next }
+        { print $1, NR == 2 ? "lonely" : NR == 3 ? "" : NR % 5 ? "Unknown" : $c }' >"$F/few.tsv"
+    sc-annotate -q --obs "$F/few.tsv" -o "$F/few.scz" "$F/sim.scz"
+    sc-fit -q -m scanvi --labels-key few --n-hidden 32 --n-epochs-kl-warmup 10 --max-epochs 40 --lr 3e-3 \
+        -o "$F/m.scm" "$F/few.scz"
 }
 
 # obs COLUMN...: these columns of the stream on stdin, without the header row
@@ -11,6 +18,71 @@ obs() {
     sc-view -t obs | awk -F'\t' -v OFS='\t' -v want="$*" '
         NR == 1 { n = split(want, w, " "); for (i = 1; i <= NF; i++) at[$i] = i; next }
         { for (i = 1; i <= n; i++) printf "%s%s", $at[w[i]], i < n ? OFS : "\n" }'
+}
+
+# right SUFFIX: the share of unlabelled cells whose few_SUFFIX is their type
+right() {
+    obs few cell_type "few_$1" | awk -F'\t' '$1 == "Unknown" { n++; ok += $2 == $3 } END { print ok / n }'
+}
+
+@test "labels of unlabelled cells are mostly right, also where a label stands once and a cell has none" {
+    sc-label "$F/m.scm" "$F/few.scz" >"$T/o"
+    right pred <"$T/o"
+    right pred <"$T/o" | awk '{ exit !($1 > 0.65) }'
+    sc-view --json "$F/m.scm" | tr -d ' \n' | grep -q '"n_labels":5'
+    sc-view -H "$T/o" | grep -q "few_pred (category: type_4, lonely, type_1, type_2, type_3, Unknown)"
+}
+
+@test "a query with labels that the model does not know is labelled all the same" {
+    sc-view -t obs "$F/sim.scz" | awk -v OFS='\t' 'NR == 1 { print "cell", "few"; next } { print $1, "martian" }' >"$T/t"
+    sc-annotate -q --obs "$T/t" "$F/sim.scz" >"$T/q"
+    sc-label "$F/m.scm" "$T/q" | obs few_pred >"$T/a"
+    sc-label "$F/m.scm" "$F/sim.scz" | obs few_pred | cmp - "$T/a"
+    fails 3 "has 'martian' in obs column 'few', which is no class of the model" \
+        sc-label --calibrate "$T/q" -o "$T/x" "$F/m.scm" "$F/sim.scz"
+}
+
+@test "temperature makes probabilities honest, and sets hold what was asked" {
+    obs few <"$F/few.scz" | paste <(sc-view -t obs "$F/few.scz" | tail -n +2 | cut -f1) - |
+        awk -F'\t' '$2 == "Unknown" && ++n % 2 { print $1 }' >"$T/cells"
+    sc-label --calibrate "$F/few.scz" --calibrate-cells "$T/cells" --label-key cell_type --conformal 0.9 \
+        "$F/m.scm" "$F/few.scz" 2>"$T/e" >"$T/o"
+    cat "$T/e"
+    sc-label "$F/m.scm" "$F/few.scz" >"$T/plain"
+    for f in plain o; do
+        paste <(sc-view -t obs "$T/$f" | tail -n +2 | cut -f1) <(obs few cell_type few_pred_prob <"$T/$f") \
+            <(obs few_pred <"$T/plain") | awk -F'\t' 'FNR == NR { seen[$1]; next } !($1 in seen) && $2 == "Unknown"' "$T/cells" - |
+            awk -F'\t' '{ n++; b = int($4 * 15); gap[b] += $4 - ($5 == $3) }
+                END { for (b in gap) e += gap[b] < 0 ? -gap[b] : gap[b]; print e / n }' >"$T/ece.$f"
+    done
+    cat "$T/ece.plain" "$T/ece.o"
+    [ "$(paste "$T/ece.plain" "$T/ece.o" | awk '{ print ($2 < $1) }')" = 1 ]
+    awk '{ exit !($1 < 0.06) }' "$T/ece.o"
+    paste <(sc-view -t obs "$T/o" | tail -n +2 | cut -f1) <(obs few cell_type few_pred_set <"$T/o") |
+        awk -F'\t' 'FNR == NR { seen[$1]; next } !($1 in seen) && $2 == "Unknown" { n++; held += index("|" $4 "|", "|" $3 "|") > 0 }
+            END { print held / n; exit !(held > 0.86 * n && held < 0.94 * n) }' "$T/cells" -
+}
+
+@test "sets of too few calibrating cells hold all classes" {
+    sc-view -t obs "$F/few.scz" | sed -n '5,8p' | cut -f1 >"$T/cells"
+    sc-label --calibrate "$F/few.scz" --calibrate-cells "$T/cells" --label-key cell_type --conformal 0.95 \
+        "$F/m.scm" "$F/few.scz" 2>"$T/e" | obs few_pred_set | sort -u >"$T/o"
+    [ "$(cat "$T/o")" = "type_4|lonely|type_1|type_2|type_3" ]
+    grep -q "4 cells are too few for a coverage of 0.95" "$T/e"
+}
+
+@test "pyro-scanvi labels too" {
+    sc-fit -q -m pyro-scanvi --labels-key few --n-latent 5 --alpha 1 --max-epochs 25 -o "$T/m" "$F/few.scz"
+    sc-label "$T/m" "$F/few.scz" | right pred | awk '{ exit !($1 > 0.5) }'
+}
+
+@test "an empty cell has no label, and says why" {
+    { sc-view -t var "$F/few.scz" | tail -n +2 | cut -f1 | paste -sd'\t' | sed 's/^/cell\t/'
+      awk 'BEGIN { printf "empty"; for (i = 0; i < 200; i++) printf "\t0"; print ""
+                   printf "full"; for (i = 0; i < 200; i++) printf "\t%d", i % 3; print "" }'; } >"$T/two.tsv"
+    sc-read -q --format csv "$T/two.tsv" | sc-label "$F/m.scm" | obs few_pred few_pred_reason >"$T/o"
+    [ "$(head -1 "$T/o")" = $'Unknown\tno counts' ]
+    [ "$(sed -n 2p "$T/o" | cut -f2)" = "" ]
 }
 
 @test "the classifier of a model that scvi-tools saved gives its probabilities" {
