@@ -249,6 +249,15 @@ static bool meets(const sc_span *spans, int64_t n, int64_t from, int64_t to)
     return false;
 }
 
+/* Whether open spans hold all of [from, to); they rise. */
+static bool covers(const sc_span *spans, int64_t n, int64_t from, int64_t to)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!spans[i].decays_only && spans[i].from <= from && from < spans[i].from + spans[i].n)
+            from = spans[i].from + spans[i].n;
+    return from >= to;
+}
+
 static void skip_gradients(sc_net *net, const sc_span *spans, int64_t n)
 {
     for (int i = 0; i < net->g->n_weights; i++) {
@@ -256,6 +265,8 @@ static void skip_gradients(sc_net *net, const sc_span *spans, int64_t n)
         int64_t at = w->offset;
         if (w->kind == SC_W_BIAS)
             w->frozen = !meets(spans, n, at, at + w->cols);
+        if (w->kind == SC_W_LINEAR && !covers(spans, n, at, at + w->rows * w->cols))
+            w->frozen |= UINT64_C(1) << 63; /* not whole */
         for (int s = 0; w->kind == SC_W_LINEAR && s < w->n_segments; s++) {
             const int64_t size = w->segments[s].n * w->rows;
             w->frozen |= (uint64_t)!meets(spans, n, at, at + size) << s;
