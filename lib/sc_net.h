@@ -43,8 +43,8 @@ sc_status sc_net_uses(const sc_net *net, unsigned *uses, sc_err *err) SC_MUST_CH
 sc_status sc_net_build(sc_net *net, sc_err *err) SC_MUST_CHECK;
 /*
  * SC_EUSAGE naming what was asked for and means nothing in this model: an option of the plugin
- * that, set back to its default, gives the same graph (--embedding-dim without an embedding), or
- * covariates and size factors that no node takes.
+ * that gives the same graph at any other value (--embedding-dim without an embedding), or
+ * batches, covariates and size factors that no node takes.
  */
 sc_status sc_net_check_used(const sc_net *net, sc_err *err) SC_MUST_CHECK;
 /* Fresh weights, keyed by seed and name. Buffers that come from the data are left zero, but for

@@ -22,24 +22,66 @@ static size_t field_size(const sc_param *p)
     }
 }
 
-/* The graph with one option at its default against the net's. */
+/* Whether the graph is another one with these options, or there is none. */
+static bool differs(const sc_net *net, const char *opts)
+{
+    sc_built *g = NULL;
+    sc_err ignored = {0};
+    if (sc_graph_build(&g, net->model, opts, &net->dims, &ignored) != SC_OK)
+        return true;
+    const bool is_same = sc_graph_same(g, net->g);
+    sc_graph_free(g);
+    return !is_same;
+}
+
+/* Puts the k-th value to try into the field; false: no more. A default may stand for what was
+ * given (-1: as the other networks), so it is not the only one. */
+static bool try_value(const sc_param *p, char *field, const char *by_default, int k)
+{
+    const char *more = p->choices;
+    int64_t n;
+    double x;
+    if (k == 0) {
+        memcpy(field, by_default, field_size(p));
+        return true;
+    }
+    switch (p->type) {
+    case SC_PARAM_CHOICE:
+        for (int c = 0; c < k && more; c++)
+            more = (more = strchr(more, '|')) ? more + 1 : NULL;
+        memcpy(field, &k, sizeof k);
+        return more != NULL;
+    case SC_PARAM_INT:
+        memcpy(&n, field, sizeof n);
+        n += (double)n + 1 <= p->max ? 1 : -1;
+        memcpy(field, &n, sizeof n);
+        return k == 1;
+    case SC_PARAM_REAL:
+        memcpy(&x, field, sizeof x);
+        x = 0.5 * (x + (x - p->min < p->max - x ? p->max : p->min));
+        memcpy(field, &x, sizeof x);
+        return k == 1;
+    default:
+        return false;
+    }
+}
+
+/* An option is used if the graph is another one at its default, or at any other value. */
 static sc_status check_option(const sc_net *net, const sc_param *p, const char *defaults,
                               char *opts, sc_err *err)
 {
+    const char *given = (const char *)net->opts + p->offset, *by_default = defaults + p->offset;
     const size_t n = field_size(p);
-    sc_built *g = NULL;
-    sc_err ignored = {0};
-    memcpy(opts, net->opts, net->handle.plugin->opts_size);
-    if (memcmp(opts + p->offset, defaults + p->offset, n) == 0)
+    if (n == 0 || memcmp(given, by_default, n) == 0)
         return SC_OK;
-    memcpy(opts + p->offset, defaults + p->offset, n);
-    if (sc_graph_build(&g, net->model, opts, &net->dims, &ignored) != SC_OK)
-        return SC_OK; /* it matters: without it there is no model */
-    const bool is_same = sc_graph_same(g, net->g);
-    sc_graph_free(g);
-    return is_same ? sc_fail(err, SC_EUSAGE,
-                             "option '--%s' changes nothing in this model with these data", p->name)
-                   : SC_OK;
+    memcpy(opts, net->opts, net->handle.plugin->opts_size);
+    for (int k = 0; try_value(p, opts + p->offset, by_default, k); k++) {
+        if (differs(net, opts))
+            return SC_OK;
+        memcpy(opts + p->offset, given, n);
+    }
+    return sc_fail(err, SC_EUSAGE, "option '--%s' changes nothing in this model with these data",
+                   p->name);
 }
 
 static bool takes(const sc_net *net, int input)

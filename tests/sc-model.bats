@@ -3,7 +3,10 @@ load helper
 
 setup_file() {
     export F=$BATS_FILE_TMPDIR
-    sc-sim -q --n-obs 150 --n-vars 40 --n-types 3 --n-batches 2 --seed 1 >"$F/sim.scz"
+    sc-sim -q --n-obs 150 --n-vars 40 --n-types 3 --n-batches 2 --seed 1 >"$F/plain.scz"
+    sc-view -t obs "$F/plain.scz" | awk -F'\t' -v OFS='\t' \
+        'NR == 1 { print "cell", "few"; next } { print $1, NR % 2 ? $2 : "Unknown" }' >"$F/few.tsv"
+    sc-annotate -q --obs "$F/few.tsv" "$F/plain.scz" >"$F/sim.scz"
 }
 
 fit() {
@@ -46,6 +49,9 @@ scvi --latent-distribution ln --gene-likelihood normal
 ldvae --batch-key batch --bias
 ldvae --labels-key cell_type --dispersion gene-label --n-layers-encoder 2 --use-observed-lib-size
 ldvae --no-use-batch-norm --gene-likelihood zinb
+scanvi --labels-key few --batch-key batch
+scanvi --labels-key cell_type --linear-classifier --encode-covariates --batch-key batch
+scanvi --labels-key few --classifier-n-layers 2 --classifier-n-hidden 7 --n-layers 2
 END
 }
 
