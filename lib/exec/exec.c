@@ -1,4 +1,4 @@
-#include "../ops/op.h"
+#include "schedule.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -91,6 +91,8 @@ sc_status SC_R(sc_exec_new)(ex **out, const sc_built *g, int64_t max_rows, bool 
     SC_GOTO(st, sc_alloc(&e->sparse, n, sizeof *e->sparse, err), fail);
     SC_GOTO(st, sc_alloc(&e->cap, n, sizeof *e->cap, err), fail);
     SC_GOTO(st, sc_alloc(&e->is_dirty, (size_t)g->n_weights, sizeof *e->is_dirty, err), fail);
+    SC_GOTO(st, sc_alloc(&e->steps, 1, sizeof *e->steps, err), fail);
+    SC_GOTO(st, SC_R(sc_steps_new)(e->steps, g, err), fail);
     SC_GOTO(st, lay_out(e, err), fail);
     *out = e;
     return SC_OK;
@@ -116,6 +118,9 @@ void SC_R(sc_exec_free)(ex *e)
         free(e->columns[s].row);
         free(e->columns[s].at);
     }
+    if (e->steps)
+        SC_R(sc_steps_free)(e->steps);
+    free(e->steps);
     free(e->sparse);
     free(e->cap);
     free(e->is_dirty);
@@ -186,33 +191,37 @@ static sc_status reserve(ex *e, sc_err *err)
 typedef struct job {
     ex *e;
     const int32_t *list;
-    int n, phase;
+    const sc_entry *entry; /* the first of this step */
+    int n;
     bool backward;
-    int32_t id;
 } job;
 
 static void one_tile(void *ctx, int64_t tile, int tid)
 {
     (void)tid;
     const job *j = ctx;
-    const sc_op *op = j->e->ops[nd(j->e, j->id)->op];
-    (j->backward ? op->bwd : op->fwd)(j->e, j->id, j->phase, tile);
+    const sc_entry *t = j->entry;
+    while (tile >= t->end)
+        t++;
+    const sc_op *op = j->e->ops[nd(j->e, t->id)->op];
+    (j->backward ? op->bwd : op->fwd)(j->e, t->id, t->phase, tile - t->first);
 }
 
 static void sweep(void *ctx, int tid, int n_threads)
 {
     (void)n_threads;
     job j = *(const job *)ctx;
-    for (int i = 0; i < j.n; i++) {
-        j.id = j.list[i];
-        const sc_op *op = j.e->ops[nd(j.e, j.id)->op];
-        const int phases = j.backward ? op->bwd_phases : op->fwd_phases;
-        for (j.phase = 0; j.phase < phases; j.phase++) {
-            const int64_t tiles = op->tiles(j.e, j.id, j.phase, j.backward);
-            if (tiles)
-                sc_pool_tiles(j.e->pool, tid, tiles, one_tile, &j);
-        }
+    const sc_steps *s = j.e->steps;
+    for (int i = 0; i < s->n; i++) {
+        j.entry = &s->entries[s->from[i]];
+        sc_pool_tiles(j.e->pool, tid, s->entries[s->from[i + 1] - 1].end, one_tile, &j);
     }
+}
+
+static void run_list(job *j)
+{
+    SC_R(sc_steps_make)(j->e->steps, j->e, j->list, j->n, j->backward);
+    sc_pool_run(j->e->pool, sweep, j);
 }
 
 sc_status SC_R(sc_exec_forward)(ex *e, const sc_plan *p, const sc_run *run, sc_err *err)
@@ -226,7 +235,7 @@ sc_status SC_R(sc_exec_forward)(ex *e, const sc_plan *p, const sc_run *run, sc_e
             e->val[id][k] = (real)run->given[i].values[k];
     }
     job j = {.e = e, .list = p->fwd, .n = p->n_fwd};
-    sc_pool_run(e->pool, sweep, &j);
+    run_list(&j);
     return SC_OK;
 }
 
@@ -302,7 +311,7 @@ static void backward(ex *e, const sc_plan *p, const sc_run *run, int group)
         for (int64_t i = 0; i < rows; i++)
             e->grad[term->node][i] += c;
     }
-    sc_pool_run(e->pool, sweep, &j);
+    run_list(&j);
 }
 
 void SC_R(sc_exec_backward)(ex *e, const sc_plan *p, const sc_run *run, int group)

@@ -152,4 +152,4 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
         bwd_rows(e, id, i0, min64(rows_of(e, id), i0 + ROW_TILE));
 }
 
-const sc_op SC_X(sc_op_batch_norm) = {2, 2, tiles, fwd, bwd, aux};
+const sc_op SC_X(sc_op_batch_norm) = {2, 2, tiles, fwd, bwd, aux, NULL};

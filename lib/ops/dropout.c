@@ -66,4 +66,4 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
         e->grad[n->in[0]][k] += e->grad[id][k] * (drops(e) ? e->aux[id][k] : 1);
 }
 
-const sc_op SC_X(sc_op_dropout) = {1, 1, row_tiles, fwd, bwd, aux};
+const sc_op SC_X(sc_op_dropout) = {1, 1, row_tiles, fwd, bwd, aux, NULL};

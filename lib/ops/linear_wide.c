@@ -6,11 +6,11 @@
 /*
  * Forward: FWD_COLS columns of BLOCK rows a tile, the columns of W packed once for all of them.
  *
- * By input: dx = dy W^T sums over many columns. Few rows: the columns are cut into groups, whose
- * sums wait in aux until the last phase adds them, in order. Many rows: a block of them a tile.
- * By weight: WIDTH columns a tile, up to HEIGHT rows of W at a time, so that the gradient is still
- * in the cache when Adam takes it. aux holds the parents transposed for this, which is done by one
- * tile of the phase before.
+ * By input: dx = dy W^T sums over many columns. With few rows these are cut into groups; the sums
+ * of each group wait in aux until the last phase adds them, in order. By weight: WIDTH columns a
+ * tile, up to HEIGHT rows of W at a time, so that the gradient is still in the cache when Adam
+ * takes it. aux holds the parents transposed for this, which is done by one tile of the phase
+ * before.
  */
 enum { BLOCK = 128, FWD_COLS = 144, WIDTH = 96, HEIGHT = 128, GROUPS = 8, SUM_ROWS = 16 };
 
@@ -60,7 +60,7 @@ int64_t SC_X(sc_wide_tiles)(const ex *e, int32_t id, int phase, bool backward)
         return ceil_div(n_out, WIDTH);
     if (phase == 0)
         return 1 + blocks * groups(rows);
-    return groups(rows) > 1 ? ceil_div(rows, SUM_ROWS) : 0;
+    return ceil_div(rows, SUM_ROWS);
 }
 
 void SC_X(sc_wide_fwd)(ex *e, int32_t id, int64_t tile)
@@ -111,8 +111,7 @@ static void transpose_parents(ex *e, int32_t id)
     }
 }
 
-/* Sums of a group of columns, group by group in aux behind the transposed parents; or, of a single
- * group, in place. */
+/* Sums over a group of columns, to aux behind the transposed parents. */
 static void by_input(ex *e, int32_t id, int64_t tile)
 {
     const sc_gnode *n = nd(e, id);

@@ -35,6 +35,7 @@ struct SC_R(sc_exec) {
     const sc_kernels *k;
     const struct sc_op *const *ops; /* by sc_op_id, for the instruction set of k */
     sc_pool *pool;
+    struct sc_steps *steps;
     const sc_run *run;
     const sc_plan *plan; /* of this run */
     bool with_backward;
@@ -57,6 +58,8 @@ typedef struct sc_op {
     void (*fwd)(ex *e, int32_t id, int phase, int64_t tile);
     void (*bwd)(ex *e, int32_t id, int phase, int64_t tile);
     int64_t (*aux)(const ex *e, int32_t id, int64_t rows); /* elements of scratch; NULL: none */
+    /* whether a phase of bwd leaves the parents' gradients alone; NULL: none does */
+    bool (*quiet)(const ex *e, int32_t id, int phase);
 } sc_op;
 
 enum { ROW_TILE = 16, COL_TILE = 64 };
@@ -160,8 +163,9 @@ void SC_X(sc_map_grad)(int map, double arg, int64_t n, const real *x, const real
     X(SC_OP_LINEAR, linear)                                                                        \
     X(SC_OP_BATCH_NORM, batch_norm)                                                                \
     X(SC_OP_LAYER_NORM, layer_norm)                                                                \
-    X(SC_OP_DROPOUT, dropout) X(SC_OP_MAP, map) X(SC_OP_AFFINE, affine) X(SC_OP_ADD, add)          \
-        X(SC_OP_MUL, mul) X(SC_OP_DIV, div) X(SC_OP_SOFTMAX, softmax) X(SC_OP_ROW_SUM, row_sum)    \
+    X(SC_OP_DROPOUT, dropout)                                                                      \
+    X(SC_OP_MAP, map) X(SC_OP_AFFINE, affine) X(SC_OP_ADD, add) X(SC_OP_MUL, mul)                  \
+        X(SC_OP_DIV, div) X(SC_OP_SOFTMAX, softmax) X(SC_OP_ROW_SUM, row_sum)                      \
             X(SC_OP_CONCAT, concat) X(SC_OP_SLICE, slice) X(SC_OP_GATHER, gather)                  \
                 X(SC_OP_STOP_GRADIENT, stop_gradient) X(SC_OP_ENUMERATE, enumerate)                \
                     X(SC_OP_REPEAT_ROWS, repeat_rows) X(SC_OP_UNSTACK, unstack)                    \
