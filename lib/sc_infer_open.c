@@ -168,6 +168,13 @@ bool sc_infer_is_stored(const sc_infer *x)
     return x->is_stored;
 }
 
+int64_t sc_infer_piece(const sc_infer *x, int64_t left)
+{
+    int64_t n = (1 << 20) / x->net->dims.n_vars / 16 * 16; /* 4 MiB a node */
+    n = n < 32 ? 32 : n > SC_INFER_ROWS ? SC_INFER_ROWS : n;
+    return left < n ? left : n;
+}
+
 const sc_net *sc_infer_net(const sc_infer *x)
 {
     return x->net;

@@ -218,8 +218,8 @@ static void put_row(const decoder *d, int k, int64_t i, sc_dense *m, int64_t to)
 static sc_status decode_draw(decoder *d, const sc_piece *p, int64_t draw, sc_dense *m, sc_err *err)
 {
     d->how.first_draw = p->draw + draw;
-    for (int64_t at = 0; at < p->n_cells; at += SC_INFER_ROWS) {
-        const int64_t n = p->n_cells - at < SC_INFER_ROWS ? p->n_cells - at : SC_INFER_ROWS;
+    for (int64_t at = 0, n; at < p->n_cells; at += n) {
+        n = sc_infer_piece(d->s.x, p->n_cells - at);
         SC_TRY(sc_decode_rows(d->s.x, p->cell + at, n, &d->how, d->wanted, d->n, d->values, err));
         for (int k = 0; k < d->n; k++)
             for (int64_t i = 0; i < n && m[k].values; i++)

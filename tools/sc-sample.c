@@ -142,8 +142,8 @@ static sc_status fill(sampler *m, const sc_piece *p, float *to, sc_err *err)
     const int64_t n_vars = m->genes.n_new, n_model = m->s.net.dims.n_vars;
     const float share = 1 / (float)n_batches(m);
     for (int64_t draw = 0; draw < p->n_draws; draw++)
-        for (int64_t at = 0; at < p->n_cells; at += SC_INFER_ROWS) {
-            const int64_t n = p->n_cells - at < SC_INFER_ROWS ? p->n_cells - at : SC_INFER_ROWS;
+        for (int64_t at = 0, n; at < p->n_cells; at += n) {
+            n = sc_infer_piece(m->s.x, p->n_cells - at);
             for (int b = 0; b < n_batches(m); b++) {
                 SC_TRY(draw_rows(m, p->cell + at, n, p->draw + draw, b, err));
                 for (int64_t i = 0; i < n; i++)
@@ -234,8 +234,8 @@ static sc_status correlate_block(void *ctx, sc_block *b, sc_err *err)
     sampler *m = ctx;
     const int64_t n_rows = sc_block_n_rows(b), n_vars = m->genes.n_new,
                   n_model = m->s.net.dims.n_vars;
-    for (int64_t at = 0; at < n_rows; at += SC_INFER_ROWS) {
-        const int64_t n = n_rows - at < SC_INFER_ROWS ? n_rows - at : SC_INFER_ROWS;
+    for (int64_t at = 0, n; at < n_rows; at += n) {
+        n = sc_infer_piece(m->s.x, n_rows - at);
         for (int64_t draw = 0; draw < m->n_samples; draw++)
             for (int k = 0; k < n_batches(m); k++) {
                 float *row = NULL;

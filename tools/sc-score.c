@@ -167,8 +167,8 @@ static sc_status score_block(void *ctx, sc_block *b, sc_err *err)
     const int64_t n_rows = sc_block_n_rows(b), width = s->n_cols + ML;
     sc_table *obs = NULL;
     SC_TRY(sc_block_obs(b, &obs, err));
-    for (int64_t at = 0; at < n_rows; at += SC_INFER_ROWS) {
-        const int64_t n = n_rows - at < SC_INFER_ROWS ? n_rows - at : SC_INFER_ROWS;
+    for (int64_t at = 0, n; at < n_rows; at += n) {
+        n = sc_infer_piece(s->s.x, n_rows - at);
         SC_TRY(elbo(s, at, n, err));
         if (s->o->marginal_ll)
             SC_TRY(marginal(s, at, n, err));
