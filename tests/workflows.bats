@@ -56,3 +56,15 @@ load helper
     grep -q 'identical (1000 cells)' m/proofs.txt
     [ "$(awk -F'\t' 'NF == 6' m/table.tsv | wc -l)" -eq 11 ]
 }
+
+@test "mapping with proteins: the same with totalVI, for a query that lacks half of them" {
+    need_shared data/pbmc_5k_protein_v3.h5ad data/pbmc_10k_protein_v3.h5ad
+    export SLUICE_PLUGIN_PATH=$SLUICE_PLUGIN_PATH:$SLUICE_BUILD/tests/abi
+    cd "$T"
+    run make -s -f "$ROOT/tests/workflows/mapping/proteins.mk" OUT=m DATA="$(realpath "$SHARED")/data" EPOCHS_REF=2 EPOCHS=2 GENES=200
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ "$(awk -F'\t' '$3 > 0 && $3 == $4 && $5 == 0' m/proofs.txt | wc -l)" -eq 12 ]
+    grep -q 'identical (200 cells)' m/proofs.txt
+    [ "$(awk -F'\t' 'NF == 5' m/table.tsv | wc -l)" -eq 9 ]
+}

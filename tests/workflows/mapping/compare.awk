@@ -8,5 +8,6 @@ file == 3 { joint[$1] = $3 }
 file == 4 { cells++; right += $3 == $2; same += $3 == joint[$1] }
 END {
     for (d in sum) spread += squares[d] - sum[d] ^ 2 / n
-    printf "%s\t%s\t%.1f %%\t%.1f %%\t%.3f\t%s\n", batch, model, 100 * right / cells, 100 * same / cells, sqrt(moved / spread), elbo
+    printf "%s\t%s\t%.1f %%\t%.1f %%\t%.3f%s\n", batch, model, 100 * right / cells, 100 * same / cells,
+        sqrt(moved / spread), elbo ? "\t" elbo : ""
 }

@@ -4,8 +4,8 @@ BEGIN { FS = OFS = "\t"; K = 15 }
 FNR == 1 { file++; next }
 file == 1 {
     label[$2 "-" $1] = $3
-    if ($1 == "5p") query[$2] = $3
-    else ref[$2] = $3
+    if ($1 == "5p" || $1 == "") query[$2] = $3
+    if ($1 != "5p") ref[$2] = $3
     next
 }
 file == 2 {
