@@ -87,6 +87,14 @@ static sc_status take_counts(sc_infer *x, sc_block *b, sc_err *err)
     return SC_OK;
 }
 
+static sc_status not_a_posterior(sc_block *b, int64_t i, const char *what, float v, sc_err *err)
+{
+    sc_table *obs = NULL;
+    SC_TRY(sc_block_obs(b, &obs, err));
+    return sc_fail(err, SC_EDATA, "cell '%s' is minified, and %g stands in its '%s'",
+                   sc_strs_at(&obs->names, i), (double)v, what);
+}
+
 /* One entry a row, whose sum is the library size. */
 static sc_status take_library(sc_infer *x, sc_block *b, sc_err *err)
 {
@@ -94,6 +102,8 @@ static sc_status take_library(sc_infer *x, sc_block *b, sc_err *err)
     SC_TRY(sc_minibuf_room(m, x->n_rows, err));
     SC_TRY(sc_numbers_block(b, SC_MINIFY_LIBRARY, 1, m->values, err));
     for (int64_t i = 0; i < x->n_rows; i++) {
+        if (m->values[i] < 0)
+            return not_a_posterior(b, i, SC_MINIFY_LIBRARY, m->values[i], err);
         m->indptr[i] = i;
         m->indices[i] = 0;
         m->lgamma_x1[i] = 0;
@@ -109,6 +119,10 @@ static sc_status take_posterior(sc_infer *x, sc_block *b, sc_err *err)
         sc_dense *d = NULL;
         SC_TRY(sc_block_dense(b, x->stored.given[k].path, &d, err));
         const size_t n = (size_t)(d->n_rows * d->n_cols);
+        for (size_t j = 0; j < n; j++) /* means and variances take turns */
+            if (!isfinite(d->values[j]) || (k % 2 && d->values[j] < 0))
+                return not_a_posterior(b, (int64_t)j / d->n_cols, x->stored.given[k].path,
+                                       d->values[j], err);
         SC_TRY(sc_resize(&x->posterior[k], n, sizeof(float), err));
         memcpy(x->posterior[k], d->values, n * sizeof(float));
     }

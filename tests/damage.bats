@@ -71,6 +71,15 @@ damaged_in_turn() {
     damaged_in_turn sc-view m.scm
     damaged_in_turn sc-embed -q -o out good.scm s.scz
 }
+@test "sc-decode, sc-sample and sc-score: the cells, minified ones too" {
+    sc-fit -q -m scvi --max-epochs 1 -o m.scm s.scz
+    damaged_in_turn sc-decode -q --latent sample --n-samples 2 --each-sample -o out m.scm s.scz
+    damaged_in_turn sc-sample -q -o out m.scm s.scz
+    damaged_in_turn sc-score -q -o out m.scm s.scz
+    sc-embed --minify -o min.scz m.scm s.scz
+    damaged_in_turn sc-decode -q -o out m.scm min.scz
+    [ ! -e out ]
+}
 
 @test "a pipeline fails where one of its first tools does, without pipefail" {
     head -c 3000 s.scz >cut.scz

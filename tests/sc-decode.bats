@@ -86,6 +86,15 @@ setup_file() {
     fails 2 "takes one of with-counts" sc-embed --minify=all "$F/m.scm" "$F/sim.scz"
 }
 
+@test "minified cells with numbers that are no posterior are refused" {
+    sc-embed -q --minify "$F/m.scm" "$F/sim.scz" >"$T/min.scz"
+    sc-view -t obs "$T/min.scz" | awk -F'\t' -v OFS='\t' 'NR == 1 { for (i = 2; i <= NF; i++) if ($i == "observed_lib_size") c = i } { print $1, (NR == 3 ? -4 : $c) }' >"$T/obs.tsv"
+    sc-annotate -q --drop observed_lib_size "$T/min.scz" | sc-annotate -q --obs "$T/obs.tsv" >"$T/bad.scz"
+    fails 3 "is minified, and -4 stands in its 'observed_lib_size'" sc-decode "$F/m.scm" "$T/bad.scz"
+    sc-annotate -q --drop observed_lib_size "$T/min.scz" >"$T/bad.scz"
+    fails 3 "obs has no column 'observed_lib_size'" sc-decode "$F/m.scm" "$T/bad.scz"
+}
+
 @test "genes that the model does not know are left out; its own come in the data's order" {
     sc-sim -q --n-obs 150 --n-vars 60 --n-types 3 --n-batches 2 --seed 1 | sc-view -t X | awk '
         { printf "%s", $1; for (i = NF; i > 1; i--) printf "\t%s", $i; printf "\t%s\n", NR == 1 ? "EXTRA" : 3 }' >"$T/x.tsv"
