@@ -236,6 +236,14 @@ typedef struct sc_train_defaults {
     double n_steps_kl_warmup;   /* as a share of the cells; 0: none */
 } sc_train_defaults;
 
+/* How the learning rate falls and training ends, as the model's authors set it. */
+typedef struct sc_train_course {
+    bool early_stopping, reduce_lr_on_plateau;
+    const char
+        *lr_milestones; /* "20,40": epochs at whose start the rate is multiplied; NULL: none */
+    double lr_gamma;
+} sc_train_course;
+
 /*
  * How an option stands in scvi-tools' constructor, where it isn't under its own name (with
  * underscores) as its own word: for reading and writing saved models.
@@ -278,6 +286,7 @@ typedef struct sc_model {
     sc_train_defaults train;
     const char *scvi_class;       /* "SCVI": whose saved models this reads; NULL: none */
     const sc_scvi_arg *scvi_args; /* NULL: all options have their own names */
+    sc_train_course course;       /* zeroed: a constant rate, to the last epoch */
 } sc_model;
 
 /* The services by their usual names. */

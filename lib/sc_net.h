@@ -60,6 +60,11 @@ void sc_net_set(sc_net *net, int weight, const float *values); /* in the saved l
 void sc_net_get(const sc_net *net, int weight, float *values);
 void sc_net_free(sc_net *net);
 
+/* The options that the plugin has now, by name; the caller's. NULL: out of memory. */
+json_t *sc_net_options(const sc_net *net);
+/* Sets them; SC_EFORMAT or SC_EUSAGE naming one that the plugin lacks or can't take. */
+sc_status sc_net_options_from(sc_net *net, json_t *options, sc_err *err) SC_MUST_CHECK;
+
 /* path: a .scm, "-" for stdin, or a model.pt. */
 sc_status sc_net_read(sc_net *net, const char *path, sc_err *err) SC_MUST_CHECK;
 sc_status sc_net_write(const sc_net *net, int fd, const char *name, sc_err *err) SC_MUST_CHECK;

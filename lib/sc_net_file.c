@@ -1,5 +1,4 @@
 /* Models to and from files: our own .scm, and model.pt as scvi-tools saves it. */
-#include "sc_cli.h"
 #include "sc_net_pt.h"
 #include "sc_scvi_args.h"
 
@@ -25,48 +24,6 @@ static sc_status strs_from_json(sc_strs *s, const json_t *a, sc_err *err)
         if (!text)
             return sc_fail(err, SC_EFORMAT, "the model's categories are not strings");
         SC_TRY(sc_strs_push(s, text, strlen(text), err));
-    }
-    return SC_OK;
-}
-
-static json_t *options_to_json(const sc_net *net)
-{
-    json_t *o = json_object();
-    for (const sc_param *p = net->handle.plugin->params; p && p->name; p++) {
-        const void *at = (const char *)net->opts + p->offset;
-        if (p->type == SC_PARAM_BOOL)
-            json_object_set_new(o, p->name, json_boolean(*(const bool *)at));
-        else if (p->type == SC_PARAM_INT || p->type == SC_PARAM_SIZE)
-            json_object_set_new(o, p->name, json_integer(*(const int64_t *)at));
-        else if (p->type == SC_PARAM_REAL)
-            json_object_set_new(o, p->name, json_real(*(const double *)at));
-        else if (p->type == SC_PARAM_CHOICE) {
-            size_t len = 0;
-            const char *word = sc_param_choice_at(p, *(const int *)at, &len);
-            json_object_set_new(o, p->name, json_stringn(word, len));
-        } else if (p->type == SC_PARAM_STRING && *(const char *const *)at)
-            json_object_set_new(o, p->name, json_string(*(const char *const *)at));
-    }
-    return o;
-}
-
-static sc_status options_from_json(sc_net *net, json_t *o, sc_err *err)
-{
-    const char *name;
-    json_t *v;
-    json_object_foreach(o, name, v)
-    {
-        char buf[64];
-        const char *text = json_string_value(v);
-        if (json_is_boolean(v))
-            text = json_is_true(v) ? "true" : "false";
-        else if (json_is_number(v)) {
-            (void)snprintf(buf, sizeof buf, "%.17g", json_number_value(v));
-            text = buf;
-        }
-        if (!text)
-            return sc_fail(err, SC_EFORMAT, "option '%s' of the model has no value", name);
-        SC_TRY(sc_params_set(net->handle.plugin->params, net->opts, name, text, err));
     }
     return SC_OK;
 }
@@ -226,7 +183,7 @@ sc_status sc_net_write(const sc_net *net, int fd, const char *name, sc_err *err)
 {
     sc_model_file f = {0};
     json_t *meta = json_pack("{s:s, s:o, s:o, s:O, s:O}", "variant", net->handle.plugin->name,
-                             "options", options_to_json(net), "data", data_to_json(net), "training",
+                             "options", sc_net_options(net), "data", data_to_json(net), "training",
                              net->training, "history", net->history);
     sc_status st = meta ? SC_OK : sc_fail(err, SC_ENOMEM, "out of memory");
     if (st == SC_OK)
@@ -282,7 +239,7 @@ static sc_status from_scm(sc_net *net, int fd, const char *name, sc_err *err)
         goto out;
     }
     SC_GOTO(st, sc_net_new(net, variant, NULL, err), out);
-    SC_GOTO(st, options_from_json(net, json_object_get(meta, "options"), err), out);
+    SC_GOTO(st, sc_net_options_from(net, json_object_get(meta, "options"), err), out);
     SC_GOTO(st, data_from_json(net, json_object_get(meta, "data"), err), out);
     json_object_update(net->training, json_object_get(meta, "training"));
     json_object_update(net->history, json_object_get(meta, "history"));

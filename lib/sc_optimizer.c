@@ -133,6 +133,26 @@ bool sc_optimizer_descend(sc_optimizer *o, sc_exec_f32 *e, const sc_plan *p, con
     return !atomic_load(&s.is_bad) && !atomic_load(&d.is_bad);
 }
 
+void sc_optimizer_clip(const sc_optimizer *o, const bool *moves, float *grad, double max_norm)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < o->n_tiles; i++)
+        for (int64_t j = 0;
+             j < o->tiles[i].n && moves[o->tiles[i].weight] && !o->tiles[i].decays_only; j++)
+            sum += (double)grad[o->tiles[i].from + j] * (double)grad[o->tiles[i].from + j];
+    const double scale = max_norm / (sqrt(sum) + 1e-6);
+    if (scale >= 1)
+        return;
+    for (int64_t i = 0; i < o->n_tiles; i++)
+        for (int64_t j = 0; j < o->tiles[i].n && moves[o->tiles[i].weight]; j++)
+            grad[o->tiles[i].from + j] *= (float)scale;
+}
+
+sc_adam_state sc_optimizer_state(const sc_optimizer *o)
+{
+    return (sc_adam_state){o->m, o->v, o->t};
+}
+
 void sc_optimizer_free(sc_optimizer *o)
 {
     if (!o)

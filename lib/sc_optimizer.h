@@ -29,6 +29,15 @@ bool sc_optimizer_step(sc_optimizer *o, const bool *moves, float *w, const float
 bool sc_optimizer_descend(sc_optimizer *o, sc_exec_f32 *e, const sc_plan *p, const sc_run *run,
                           int group, double lr, double eps, double weight_decay, sc_pool *pool,
                           const sc_kernels *k);
+/* Scales the gradient of what moves so that its norm is at most max_norm (torch's clip_grad_norm_).
+ */
+void sc_optimizer_clip(const sc_optimizer *o, const bool *moves, float *grad, double max_norm);
+/* What a later step depends on, lent: moments (flat, n_params) and steps of each weight. */
+typedef struct sc_adam_state {
+    float *m, *v;
+    int64_t *t;
+} sc_adam_state;
+sc_adam_state sc_optimizer_state(const sc_optimizer *o);
 void sc_optimizer_free(sc_optimizer *o);
 
 #endif

@@ -49,7 +49,13 @@ static sc_status open_trainer(sc_trainer *t, sc_err *err)
         SC_TRY(sc_optimizer_limit(t->adam, t->o.spans, t->o.n_spans, err));
     if (t->o.load_best)
         SC_TRY(sc_alloc(&t->best, (size_t)g->n_params, sizeof(float), err));
-    return sc_history_open(t, err);
+    SC_TRY(sc_history_open(t, err));
+    SC_TRY(sc_schedule_check(&t->o.schedule, t->net->history, err));
+    sc_schedule_start(&t->schedule, &t->o.schedule);
+    if (t->o.check_val_every == 0 &&
+        (t->o.schedule.early_stopping || t->o.schedule.reduce_lr_on_plateau) && t->n_val > 0)
+        t->o.check_val_every = 1;
+    return t->o.resume ? sc_checkpoint_read(t, err) : SC_OK;
 }
 
 static void close_trainer(sc_trainer *t)
@@ -74,20 +80,38 @@ static void keep_best(sc_trainer *t, int64_t epoch, const sc_tally *val)
     memcpy(t->best, sc_exec_weights_f32(t->e), (size_t)t->net->g->n_params * sizeof(float));
 }
 
-static sc_status one_epoch(sc_trainer *t, int64_t epoch, sc_tally *fit, sc_tally *val, sc_err *err)
+static sc_status stopped(const sc_trainer *t, sc_err *err)
 {
-    sc_rows_shuffle(t, epoch);
-    const int64_t n_fit = sc_rows_steps(t, false), n_val = sc_rows_steps(t, true);
-    double w = 0;
-    for (int64_t i = 0; i < n_fit; i++) {
-        w = sc_kl_weight(t, epoch);
-        SC_TRY(sc_train_one(t, epoch, i, fit, err));
+    SC_TRY(sc_checkpoint_write(t, err));
+    return sc_fail(err, SC_EIO,
+                   "stopped in epoch %lld of %lld; '%s' has what was done, and --resume goes on",
+                   (long long)t->epoch + 1, (long long)t->o.max_epochs, t->o.checkpoint);
+}
+
+/* The epoch that t->epoch says, from t->step on. */
+static sc_status one_epoch(sc_trainer *t, sc_tally *val, sc_err *err)
+{
+    if (t->step == 0) {
+        t->lr = sc_schedule_before(&t->o.schedule, t->epoch, t->lr);
+        t->fit_sum = (sc_tally){0};
     }
-    const bool validates = t->o.check_val_every > 0 && (epoch + 1) % t->o.check_val_every == 0;
+    sc_rows_shuffle(t, t->epoch);
+    const int64_t n_fit = sc_rows_steps(t, false), n_val = sc_rows_steps(t, true);
+    while (t->step < n_fit) {
+        t->last_kl_weight = sc_kl_weight(t, t->epoch);
+        SC_TRY(sc_train_one(t, t->epoch, t->step, &t->fit_sum, err));
+        t->step++;
+        if (t->o.stop && t->o.stop(t->o.stop_ctx))
+            return stopped(t, err);
+    }
+    const bool validates = t->o.check_val_every > 0 && (t->epoch + 1) % t->o.check_val_every == 0;
     for (int64_t i = 0; i < n_val && validates; i++)
-        SC_TRY(sc_validate_one(t, epoch, i, w, val, err));
-    keep_best(t, epoch, val);
-    sc_history_add(t, epoch, fit, val, w);
+        SC_TRY(sc_validate_one(t, t->epoch, i, t->last_kl_weight, val, err));
+    keep_best(t, t->epoch, val);
+    sc_history_add(t, t->epoch, &t->fit_sum, val, t->last_kl_weight);
+    t->is_over = sc_schedule_after(&t->schedule, &t->o.schedule, t->epoch, t->net->history, &t->lr);
+    t->epoch++;
+    t->step = 0;
     return SC_OK;
 }
 
@@ -95,15 +119,21 @@ static sc_status epochs(sc_trainer *t, sc_epoch_fn report, void *ctx, sc_err *er
 {
     const double began = now();
     const size_t bytes = (size_t)t->net->g->n_params * sizeof(float);
-    for (int64_t epoch = 0; epoch < t->o.max_epochs; epoch++) {
-        sc_tally fit = {0}, val = {0};
-        SC_TRY(one_epoch(t, epoch, &fit, &val, err));
+    memcpy(t->net->weights, sc_exec_weights_f32(t->e), bytes); /* where a checkpoint stood */
+    while (t->epoch < t->o.max_epochs && !t->is_over) {
+        sc_tally val = {0};
+        SC_TRY(one_epoch(t, &val, err));
         memcpy(t->net->weights, sc_exec_weights_f32(t->e),
                bytes); /* the last good ones, should the next epoch fail */
+        const bool is_last = t->epoch == t->o.max_epochs || t->is_over;
+        if (t->o.checkpoint && t->o.checkpoint_every > 0 &&
+            (is_last || t->epoch % t->o.checkpoint_every == 0))
+            SC_TRY(sc_checkpoint_write(t, err));
         if (report) {
-            const sc_epoch_report r = {
-                epoch + 1, t->o.max_epochs, (fit.rec + fit.kl) / (double)fit.n,
-                val.n ? (val.rec + val.kl) / (double)val.n : NAN, now() - began};
+            const sc_epoch_report r = {t->epoch, is_last ? t->epoch : t->o.max_epochs,
+                                       (t->fit_sum.rec + t->fit_sum.kl) / (double)t->fit_sum.n,
+                                       val.n ? (val.rec + val.kl) / (double)val.n : NAN,
+                                       now() - began};
             report(ctx, &r);
         }
     }
@@ -121,8 +151,8 @@ static sc_status finish(sc_trainer *t, sc_err *err)
     json_t *facts = json_pack(
         "{s:I, s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I}", "seed", (json_int_t)t->o.seed, "isa",
         t->k->isa, "n_train", (json_int_t)t->n_train, "n_validation", (json_int_t)t->n_val,
-        "epochs", (json_int_t)t->o.max_epochs, "batch_size", (json_int_t)t->o.batch_size, "lr",
-        t->o.lr, "eps", t->o.eps, "weight_decay", t->o.weight_decay, "n_epochs_kl_warmup",
+        "epochs", (json_int_t)t->epoch, "batch_size", (json_int_t)t->o.batch_size, "lr", t->o.lr,
+        "eps", t->o.eps, "weight_decay", t->o.weight_decay, "n_epochs_kl_warmup",
         (json_int_t)t->o.n_epochs_kl_warmup);
     if (!facts)
         return sc_fail(err, SC_ENOMEM, "out of memory");

@@ -17,6 +17,7 @@
 #include "sc_cells.h"
 #include "sc_net.h"
 #include "sc_optimizer.h"
+#include "sc_schedule.h"
 
 typedef struct sc_train_opts {
     int64_t max_epochs;           /* 0: min(400, round(400 * 20000 / cells)) */
@@ -36,6 +37,13 @@ typedef struct sc_train_opts {
     const sc_span *spans; /* runs of the weights that train, lent; NULL: all of them */
     int64_t n_spans;
     int64_t n_samples_per_label; /* labelled cells of a label in an epoch, drawn anew; 0: all */
+    double gradient_clip_val;    /* largest norm of a gradient; 0: any */
+    sc_schedule_opts schedule;
+    const char *checkpoint; /* file that is written now and then, whole or not at all; NULL: none */
+    int64_t checkpoint_every; /* epochs; 0: only when asked to stop */
+    bool resume;              /* go on from the checkpoint, if it is there */
+    bool (*stop)(void *ctx);  /* asked after each minibatch; true: write the checkpoint and leave */
+    void *stop_ctx;
 } sc_train_opts;
 
 typedef struct sc_epoch_report {

@@ -52,6 +52,11 @@ typedef struct sc_trainer {
     float *best; /* weights of the best validation so far */
     double best_elbo;
     int64_t best_epoch;
+    int64_t epoch, step; /* of the next minibatch */
+    double last_kl_weight;
+    sc_tally fit_sum; /* of this epoch so far */
+    bool is_over;     /* stopped early */
+    sc_schedule_state schedule;
 } sc_trainer;
 
 /* sc_train_rows.c: streams, and the steps of an epoch */
@@ -67,6 +72,11 @@ sc_status sc_train_one(sc_trainer *t, int64_t epoch, int64_t step, sc_tally *sum
 sc_status sc_validate_one(sc_trainer *t, int64_t epoch, int64_t step, double kl_weight,
                           sc_tally *sum, sc_err *err) SC_MUST_CHECK;
 double sc_kl_weight(const sc_trainer *t, int64_t epoch);
+
+/* sc_checkpoint.c */
+sc_status sc_checkpoint_write(const sc_trainer *t, sc_err *err) SC_MUST_CHECK;
+/* Without such a file training starts at the beginning. SC_EUSAGE naming what differs. */
+sc_status sc_checkpoint_read(sc_trainer *t, sc_err *err) SC_MUST_CHECK;
 
 /* sc_train_history.c */
 sc_status sc_history_open(sc_trainer *t, sc_err *err) SC_MUST_CHECK;

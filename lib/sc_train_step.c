@@ -131,8 +131,18 @@ static bool descend(sc_trainer *t, const sc_plan *p, const sc_run *run)
 {
     const sc_built *g = t->net->g;
     for (int k = 0; k < g->n_groups; k++) {
-        if (!sc_optimizer_descend(t->adam, t->e, p, run, k, k ? g->group_lr[k] : t->lr,
-                                  k ? g->group_eps[k] : t->o.eps, t->o.weight_decay, t->pool, t->k))
+        const double lr = k ? g->group_lr[k] : t->lr, eps = k ? g->group_eps[k] : t->o.eps;
+        const bool clips = t->o.gradient_clip_val > 0 && k == 0;
+        if (clips) {
+            sc_exec_backward_f32(t->e, p, run, k);
+            sc_optimizer_clip(t->adam, p->moves[k], sc_exec_gradients_f32(t->e),
+                              t->o.gradient_clip_val);
+        }
+        if (!(clips ? sc_optimizer_step(t->adam, p->moves[k], sc_exec_weights_f32(t->e),
+                                        sc_exec_gradients_f32(t->e), lr, eps, t->o.weight_decay,
+                                        t->pool, t->k)
+                    : sc_optimizer_descend(t->adam, t->e, p, run, k, lr, eps, t->o.weight_decay,
+                                           t->pool, t->k)))
             return false;
         t->n_steps++;
     }

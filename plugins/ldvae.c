@@ -110,8 +110,8 @@ static void build(sc_graph *g, const void *opts)
     sc_minimize(g, "kl_z", SC_TERM_KL_Z, SC_WEIGHT_KL, sc_kl(g, qz, sc_standard_normal()));
 }
 
-static const sc_model model = {
-    sizeof model, build, {128, 1e-3, 0.01, 1e-6, 400, 0}, "LinearSCVI", args};
+static const sc_model model = {sizeof model, build, {128, 1e-3, 0.01, 1e-6, 400, 0},
+                               "LinearSCVI", args,  {0}};
 
 SC_PLUGIN_EXPORT extern const sc_plugin sc_plugin_entry;
 const sc_plugin sc_plugin_entry = {

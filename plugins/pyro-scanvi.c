@@ -225,7 +225,8 @@ static void build(sc_graph *g, const void *opts)
     any(g, opts);
 }
 
-static const sc_model model = {sizeof model, build, {100, 5e-3, 1e-8, 0, 0, 0}, NULL, NULL};
+static const sc_model model = {sizeof model, build, {100, 5e-3, 1e-8, 0, 0, 0},
+                               NULL,         NULL,  {.lr_milestones = "20", .lr_gamma = 0.2}};
 
 SC_PLUGIN_EXPORT extern const sc_plugin sc_plugin_entry;
 const sc_plugin sc_plugin_entry = {SC_PLUGIN_ABI,

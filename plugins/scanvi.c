@@ -153,8 +153,8 @@ static void build(sc_graph *g, const void *opts)
               "probability of each class");
 }
 
-static const sc_model model = {
-    sizeof model, build, {128, 1e-3, 0.01, 1e-6, 400, 0}, "SCANVI", args};
+static const sc_model model = {sizeof model, build, {128, 1e-3, 0.01, 1e-6, 400, 0},
+                               "SCANVI",     args,  {0}};
 
 SC_PLUGIN_EXPORT extern const sc_plugin sc_plugin_entry;
 const sc_plugin sc_plugin_entry = {

@@ -1,5 +1,6 @@
 /* Trains the model variant that -m names on the counts of a stream. */
-#include "sc_cli.h"
+#include "sc-fit/fit.h"
+
 #include "sc_start.h"
 #include "sc_text.h"
 #include "sc_train.h"
@@ -11,87 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef struct fit_opts {
-    sc_common common;
-    const char *model, *isa, *log_json, *validation_cells, *library_prior;
-    const char *layer, *batch_key, *labels_key, *unlabeled, *size_factor_key;
-    const char *protein_key, *panel_key;
-    sc_param_list cat_covariates, cont_covariates;
-    int64_t max_epochs, batch_size, n_epochs_kl_warmup, n_steps_kl_warmup, check_val_every;
-    int64_t n_samples_per_label;
-    bool load_best;
-    double lr, eps, weight_decay, min_kl_weight, max_kl_weight, train_size, validation_size;
-} fit_opts;
-
-static const sc_param params[] = {
-    {SC_PARAM_STRING, "model", offsetof(fit_opts, model), 0, 0, 0, "NAME",
-     "variant: scvi, ldvae, ... or a path ./my.so", 'm'},
-    SC_STRING(fit_opts, layer, "layer", "NAME",
-              "matrix of counts; default X, or the only layer that is counts"),
-    SC_STRING(fit_opts, batch_key, "batch-key", "COLUMN", "obs column of the batches"),
-    SC_STRING(fit_opts, labels_key, "labels-key", "COLUMN", "obs column of the labels"),
-    SC_STRING(fit_opts, unlabeled, "unlabeled", "NAME",
-              "label of the cells that have none; default Unknown"),
-    SC_LIST(fit_opts, cat_covariates, "cat-covariate", "COLUMN",
-            "categorical covariate; repeatable"),
-    SC_LIST(fit_opts, cont_covariates, "cont-covariate", "COLUMN",
-            "continuous covariate; repeatable"),
-    SC_STRING(fit_opts, size_factor_key, "size-factor-key", "COLUMN", "obs column of size factors"),
-    SC_STRING(
-        fit_opts, library_prior, "library-prior", "FILE",
-        "prior of a latent library size: TSV with batch, log_mean, log_var; default the data's"),
-    SC_STRING(fit_opts, protein_key, "protein-key", "NAME",
-              "obsm of protein counts; default protein_expression"),
-    SC_STRING(fit_opts, panel_key, "panel-key", "COLUMN",
-              "obs column of the protein panels; default the batches"),
-    SC_INT(fit_opts, max_epochs, "max-epochs", 0, 0, 1000000,
-           "passes over the training cells; 0: 400, fewer above 20000 cells"),
-    SC_INT(fit_opts, batch_size, "batch-size", 0, 0, 1048576,
-           "cells in a minibatch; 0: the model's"),
-    SC_REAL(fit_opts, lr, "lr", -1, -1, 10, "learning rate; -1: the model's"),
-    SC_REAL(fit_opts, eps, "eps", -1, -1, 1, "epsilon of Adam; -1: the model's"),
-    SC_REAL(fit_opts, weight_decay, "weight-decay", -1, -1, 1,
-            "L2 penalty of Adam; -1: the model's"),
-    SC_INT(fit_opts, n_epochs_kl_warmup, "n-epochs-kl-warmup", -1, -1, 1000000,
-           "epochs until the KL weight is full; -1: the model's, 0: none"),
-    SC_INT(fit_opts, n_steps_kl_warmup, "n-steps-kl-warmup", 0, 0, 1e12,
-           "the same in minibatches, where no epochs are given"),
-    SC_REAL(fit_opts, min_kl_weight, "min-kl-weight", 0, 0, 1000,
-            "KL weight at the start of the warm-up"),
-    SC_REAL(fit_opts, max_kl_weight, "max-kl-weight", 1, 0, 1000, "KL weight after the warm-up"),
-    SC_REAL(fit_opts, train_size, "train-size", -1, -1, 1,
-            "share of cells to train on; -1: 0.9 without tiny minibatches"),
-    SC_REAL(fit_opts, validation_size, "validation-size", -1, -1, 1,
-            "share of cells to validate on; -1: the rest"),
-    SC_STRING(fit_opts, validation_cells, "validation-cells", "FILE",
-              "names of the validation cells, one a line"),
-    SC_INT(fit_opts, check_val_every, "check-val-every", 0, 0, 1000000,
-           "epochs from one validation to the next; 0: none"),
-    SC_INT(fit_opts, n_samples_per_label, "n-samples-per-label", 0, 0, 1e12,
-           "labelled cells of a label in an epoch, drawn anew; 0: all"),
-    SC_BOOL(
-        fit_opts, load_best, "load-best", 1,
-        "where epochs are validated, end with the weights that validated best, not with the last"),
-    SC_STRING(fit_opts, isa, "isa", "NAME",
-              "instruction set: avx512, avx2, base; default the best there is"),
-    SC_STRING(fit_opts, log_json, "log-json", "FILE", "a JSON line for each epoch"),
-    SC_PARAM_END};
-
-static const sc_tool tool = {"sc-fit",
-                             "train a variational model of counts",
-                             "[IN]",
-                             0,
-                             1,
-                             SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG |
-                                 SC_TOOL_VERBOSE,
-                             params,
-                             sizeof(fit_opts),
-                             "sc-fit -m scvi --batch-key tech -o model.scm counts.scz"};
-
 /* The plugin chosen on the command line, and its options. */
 typedef struct choice {
     sc_plugin_handle handle;
     void *opts;
+    fit_opts *fit; /* whose defaults the model sets */
 } choice;
 
 static sc_status pick(void *ctx, const char *value, sc_cli_extra *extra, sc_err *err)
@@ -104,44 +29,14 @@ static sc_status pick(void *ctx, const char *value, sc_cli_extra *extra, sc_err 
     SC_TRY(sc_alloc(&c->opts, 1, p->opts_size, err));
     sc_params_default(p->params, c->opts);
     *extra = (sc_cli_extra){p->name, p->params, c->opts};
+    const sc_model *m = p->impl;
+    if (m->size >= offsetof(sc_model, course) + sizeof m->course) {
+        c->fit->early_stopping = m->course.early_stopping;
+        c->fit->reduce_lr_on_plateau = m->course.reduce_lr_on_plateau;
+        if ((c->fit->lr_milestones = m->course.lr_milestones))
+            c->fit->lr_gamma = m->course.lr_gamma;
+    }
     return SC_OK;
-}
-
-typedef struct progress {
-    const fit_opts *o;
-    FILE *log;
-    bool is_terminal;
-    double last;
-} progress;
-
-static void report(void *ctx, const sc_epoch_report *r)
-{
-    progress *p = ctx;
-    if (p->log) {
-        fprintf(p->log, "{\"epoch\": %lld, \"elbo_train\": %.9g", (long long)r->epoch,
-                r->elbo_train);
-        if (isfinite(r->elbo_validation))
-            fprintf(p->log, ", \"elbo_validation\": %.9g", r->elbo_validation);
-        fprintf(p->log, ", \"seconds\": %.3f}\n", r->seconds);
-    }
-    const bool is_last = r->epoch == r->n_epochs;
-    const double pause = p->o->common.verbose ? 0 : p->is_terminal ? 0.1 : 10;
-    if (p->o->common.quiet || (!is_last && r->seconds - p->last < pause))
-        return;
-    p->last = r->seconds;
-    const double left = r->seconds / (double)r->epoch * (double)(r->n_epochs - r->epoch);
-    if (!p->is_terminal) {
-        fprintf(stderr, "sc-fit: epoch %lld of %lld, ELBO %.2f, %.0f s left\n", (long long)r->epoch,
-                (long long)r->n_epochs, r->elbo_train, left);
-        return;
-    }
-    char bar[31];
-    const int full = (int)(30 * r->epoch / r->n_epochs);
-    memset(bar, ' ', 30);
-    memset(bar, '#', (size_t)full);
-    bar[30] = 0;
-    fprintf(stderr, "\r[%s] epoch %lld/%lld  ELBO %.2f  %.0f s left \033[K%s", bar,
-            (long long)r->epoch, (long long)r->n_epochs, r->elbo_train, left, is_last ? "\n" : "");
 }
 
 /* Names, one a line; empty lines are skipped. */
@@ -184,7 +79,7 @@ static void take_proteins(sc_net *net, const fit_opts *o, const char *key, sc_ce
             }
         if (n)
             sc_cli_note(
-                &tool, o,
+                &fit_tool, o,
                 "%lld of %lld proteins ('%s' ...) have no count in '%s' and are taken as not "
                 "measured there",
                 (long long)n, (long long)d->n_proteins, sc_strs_at(&net->proteins, first),
@@ -218,27 +113,45 @@ static sc_status prepare(sc_net *net, const fit_opts *o, const sc_keys *keys, sc
     if (o->library_prior)
         SC_TRY(sc_net_library_prior(net, o->library_prior, err));
     if (n_empty)
-        sc_cli_note(&tool, o, "%lld cells have no counts; their log library size is taken as 0",
+        sc_cli_note(&fit_tool, o, "%lld cells have no counts; their log library size is taken as 0",
                     (long long)n_empty);
     return SC_OK;
 }
 
-static sc_status train(sc_net *net, const fit_opts *o, sc_cells *c, sc_err *err)
+/* An option that means nothing without another one that was not given. */
+static sc_status check_pairs(const fit_opts *o, sc_err *err)
 {
-    sc_strs validation = {0};
-    sc_pool *pool = NULL;
-    const sc_kernels *k = NULL;
-    progress p = {.o = o, .is_terminal = isatty(STDERR_FILENO) == 1};
-    sc_status st;
-    SC_GOTO(st, sc_kernels_pick(o->isa, &k, err), out);
-    SC_GOTO(st, sc_pool_new(&pool, (int)o->common.n_threads, err), out);
-    if (o->validation_cells)
-        SC_GOTO(st, read_names(o->validation_cells, &validation, err), out);
-    if (o->log_json && !(p.log = fopen(o->log_json, "we"))) {
-        st = sc_fail_errno(err, "can't write '%s'", o->log_json);
-        goto out;
-    }
-    const sc_train_opts t = {
+    const struct {
+        const char *option, *needs;
+        bool given, has;
+    } pairs[] = {
+        {"early-stopping-monitor", "early-stopping", o->early_stopping_monitor, o->early_stopping},
+        {"early-stopping-mode", "early-stopping", o->early_stopping_mode != 0, o->early_stopping},
+        {"early-stopping-patience", "early-stopping", o->early_stopping_patience != 45,
+         o->early_stopping},
+        {"early-stopping-warmup-epochs", "early-stopping", o->early_stopping_warmup_epochs > 0,
+         o->early_stopping},
+        {"early-stopping-min-delta", "early-stopping", o->early_stopping_min_delta > 0,
+         o->early_stopping},
+        {"lr-scheduler-metric", "reduce-lr-on-plateau", o->lr_scheduler_metric,
+         o->reduce_lr_on_plateau},
+        {"lr-factor", "reduce-lr-on-plateau", o->lr_factor != 0.6, o->reduce_lr_on_plateau},
+        {"lr-patience", "reduce-lr-on-plateau", o->lr_patience != 30, o->reduce_lr_on_plateau},
+        {"lr-threshold", "reduce-lr-on-plateau", o->lr_threshold > 0, o->reduce_lr_on_plateau},
+        {"lr-min", "reduce-lr-on-plateau", o->lr_min > 0, o->reduce_lr_on_plateau},
+        {"lr-gamma", "lr-milestones", o->lr_gamma != 0.1, o->lr_milestones != NULL},
+        {"checkpoint-every", "checkpoint", o->checkpoint_every != 10, o->checkpoint != NULL},
+        {"resume", "checkpoint", o->resume, o->checkpoint != NULL}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (pairs[i].given && !pairs[i].has)
+            return sc_fail(err, SC_EUSAGE, "--%s means nothing without --%s", pairs[i].option,
+                           pairs[i].needs);
+    return SC_OK;
+}
+
+static sc_train_opts training(const fit_opts *o)
+{
+    return (sc_train_opts){
         .max_epochs = o->max_epochs,
         .batch_size = o->batch_size,
         .lr = o->lr,
@@ -252,17 +165,51 @@ static sc_status train(sc_net *net, const fit_opts *o, sc_cells *c, sc_err *err)
         .validation_size = o->validation_size,
         .check_val_every = o->check_val_every,
         .load_best = o->load_best,
-        .validation_cells = o->validation_cells ? &validation : NULL,
         .seed = (uint64_t)o->common.seed,
         .n_samples_per_label = o->n_samples_per_label,
+        .gradient_clip_val = o->gradient_clip_val,
+        .schedule = {.early_stopping = o->early_stopping,
+                     .early_stopping_monitor = o->early_stopping_monitor,
+                     .early_stopping_max = o->early_stopping_mode == 1,
+                     .early_stopping_patience = o->early_stopping_patience,
+                     .early_stopping_warmup_epochs = o->early_stopping_warmup_epochs,
+                     .early_stopping_min_delta = o->early_stopping_min_delta,
+                     .reduce_lr_on_plateau = o->reduce_lr_on_plateau,
+                     .lr_scheduler_metric = o->lr_scheduler_metric,
+                     .lr_factor = o->lr_factor,
+                     .lr_threshold = o->lr_threshold,
+                     .lr_min = o->lr_min,
+                     .lr_patience = o->lr_patience,
+                     .lr_gamma = o->lr_gamma},
+        .checkpoint = o->checkpoint,
+        .checkpoint_every = o->checkpoint_every,
+        .resume = o->resume,
     };
-    st = sc_train(net, c, &t, pool, k, report, &p, err);
-    if (p.log && fclose(p.log) != 0 && st == SC_OK)
-        st = sc_fail_errno(err, "can't write '%s'", o->log_json);
+}
+
+static sc_status train(sc_net *net, const fit_opts *o, sc_cells *c, sc_err *err)
+{
+    sc_strs validation = {0};
+    sc_pool *pool = NULL;
+    const sc_kernels *k = NULL;
+    progress p = {.signals = -1};
+    sc_train_opts t = training(o);
+    sc_status st;
+    SC_GOTO(st, fit_milestones(o->lr_milestones, &t.schedule, err), out);
+    SC_GOTO(st, sc_kernels_pick(o->isa, &k, err), out);
+    SC_GOTO(st, progress_open(&p, o, err), out);
+    SC_GOTO(st, sc_pool_new(&pool, (int)o->common.n_threads, err), out);
+    if (o->validation_cells)
+        SC_GOTO(st, read_names(o->validation_cells, &validation, err), out);
+    t.validation_cells = o->validation_cells ? &validation : NULL;
+    t.stop = o->checkpoint ? progress_stop : NULL;
+    t.stop_ctx = &p;
+    st = sc_train(net, c, &t, pool, k, progress_report, &p, err);
 out:
     sc_pool_free(pool);
     sc_strs_free(&validation);
-    return st;
+    const sc_status st_close = progress_close(&p, err);
+    return st == SC_OK ? st_close : st;
 }
 
 static sc_status add_record(sc_net *net, const fit_opts *o, sc_err *err)
@@ -271,7 +218,7 @@ static sc_status add_record(sc_net *net, const fit_opts *o, sc_err *err)
                        net->records}; /* lends the records to the one place that writes them */
     if (o->common.no_pg)
         return SC_OK;
-    const sc_status st = sc_header_record(&h, tool.name, o->common.argc, o->common.argv, err);
+    const sc_status st = sc_header_record(&h, fit_tool.name, o->common.argc, o->common.argv, err);
     net->records = h.records;
     return st;
 }
@@ -329,6 +276,7 @@ static sc_status run(const fit_opts *o, const choice *ch, sc_err *err)
     if (!o->model)
         return sc_fail(err, SC_EUSAGE,
                        "which model? -m scvi, -m ldvae; sc-fit -m NAME --help lists its options");
+    SC_TRY(check_pairs(o, err));
     SC_GOTO(st, sc_net_new(&net, o->model, ch->opts, err), out);
     SC_GOTO(st, choose_keys(&net, o, &keys, err), out);
     SC_GOTO(st, sc_output_open(&out, o->common.output, true, err), out);
@@ -336,7 +284,7 @@ static sc_status run(const fit_opts *o, const choice *ch, sc_err *err)
             out);
     SC_GOTO(st, sc_cells_load(&cells, in, &keys, err), out);
     if (cells.note[0])
-        sc_cli_note(&tool, o, "%s", cells.note);
+        sc_cli_note(&fit_tool, o, "%s", cells.note);
     if (keys.labels && keys.unlabeled && !cells.dims.n_labels) {
         st = sc_fail(err, SC_EDATA,
                      "%s: there is no class to learn: obs column '%s' has no value but '%s'",
@@ -360,11 +308,11 @@ int main(int argc, char **argv)
 {
     fit_opts o;
     sc_err err = {0};
-    choice c = {0};
-    sc_status st = sc_cli_parse_with(&tool, &o, "model", pick, &c, argc, argv, &err);
+    choice c = {.fit = &o};
+    sc_status st = sc_cli_parse_with(&fit_tool, &o, "model", pick, &c, argc, argv, &err);
     if (st == SC_OK)
         st = run(&o, &c, &err);
-    const int code = sc_cli_exit(&tool, st, &err);
+    const int code = sc_cli_exit(&fit_tool, st, &err);
     sc_cli_free(&o);
     free(c.opts);
     sc_plugin_close(&c.handle);
