@@ -97,6 +97,13 @@ accurate where theta is large; dy may be NULL */
      */
     double (*head_row)(const sc_head_row *row);
 
+    /* Column by column over the rows (ld apart): the sum of x, or of (x - mean)^2 where mean is
+     * given; and the sums of dy and of dy (x - mean). */
+    void (*column_sums)(int64_t rows, int64_t n, const float *x, int64_t ld, const float *mean,
+                        double *sum);
+    void (*column_grads)(int64_t rows, int64_t n, const float *x, const float *dy, int64_t ld,
+                         const float *mean, double *sum, double *sum_x);
+
     /* p, m, v (rows x n, rows ld apart) updated in place with gradient g (rows ldg apart). False if
      * some g is not finite; all are updated even so. */
     bool (*adam)(int64_t rows, int64_t n, float *p, float *m, float *v, int64_t ld, const float *g,

@@ -47,4 +47,9 @@ double SC_NAME(zinb_row)(int64_t n, int64_t nnz, const int32_t *index, const flo
 
 double SC_NAME(head_row)(const sc_head_row *r);
 
+void SC_NAME(column_sums)(int64_t rows, int64_t n, const float *x, int64_t ld, const float *mean,
+                          double *sum);
+void SC_NAME(column_grads)(int64_t rows, int64_t n, const float *x, const float *dy, int64_t ld,
+                           const float *mean, double *sum, double *sum_x);
+
 #endif

@@ -1,17 +1,19 @@
 #include "op.h"
 
 #include <math.h>
+#include <string.h>
 
 /*
  * The first weight of the node is followed by bias, running mean, running variance and the count of
  * minibatches. A training minibatch of one row has no variance: it uses the stored statistics and
  * leaves them as they are.
  *
- * Statistics are taken column by column, values written row by row, so that memory is walked in
- * order. aux, one row each: mean and 1/sd of the pass; and for backward the factor of dx, and the
- * means of dy and of dy xhat.
+ * Statistics are taken column by column. A narrow matrix is then in the cache, and a tile goes on
+ * with its columns; a wide one is written row by row in a second phase, since the CPU fetches ahead
+ * along rows only. aux, one row each: mean and 1/sd of the pass, the factor of x, and what backward
+ * takes off.
  */
-enum { MEAN, INV, FACTOR, MEAN_DY, MEAN_DYX, N_AUX };
+enum { MEAN, INV, FACTOR, MEAN_DY, MEAN_DYX, N_AUX, COLUMNS = 64, NARROW = 256 };
 
 static real *w_of(const ex *e, const sc_gnode *n, int k)
 {
@@ -23,10 +25,23 @@ static real *aux_row(const ex *e, int32_t id, int k)
     return e->aux[id] + k * cols_of(e, id);
 }
 
+static bool is_narrow(const ex *e, int32_t id)
+{
+    return cols_of(e, id) <= NARROW;
+}
+
+/* so narrow that a hidden layer, too, is work for some threads */
+static int64_t tile_width(const ex *e, int32_t id)
+{
+    return is_narrow(e, id) ? COLUMNS / 2 : COLUMNS;
+}
+
 static int64_t tiles(const ex *e, int32_t id, int phase, bool backward)
 {
     (void)backward;
-    return phase == 0 ? ceil_div(cols_of(e, id), COL_TILE) : ceil_div(rows_of(e, id), ROW_TILE);
+    if (phase == 0)
+        return ceil_div(cols_of(e, id), tile_width(e, id));
+    return is_narrow(e, id) ? 0 : ceil_div(rows_of(e, id), ROW_TILE);
 }
 
 static int64_t aux(const ex *e, int32_t id, int64_t rows)
@@ -40,30 +55,52 @@ static bool by_batch(const ex *e, int64_t rows)
     return e->run->train && rows > 1;
 }
 
-/* Mean and 1/sd of columns j0.. over the rows, in double; moves the running statistics. */
+#ifdef SC_F64
+static void sums(const ex *e, int64_t rows, int64_t n, const real *x, int64_t ld, const real *mean,
+                 double *sum)
+{
+    (void)e;
+    memset(sum, 0, (size_t)n * sizeof *sum);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < n; j++) {
+            const double y = x[i * ld + j] - (mean ? mean[j] : 0);
+            sum[j] += mean ? y * y : y;
+        }
+}
+static void sums_of_gradients(const ex *e, int64_t rows, int64_t n, const real *x, const real *dy,
+                              int64_t ld, const real *mean, double *sum, double *sum_x)
+{
+    (void)e;
+    memset(sum, 0, (size_t)n * sizeof *sum);
+    memset(sum_x, 0, (size_t)n * sizeof *sum_x);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < n; j++) {
+            sum[j] += dy[i * ld + j];
+            sum_x[j] += dy[i * ld + j] * (x[i * ld + j] - mean[j]);
+        }
+}
+#else
+#define sums(e, ...) (e)->k->column_sums(__VA_ARGS__)
+#define sums_of_gradients(e, ...) (e)->k->column_grads(__VA_ARGS__)
+#endif
+
+/* Mean and 1/sd of columns j0.. over the rows; moves the running statistics. */
 static void batch_statistics(ex *e, int32_t id, int64_t j0, int64_t nc)
 {
     const sc_gnode *n = nd(e, id);
     const int64_t cols = n->n_cols, rows = rows_of(e, id);
-    const real *restrict x = e->val[n->in[0]] + j0;
+    const real *x = e->val[n->in[0]] + j0;
+    real *mean = aux_row(e, id, MEAN) + j0, *inv = aux_row(e, id, INV) + j0;
     real *rm = w_of(e, n, 2) + j0, *rv = w_of(e, n, 3) + j0;
-    double m[COL_TILE] = {0}, v[COL_TILE] = {0};
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < nc; j++)
-            m[j] += (double)x[i * cols + j];
+    double m[COLUMNS], v[COLUMNS];
+    sums(e, rows, nc, x, cols, NULL, m);
     for (int64_t j = 0; j < nc; j++)
-        m[j] /= (double)rows;
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < nc; j++) {
-            const double d = (double)x[i * cols + j] - m[j];
-            v[j] += d * d;
-        }
+        mean[j] = (real)(m[j] /= (double)rows);
+    sums(e, rows, nc, x, cols, mean, v);
     for (int64_t j = 0; j < nc; j++) {
-        const double var = v[j] / (double)rows, unbiased = v[j] / (double)(rows - 1);
-        aux_row(e, id, MEAN)[j0 + j] = (real)m[j];
-        aux_row(e, id, INV)[j0 + j] = (real)(1 / sqrt(var + n->arg));
+        inv[j] = (real)(1 / sqrt(v[j] / (double)rows + n->arg));
         rm[j] = (real)((1 - n->arg2) * (double)rm[j] + n->arg2 * m[j]);
-        rv[j] = (real)((1 - n->arg2) * (double)rv[j] + n->arg2 * unbiased);
+        rv[j] = (real)((1 - n->arg2) * (double)rv[j] + n->arg2 * (v[j] / (double)(rows - 1)));
     }
     if (j0 == 0)
         *w_of(e, n, 4) += 1;
@@ -78,78 +115,87 @@ static void stored_statistics(ex *e, int32_t id, int64_t j0, int64_t nc)
     }
 }
 
-static void normalise(ex *e, int32_t id, int64_t i0, int64_t i1)
+/* Rows [i0, i1) of columns [j0, j0 + nc). */
+static void normalise(ex *e, int32_t id, int64_t i0, int64_t i1, int64_t j0, int64_t nc)
 {
     const sc_gnode *n = nd(e, id);
-    const int64_t cols = n->n_cols;
-    const real *restrict w = w_of(e, n, 0), *restrict b = w_of(e, n, 1);
-    const real *restrict mean = aux_row(e, id, MEAN), *restrict inv = aux_row(e, id, INV);
+    const real *restrict mean = aux_row(e, id, MEAN) + j0, *restrict b = w_of(e, n, 1) + j0;
+    const real *restrict k = aux_row(e, id, FACTOR) + j0;
     for (int64_t i = i0; i < i1; i++) {
-        const real *restrict x = e->val[n->in[0]] + i * cols;
-        real *restrict y = e->val[id] + i * cols;
-        for (int64_t j = 0; j < cols; j++)
-            y[j] = (x[j] - mean[j]) * inv[j] * w[j] + b[j];
+        const real *restrict x = e->val[n->in[0]] + i * n->n_cols + j0;
+        real *restrict y = e->val[id] + i * n->n_cols + j0;
+        for (int64_t j = 0; j < nc; j++)
+            y[j] = (x[j] - mean[j]) * k[j] + b[j];
     }
 }
 
 static void fwd(ex *e, int32_t id, int phase, int64_t tile)
 {
-    const int64_t j0 = tile * COL_TILE, i0 = tile * ROW_TILE;
-    if (phase == 1)
-        normalise(e, id, i0, min64(rows_of(e, id), i0 + ROW_TILE));
-    else if (by_batch(e, rows_of(e, id)))
-        batch_statistics(e, id, j0, min64(COL_TILE, cols_of(e, id) - j0));
+    const int64_t cols = cols_of(e, id), rows = rows_of(e, id), i0 = tile * ROW_TILE;
+    const int64_t j0 = tile * tile_width(e, id), nc = min64(tile_width(e, id), cols - j0);
+    if (phase == 1) {
+        normalise(e, id, i0, min64(rows, i0 + ROW_TILE), 0, cols);
+        return;
+    }
+    if (by_batch(e, rows))
+        batch_statistics(e, id, j0, nc);
     else
-        stored_statistics(e, id, j0, min64(COL_TILE, cols_of(e, id) - j0));
+        stored_statistics(e, id, j0, nc);
+    for (int64_t j = j0; j < j0 + nc; j++)
+        aux_row(e, id, FACTOR)[j] = aux_row(e, id, INV)[j] * w_of(e, nd(e, id), 0)[j];
+    if (is_narrow(e, id))
+        normalise(e, id, 0, rows, j0, nc);
 }
 
-/* Gradients of weight and bias, and what the rows need. */
+/* Gradients of weight and bias, and what those of x need. */
 static void bwd_columns(ex *e, int32_t id, int64_t j0, int64_t nc)
 {
     const sc_gnode *n = nd(e, id);
     const int64_t cols = n->n_cols, rows = rows_of(e, id);
-    const real *restrict x = e->val[n->in[0]] + j0, *restrict dy = e->grad[id] + j0;
-    const real *restrict mean = aux_row(e, id, MEAN) + j0, *restrict inv = aux_row(e, id, INV) + j0;
+    const real *mean = aux_row(e, id, MEAN) + j0, *inv = aux_row(e, id, INV) + j0;
     real *gw = e->gw + e->g->weights[n->weight].offset + j0;
     real *gb = e->gw + e->g->weights[n->weight + 1].offset + j0;
-    double s[COL_TILE] = {0}, sx[COL_TILE] = {0};
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < nc; j++) {
-            s[j] += (double)dy[i * cols + j];
-            sx[j] += (double)dy[i * cols + j] * (double)((x[i * cols + j] - mean[j]) * inv[j]);
-        }
+    real *a = aux_row(e, id, MEAN_DY) + j0, *c = aux_row(e, id, MEAN_DYX) + j0;
+    const double share = by_batch(e, rows) ? 1 / (double)rows : 0;
+    double s[COLUMNS], sx[COLUMNS];
+    sums_of_gradients(e, rows, nc, e->val[n->in[0]] + j0, e->grad[id] + j0, cols, mean, s, sx);
     for (int64_t j = 0; j < nc; j++) {
-        const bool moves = by_batch(e, rows);
+        sx[j] *= (double)inv[j];
         gw[j] += (real)sx[j];
         gb[j] += (real)s[j];
-        aux_row(e, id, FACTOR)[j0 + j] = w_of(e, n, 0)[j0 + j] * inv[j];
-        aux_row(e, id, MEAN_DY)[j0 + j] = moves ? (real)(s[j] / (double)rows) : 0;
-        aux_row(e, id, MEAN_DYX)[j0 + j] = moves ? (real)(sx[j] / (double)rows) : 0;
+        a[j] = (real)(s[j] * share);
+        c[j] = (real)(sx[j] * share * (double)inv[j]);
     }
 }
 
-static void bwd_rows(ex *e, int32_t id, int64_t i0, int64_t i1)
+/* dx = k (dy - mean(dy) - xhat mean(dy xhat)) */
+static void bwd_block(ex *e, int32_t id, int64_t i0, int64_t i1, int64_t j0, int64_t nc)
 {
     const sc_gnode *n = nd(e, id);
-    const int64_t cols = n->n_cols;
-    const real *restrict mean = aux_row(e, id, MEAN), *restrict inv = aux_row(e, id, INV);
-    const real *restrict k = aux_row(e, id, FACTOR), *restrict a = aux_row(e, id, MEAN_DY);
-    const real *restrict c = aux_row(e, id, MEAN_DYX);
+    const real *restrict mean = aux_row(e, id, MEAN) + j0, *restrict k =
+                                                               aux_row(e, id, FACTOR) + j0;
+    const real *restrict a = aux_row(e, id, MEAN_DY) + j0;
+    const real *restrict c = aux_row(e, id, MEAN_DYX) + j0;
     for (int64_t i = i0; i < i1 && wants_grad(e, n->in[0]); i++) {
-        const real *restrict x = e->val[n->in[0]] + i * cols, *restrict dy = e->grad[id] + i * cols;
-        real *restrict dx = e->grad[n->in[0]] + i * cols;
-        for (int64_t j = 0; j < cols; j++)
-            dx[j] += k[j] * (dy[j] - a[j] - (x[j] - mean[j]) * inv[j] * c[j]);
+        const real *restrict x = e->val[n->in[0]] + i * n->n_cols + j0;
+        const real *restrict dy = e->grad[id] + i * n->n_cols + j0;
+        real *restrict dx = e->grad[n->in[0]] + i * n->n_cols + j0;
+        for (int64_t j = 0; j < nc; j++)
+            dx[j] += k[j] * (dy[j] - a[j] - (x[j] - mean[j]) * c[j]);
     }
 }
 
 static void bwd(ex *e, int32_t id, int phase, int64_t tile)
 {
-    const int64_t j0 = tile * COL_TILE, i0 = tile * ROW_TILE;
-    if (phase == 0)
-        bwd_columns(e, id, j0, min64(COL_TILE, cols_of(e, id) - j0));
-    else
-        bwd_rows(e, id, i0, min64(rows_of(e, id), i0 + ROW_TILE));
+    const int64_t cols = cols_of(e, id), rows = rows_of(e, id), i0 = tile * ROW_TILE;
+    const int64_t j0 = tile * tile_width(e, id), nc = min64(tile_width(e, id), cols - j0);
+    if (phase == 1) {
+        bwd_block(e, id, i0, min64(rows, i0 + ROW_TILE), 0, cols);
+        return;
+    }
+    bwd_columns(e, id, j0, nc);
+    if (is_narrow(e, id))
+        bwd_block(e, id, 0, rows, j0, nc);
 }
 
 const sc_op SC_X(sc_op_batch_norm) = {2, 2, tiles, fwd, bwd, aux, NULL};
