@@ -1,5 +1,7 @@
 #include "sc_optimizer.h"
 
+#include "sc_pages.h"
+
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -30,8 +32,8 @@ sc_status sc_optimizer_new(sc_optimizer **out, const sc_built *g, sc_err *err)
     *out = NULL;
     SC_TRY(sc_alloc(&o, 1, sizeof *o, err));
     o->g = g;
-    SC_GOTO(st, sc_alloc(&o->m, (size_t)g->n_params, sizeof *o->m, err), fail);
-    SC_GOTO(st, sc_alloc(&o->v, (size_t)g->n_params, sizeof *o->v, err), fail);
+    SC_GOTO(st, sc_pages_new(&o->m, (size_t)g->n_params, sizeof *o->m, err), fail);
+    SC_GOTO(st, sc_pages_new(&o->v, (size_t)g->n_params, sizeof *o->v, err), fail);
     SC_GOTO(st, sc_alloc(&o->t, (size_t)g->n_weights, sizeof *o->t, err), fail);
     SC_GOTO(st, sc_alloc(&o->args, (size_t)g->n_weights, sizeof *o->args, err), fail);
     SC_GOTO(
@@ -157,8 +159,8 @@ void sc_optimizer_free(sc_optimizer *o)
 {
     if (!o)
         return;
-    free(o->m);
-    free(o->v);
+    sc_pages_free(o->m);
+    sc_pages_free(o->v);
     free(o->t);
     free(o->args);
     free(o->tiles);

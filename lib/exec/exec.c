@@ -1,5 +1,7 @@
 #include "schedule.h"
 
+#include "sc_pages.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +24,10 @@ static const sc_op *const *ops_for(const sc_kernels *k)
 }
 #endif
 
+/* Between the nodes' values: where two of them are apart by a multiple of a page, the CPU takes a
+ * load from one for one that waits for a store to the other. */
+enum { APART = 272 };
+
 static int64_t value_size(const ex *e, const sc_gnode *n)
 {
     if (n->op == SC_OP_WEIGHT || n->form != SC_DENSE)
@@ -35,7 +41,7 @@ static sc_status lay_out(ex *e, sc_err *err)
     const sc_built *g = e->g;
     int64_t total = 0, n_aux = 0;
     for (int i = 1; i < g->n_nodes; i++) {
-        total += value_size(e, &g->nodes[i]);
+        total += value_size(e, &g->nodes[i]) + APART;
         const sc_op *op = e->ops[g->nodes[i].op];
         if (op->aux)
             n_aux +=
@@ -44,9 +50,9 @@ static sc_status lay_out(ex *e, sc_err *err)
                  15) /
                 16 * 16;
     }
-    SC_TRY(sc_alloc(&e->slab_val, (size_t)(total + n_aux), sizeof(real), err));
+    SC_TRY(sc_pages_new(&e->slab_val, (size_t)(total + n_aux), sizeof(real), err));
     if (e->with_backward)
-        SC_TRY(sc_alloc(&e->slab_grad, (size_t)total, sizeof(real), err));
+        SC_TRY(sc_pages_new(&e->slab_grad, (size_t)total, sizeof(real), err));
     int64_t at = 0, aux = total;
     for (int i = 1; i < g->n_nodes; i++) {
         const sc_gnode *n = &g->nodes[i];
@@ -58,7 +64,7 @@ static sc_status lay_out(ex *e, sc_err *err)
         } else if (n->form == SC_DENSE) {
             e->val[i] = e->slab_val + at;
             e->grad[i] = e->with_backward ? e->slab_grad + at : NULL;
-            at += e->cap[i];
+            at += e->cap[i] + APART;
         }
         if (op->aux) {
             e->aux[i] = e->slab_val + aux;
@@ -82,9 +88,9 @@ sc_status SC_R(sc_exec_new)(ex **out, const sc_built *g, int64_t max_rows, bool 
     e->max_rows = max_rows;
     e->with_backward = with_backward;
     sc_status st;
-    SC_GOTO(st, sc_alloc(&e->w, (size_t)g->n_params, sizeof(real), err), fail);
+    SC_GOTO(st, sc_pages_new(&e->w, (size_t)g->n_params, sizeof(real), err), fail);
     if (with_backward)
-        SC_GOTO(st, sc_alloc(&e->gw, (size_t)g->n_params, sizeof(real), err), fail);
+        SC_GOTO(st, sc_pages_new(&e->gw, (size_t)g->n_params, sizeof(real), err), fail);
     SC_GOTO(st, sc_alloc(&e->val, n, sizeof *e->val, err), fail);
     SC_GOTO(st, sc_alloc(&e->grad, n, sizeof *e->grad, err), fail);
     SC_GOTO(st, sc_alloc(&e->aux, n, sizeof *e->aux, err), fail);
@@ -107,8 +113,8 @@ void SC_R(sc_exec_free)(ex *e)
         return;
     for (int i = 0; e->sparse && i < e->g->n_nodes; i++)
         free(e->sparse[i]);
-    free(e->w);
-    free(e->gw);
+    sc_pages_free(e->w);
+    sc_pages_free(e->gw);
     free(e->val);
     free(e->grad);
     free(e->aux);
@@ -124,8 +130,8 @@ void SC_R(sc_exec_free)(ex *e)
     free(e->sparse);
     free(e->cap);
     free(e->is_dirty);
-    free(e->slab_val);
-    free(e->slab_grad);
+    sc_pages_free(e->slab_val);
+    sc_pages_free(e->slab_grad);
     free(e);
 }
 
