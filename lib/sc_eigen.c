@@ -6,6 +6,7 @@
 #include <string.h>
 
 enum { CHUNK = 2048, SWEEPS = 60 };
+static const double least_left = 0.1;
 
 /* Rotates rows and columns p and q of a so that a_pq vanishes, and rows p and q of v with them. */
 static void rotate(double *a, double *v, int m, int p, int q)
@@ -143,20 +144,27 @@ static void random_vector(double *v, int64_t n, uint64_t number)
 }
 
 /*
- * Takes from the vector at j its parts along those before it, twice, for the first time loses
- * digits; those of the first vectors are added to row, if there is one. Returns the length that is
- * left.
+ * Takes from the vector at j its parts along those before it; those of the first vectors are added
+ * to row, if there is one. Returns the length that is left. Where little of it is left, digits were
+ * lost, and it is done once more.
  */
 static double orthogonalize(lanczos *z, double *row)
 {
+    double after = 0;
     for (int pass = 0; pass < 2; pass++) {
         products(z);
-        for (int i = 0; row && i < z->j; i++)
-            row[i] += z->coef[i];
+        const double before = z->coef[z->j];
+        after = before;
+        for (int i = 0; i < z->j; i++) {
+            after -= z->coef[i] * z->coef[i];
+            if (row)
+                row[i] += z->coef[i];
+        }
         sc_pool_for(z->pool, z->n_chunks, subtract_chunk, z);
+        if (after > least_left * before)
+            break;
     }
-    products(z);
-    return sqrt(z->coef[z->j]);
+    return after > 0 ? sqrt(after) : 0;
 }
 
 static void scale(double *v, int64_t n, double by)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 1024, MAX_PRODUCTS = 2000, SIDE = 10 };
+enum { ROWS = 1024, MAX_PRODUCTS = 400, SIDE = 10 };
 static const double tolerance = 1e-4, golden_angle = 2.399963229728653;
 
 typedef struct component { /* of the graph: its cells in their order, its edges among itself */
