@@ -38,6 +38,19 @@ static int32_t parent(const ex *e, int32_t id, int k)
     return h && k == n->n_in ? h->library : 0;
 }
 
+/* A batch norm that a model passes twice moves its statistics in the order of the passes: the
+ * level behind the passes before the i-th of the list. */
+static int behind_same(const sc_steps *s, const ex *e, const int32_t *list, int i)
+{
+    const sc_gnode *n = nd(e, list[i]);
+    int level = 0;
+    for (int k = 0; k < i && n->op == SC_OP_BATCH_NORM; k++)
+        if (nd(e, list[k])->op == SC_OP_BATCH_NORM && nd(e, list[k])->weight == n->weight &&
+            s->level[list[k]] >= level)
+            level = s->level[list[k]] + 1;
+    return level;
+}
+
 /* A node's level is one more than that of any it depends on; -1: not in the list. */
 static int find_levels(sc_steps *s, const ex *e, const int32_t *list, int n, bool backward)
 {
@@ -48,6 +61,8 @@ static int find_levels(sc_steps *s, const ex *e, const int32_t *list, int n, boo
         s->level[list[i]] = 0;
     for (int i = 0; i < n; i++) {
         int32_t p, *own = &s->level[list[i]];
+        if (!backward)
+            *own = behind_same(s, e, list, i);
         for (int k = 0; (p = parent(e, list[i], k)) != 0 || k < nd(e, list[i])->n_in; k++) {
             if (s->level[p] < 0)
                 continue;
