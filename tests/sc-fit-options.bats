@@ -42,16 +42,16 @@ check-val-every     1           --lr 0.5 --max-epochs 8
 load-best           -           --lr 0.5 --max-epochs 8 --check-val-every 1
 early-stopping      -           --lr 1e-9 --max-epochs 200 --check-val-every 1 --no-load-best
 early-stopping-monitor kl_local_validation --lr 0.01 --max-epochs 12 --early-stopping --early-stopping-patience 1 --no-load-best
-early-stopping-mode -           --lr 0.5 --max-epochs 8 --early-stopping --early-stopping-patience 1 --no-load-best
-early-stopping-patience 1       --lr 0.5 --max-epochs 8 --early-stopping --no-load-best
-early-stopping-warmup-epochs 5  --lr 0.5 --max-epochs 8 --early-stopping --early-stopping-patience 1 --no-load-best
+early-stopping-mode -           --lr 0.01 --max-epochs 5 --early-stopping --early-stopping-patience 1 --no-load-best
+early-stopping-patience 1       --lr 0.01 --max-epochs 5 --early-stopping --early-stopping-mode max --no-load-best
+early-stopping-warmup-epochs 3  --lr 0.01 --max-epochs 5 --early-stopping --early-stopping-mode max --early-stopping-patience 1 --no-load-best
 early-stopping-min-delta 1e6    --lr 0.01 --max-epochs 4 --early-stopping --early-stopping-patience 1 --no-load-best
-reduce-lr-on-plateau -          --lr 0.5 --max-epochs 70 --check-val-every 1 --no-load-best
+reduce-lr-on-plateau -          --lr 0.5 --max-epochs 300 --check-val-every 1 --no-load-best
 lr-scheduler-metric kl_local_validation --lr 0.01 --max-epochs 12 --reduce-lr-on-plateau --no-load-best --lr-patience 0 --lr-threshold 0.1
-lr-factor           0.1         --lr 0.5 --max-epochs 8 --reduce-lr-on-plateau --no-load-best --lr-patience 0
-lr-patience         0           --lr 0.5 --max-epochs 20 --reduce-lr-on-plateau --no-load-best
-lr-threshold        1e6         --lr 0.01 --max-epochs 8 --reduce-lr-on-plateau --no-load-best --lr-patience 0
-lr-min              0.4         --lr 0.5 --max-epochs 8 --reduce-lr-on-plateau --no-load-best --lr-patience 0
+lr-factor           0.1         --max-epochs 4 --reduce-lr-on-plateau --no-load-best --lr-patience 0 --lr-threshold 1e6
+lr-patience         0           --max-epochs 4 --reduce-lr-on-plateau --no-load-best --lr-threshold 1e6
+lr-threshold        1e6         --lr 0.01 --max-epochs 4 --reduce-lr-on-plateau --no-load-best --lr-patience 0
+lr-min              0.008        --lr 0.01 --max-epochs 4 --reduce-lr-on-plateau --no-load-best --lr-patience 0 --lr-threshold 1e6
 lr-milestones       1
 lr-gamma            0.5         --lr-milestones 1
 gradient-clip-val   0.1
