@@ -17,7 +17,7 @@ void SC_X(sc_settle)(ex *e, int weight, int64_t at, int64_t rows, int64_t n, int
 #ifdef SC_ISA
 bool SC_X(sc_is_wide)(const ex *e, int32_t id);
 int64_t SC_X(sc_wide_aux)(const ex *e, int32_t id, int64_t rows);
-/* Backward has three phases: by input, by weight, sums. */
+/* Backward: phase 1 by input and by weight, phase 2 adds the sums by input. */
 int64_t SC_X(sc_wide_tiles)(const ex *e, int32_t id, int phase, bool backward);
 void SC_X(sc_wide_fwd)(ex *e, int32_t id, int64_t tile);
 void SC_X(sc_wide_bwd)(ex *e, int32_t id, int phase, int64_t tile);

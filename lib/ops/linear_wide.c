@@ -4,15 +4,23 @@
 
 #ifdef SC_ISA
 /*
- * Forward: FWD_COLS columns of BLOCK rows a tile, the columns of W packed once for all of them.
+ * Forward: FWD_COLS columns of BLOCK rows a tile, the columns of W packed once for all of them. One
+ * more tile transposes the parents for backward.
  *
- * By input: dx = dy W^T sums over many columns. With few rows these are cut into groups; the sums
- * of each group wait in aux until the last phase adds them, in order. By weight: WIDTH columns a
- * tile, up to HEIGHT rows of W at a time, so that the gradient is still in the cache when Adam
- * takes it. aux holds the parents transposed for this, which is done by one tile of the phase
- * before.
+ * Backward: the columns are cut into GROUPS, a tile each, and a group into chunks, whose gradient
+ * and share of W stay in the cache while they are used for both: by input, dx = dy W^T, the sums
+ * of each group wait in aux until the last phase adds them, in order; by weight, WIDTH columns and
+ * HEIGHT rows of W at a time, so that the gradient is at hand when Adam takes it.
  */
-enum { BLOCK = 128, FWD_COLS = 144, WIDTH = 96, HEIGHT = 128, GROUPS = 8, SUM_ROWS = 16 };
+enum {
+    BLOCK = 128,
+    FWD_COLS = 144,
+    GROUPS = 8,
+    CHUNK = 256,
+    WIDTH = 128,
+    HEIGHT = 128,
+    SUM_ROWS = 16
+};
 
 bool SC_X(sc_is_wide)(const ex *e, int32_t id)
 {
@@ -38,33 +46,46 @@ static int64_t dense_cols(const ex *e, int32_t id)
     return sum;
 }
 
-static int64_t groups(int64_t rows)
-{
-    return ceil_div(GROUPS, ceil_div(rows, BLOCK));
-}
-
 int64_t SC_X(sc_wide_aux)(const ex *e, int32_t id, int64_t rows)
 {
     if (!e->with_backward || !SC_X(sc_is_wide)(e, id))
         return 0;
-    const int64_t most = rows + GROUPS * BLOCK; /* groups(i) i for every i up to rows */
-    return dense_cols(e, id) * (padded(rows) + most);
+    return dense_cols(e, id) * (padded(rows) + GROUPS * rows);
 }
 
 int64_t SC_X(sc_wide_tiles)(const ex *e, int32_t id, int phase, bool backward)
 {
-    const int64_t n_out = cols_of(e, id), rows = rows_of(e, id), blocks = ceil_div(rows, BLOCK);
+    const int64_t n_out = cols_of(e, id), rows = rows_of(e, id);
     if (!backward)
-        return blocks * ceil_div(n_out, FWD_COLS);
-    if (phase == 1)
-        return ceil_div(n_out, WIDTH);
-    if (phase == 0)
-        return 1 + blocks * groups(rows);
-    return ceil_div(rows, SUM_ROWS);
+        return e->with_backward + ceil_div(rows, BLOCK) * ceil_div(n_out, FWD_COLS);
+    return phase == 1 ? GROUPS : phase == 2 ? ceil_div(rows, SUM_ROWS) : 0;
+}
+
+static void transpose_parents(ex *e, int32_t id)
+{
+    enum { SIDE = 16 };
+    const sc_gnode *n = nd(e, id);
+    const int64_t rows = rows_of(e, id), ld = padded(rows);
+    real *to = e->aux[id];
+    for (int p = 0; p < n->n_in; p++) {
+        if (nd(e, n->in[p])->form != SC_DENSE)
+            continue;
+        const int64_t width = cols_of(e, n->in[p]);
+        const real *restrict x = e->val[n->in[p]];
+        for (int64_t i0 = 0; i0 < rows; i0 += SIDE)
+            for (int64_t c = 0; c < width; c++)
+                for (int64_t i = i0; i < min64(rows, i0 + SIDE); i++)
+                    to[c * ld + i] = x[i * width + c];
+        to += width * ld;
+    }
 }
 
 void SC_X(sc_wide_fwd)(ex *e, int32_t id, int64_t tile)
 {
+    if (e->with_backward && tile-- == 0) {
+        transpose_parents(e, id);
+        return;
+    }
     const sc_gnode *n = nd(e, id);
     const int64_t n_out = n->n_cols, n_tiles = ceil_div(n_out, FWD_COLS);
     const int64_t i0 = tile / n_tiles * BLOCK, j0 = tile % n_tiles * FWD_COLS;
@@ -92,42 +113,19 @@ void SC_X(sc_wide_fwd)(ex *e, int32_t id, int64_t tile)
     }
 }
 
-static void transpose_parents(ex *e, int32_t id)
-{
-    enum { SIDE = 16 };
-    const sc_gnode *n = nd(e, id);
-    const int64_t rows = rows_of(e, id), ld = padded(rows);
-    real *to = e->aux[id];
-    for (int p = 0; p < n->n_in; p++) {
-        if (nd(e, n->in[p])->form != SC_DENSE)
-            continue;
-        const int64_t width = cols_of(e, n->in[p]);
-        const real *restrict x = e->val[n->in[p]];
-        for (int64_t i0 = 0; i0 < rows; i0 += SIDE)
-            for (int64_t c = 0; c < width; c++)
-                for (int64_t i = i0; i < min64(rows, i0 + SIDE); i++)
-                    to[c * ld + i] = x[i * width + c];
-        to += width * ld;
-    }
-}
-
-/* Sums over a group of columns, to aux behind the transposed parents. */
-static void by_input(ex *e, int32_t id, int64_t tile)
+/* Columns j0 .. j0 + nc of the sums of a group, which lie in aux behind the transposed parents. */
+static void by_input(ex *e, int32_t id, int64_t group, bool is_first, int64_t j0, int64_t nc)
 {
     const sc_gnode *n = nd(e, id);
-    const int64_t n_out = n->n_cols, rows = rows_of(e, id), n_groups = groups(rows);
-    const int64_t wide = padded(ceil_div(n_out, n_groups)), group = tile % n_groups;
-    const int64_t i0 = tile / n_groups * BLOCK, m = min64(BLOCK, rows - i0);
-    const int64_t j0 = min64(group * wide, n_out), nc = min64(wide, n_out - j0);
+    const int64_t n_out = n->n_cols, rows = rows_of(e, id);
     const real *w = e->w + e->g->weights[n->weight].offset + j0;
     real *sums = e->aux[id] + dense_cols(e, id) * (padded(rows) + group * rows);
     for (int p = 0; p < n->n_in; p++) {
         const int32_t x = n->in[p];
         const int64_t width = cols_of(e, x);
         if (nd(e, x)->form == SC_DENSE && wants_grad(e, x))
-            e->k->gemm_nt((int)m, (int)width, (int)nc, e->grad[id] + i0 * n_out + j0, (int)n_out, w,
-                          (int)n_out, n_groups > 1 ? sums + i0 * width : e->grad[x] + i0 * width,
-                          (int)width, n_groups == 1);
+            e->k->gemm_nt((int)rows, (int)width, (int)nc, e->grad[id] + j0, (int)n_out, w,
+                          (int)n_out, sums, (int)width, !is_first);
         if (nd(e, x)->form == SC_DENSE)
             sums += rows * width;
         w += width * n_out;
@@ -137,7 +135,7 @@ static void by_input(ex *e, int32_t id, int64_t tile)
 static void sum_groups(ex *e, int32_t id, int64_t tile)
 {
     const sc_gnode *n = nd(e, id);
-    const int64_t rows = rows_of(e, id), n_groups = groups(rows), all = dense_cols(e, id);
+    const int64_t rows = rows_of(e, id), all = dense_cols(e, id);
     const int64_t i0 = tile * SUM_ROWS, m = min64(SUM_ROWS, rows - i0);
     const real *sums = e->aux[id] + all * padded(rows);
     for (int p = 0; p < n->n_in; p++) {
@@ -145,7 +143,7 @@ static void sum_groups(ex *e, int32_t id, int64_t tile)
         const int64_t width = cols_of(e, x);
         if (nd(e, x)->form != SC_DENSE)
             continue;
-        for (int64_t g = 0; g < n_groups && wants_grad(e, x); g++)
+        for (int64_t g = 0; g < GROUPS && wants_grad(e, x); g++)
             add_scaled(m * width, 1, sums + g * all * rows + i0 * width, e->grad[x] + i0 * width);
         sums += rows * width;
     }
@@ -170,12 +168,11 @@ static void part_gradient(const ex *e, int32_t id, int32_t x, const real *transp
     }
 }
 
-static void by_weight(ex *e, int32_t id, int64_t tile)
+static void by_weight(ex *e, int32_t id, int64_t j0, int64_t nc)
 {
     _Alignas(64) real g[HEIGHT * WIDTH];
     const sc_gnode *n = nd(e, id);
-    const int64_t n_out = n->n_cols, rows = rows_of(e, id), j0 = tile * WIDTH,
-                  nc = min64(WIDTH, n_out - j0);
+    const int64_t n_out = n->n_cols, rows = rows_of(e, id);
     const real *transposed = e->aux[id];
     int64_t at = e->g->weights[n->weight].offset + j0;
     for (int p = 0; p < n->n_in; p++) {
@@ -199,15 +196,25 @@ static void by_weight(ex *e, int32_t id, int64_t tile)
     SC_X(sc_settle)(e, n->bias, e->g->weights[n->bias].offset + j0, 1, nc, n_out, g, WIDTH);
 }
 
+static void one_group(ex *e, int32_t id, int64_t group)
+{
+    const int64_t n_out = cols_of(e, id), wide = padded(ceil_div(n_out, GROUPS));
+    const int64_t from = min64(group * wide, n_out), to = min64(from + wide, n_out);
+    if (from == to) /* its sums are added all the same */
+        by_input(e, id, group, true, from, 0);
+    for (int64_t j0 = from; j0 < to; j0 += CHUNK) {
+        const int64_t end = min64(j0 + CHUNK, to);
+        by_input(e, id, group, j0 == from, j0, end - j0);
+        for (int64_t j = j0; j < end; j += WIDTH)
+            by_weight(e, id, j, min64(WIDTH, end - j));
+    }
+}
+
 void SC_X(sc_wide_bwd)(ex *e, int32_t id, int phase, int64_t tile)
 {
     if (phase == 1)
-        by_weight(e, id, tile);
-    else if (phase == 2)
-        sum_groups(e, id, tile);
-    else if (tile == 0)
-        transpose_parents(e, id);
+        one_group(e, id, tile);
     else
-        by_input(e, id, tile - 1);
+        sum_groups(e, id, tile);
 }
 #endif
