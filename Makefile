@@ -32,7 +32,6 @@ OBJ = $(SRC:%.c=$B/%.o) $(patsubst %.c,$B/%.f64.o,$(wildcard lib/exec/*.c) $(OPS
 TOOLS = $(patsubst tools/%.c,$B/bin/%,$(sort $(wildcard tools/sc-*.c)))
 PLUGINS = $(patsubst plugins/%.c,$B/plugins/%.so,$(sort $(wildcard plugins/*.c)))
 FORMATS = $(patsubst formats/%.c,$B/formats/%.so,$(sort $(wildcard formats/*.c)))
-PROOFS = $(patsubst %.c,$B/%.so,$(sort $(wildcard tests/abi/*.c)))
 CTESTS = $(patsubst tests/%.c,$B/tests/%,$(sort $(wildcard tests/test_*.c)))
 MAN = $(patsubst man/%,$B/man/%,$(sort $(wildcard man/*.[1-9])))
 
@@ -49,9 +48,6 @@ $B/plugins/%.so: $B/plugins/%.o
 $(foreach f,h5ad 10x-h5 loom,$B/formats/$f.so): $(patsubst %.c,$B/%.o,$(sort $(wildcard formats/common/h5*.c)))
 $B/formats/%.so: $B/formats/%.o $(call more,formats) $B/libsluice.a
 	$(LINK) -shared $(NOUNDEF) -Wl,--as-needed $^ $(call pc,libs,$(PKGS_$*)) $(LIBS_$*) $(LIBS)
-$B/tests/abi/%.so: $B/tests/abi/%.o
-	$(LINK) -shared $(NOUNDEF) $^ -lm
-$B/tests/test_abi $B/tests/test_rows $B/tests/test_surgery: | $(PROOFS)
 $B/tests/%: $B/tests/%.o $B/libsluice.a
 	$(LINK) -Wl,--as-needed $^ -lcmocka $(LIBS) $(call pc,libs,$(PKGS_$*))
 $B/bench/%: $B/tests/bench/%.o $B/libsluice.a

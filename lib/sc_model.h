@@ -11,9 +11,9 @@
  * build(). So the mathematics needs no checks. Ownership. Nodes are small values that live with the
  * graph. Names are copied.
  *
- * The interface carries five models, each held to its reference's numbers: scVI and LDVAE
- * (plugins/, tests/test_parity.c), scANVI, totalVI with its adversary, and Pyro's scANVI
- * (tests/abi/, tests/test_abi.c). So it is frozen at SC_PLUGIN_ABI 1: structs and sc_services grow
+ * The interface carries five models, each held to its reference's numbers (plugins/,
+ * tests/test_parity.c): scVI, LDVAE, scANVI, totalVI with its adversary, and Pyro's scANVI. So it
+ * is frozen at SC_PLUGIN_ABI 1: structs and sc_services grow
  * at their ends only, values of enums keep their numbers.
  */
 #ifndef SC_MODEL_H
@@ -253,7 +253,8 @@ typedef enum sc_scvi_form {
     SC_SCVI_CLASS,    /* a class of torch.nn: leaky-relu is LeakyReLU */
     SC_SCVI_FUNCTION, /* a function of torch; None is the first choice */
     SC_SCVI_SWITCH,   /* only read: false there is the last choice here */
-    SC_SCVI_SINCE,    /* only read: false in models of versions before `path`, if nothing is said */
+    SC_SCVI_SINCE,    /* only read: false (a choice: its last) in models of versions before `path`,
+                         if nothing is said */
     SC_SCVI_OURS,     /* scvi-tools' models have no such argument: neither read nor written */
     SC_SCVI_N_LABELS, /* no option: the number of classes, written where there are any */
     SC_SCVI_IGNORED   /* no option: changes nothing in a saved model */

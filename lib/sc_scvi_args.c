@@ -173,6 +173,16 @@ static bool is_before(const char *version, const char *since)
     return have[0] != want[0] ? have[0] < want[0] : have[1] < want[1];
 }
 
+/* false, or the last choice: what an option was before it came to be. */
+static void take_old(const sc_param *p, void *field)
+{
+    size_t len;
+    if (p->type == SC_PARAM_BOOL)
+        *(bool *)field = false;
+    for (int i = 0; p->type == SC_PARAM_CHOICE && sc_param_choice_at(p, i, &len); i++)
+        *(int *)field = i;
+}
+
 /* The rows of an option that are only read. */
 static sc_status read_more(sc_net *net, const sc_pt *pt, const sc_param *p, const sc_pt_value *said,
                            sc_err *err)
@@ -184,7 +194,7 @@ static sc_status read_more(sc_net *net, const sc_pt *pt, const sc_param *p, cons
             SC_TRY(read_arg(net, s, p, value_at(pt, s->path), err));
         if (s->form == SC_SCVI_SINCE && sc_pt_kind_of(said) == SC_PT_NONE &&
             is_before(sc_pt_get_registry(pt)->scvi_version, s->path))
-            *(bool *)((char *)net->opts + p->offset) = false;
+            take_old(p, (char *)net->opts + p->offset);
     }
     return SC_OK;
 }

@@ -285,7 +285,6 @@ END
 # The reference measured 29 proteins, the query 14 of them.
 @test "totalvi maps a query that lacks proteins" {
     need_shared data/pbmc_5k_protein_v3.h5ad data/pbmc_10k_protein_v3.h5ad
-    export SLUICE_PLUGIN_PATH=$SLUICE_PLUGIN_PATH:$SLUICE_BUILD/tests/abi
     batches() { sc-view -t obs "$1" | awk -v b="$2" '{ print $1 "\t" (NR == 1 ? "batch" : b (NR % 2)) }' >"$T/b.tsv"; }
     sc-read -q "$SHARED/data/pbmc_5k_protein_v3.h5ad" | sc-hvg -q --flavor seurat_v3 -n 300 --subset >"$T/5k.scz"
     sc-read -q "$SHARED/data/pbmc_10k_protein_v3.h5ad" >"$T/10k.scz"
@@ -305,7 +304,6 @@ END
 
 @test "totalvi of scvi-tools is a reference as it is" {
     need_shared parity/surgery_totalvi/ref_model.pt
-    export SLUICE_PLUGIN_PATH=$SLUICE_PLUGIN_PATH:$SLUICE_BUILD/tests/abi
     for f in adata ref_adata; do sc-read -q "$SHARED/parity/surgery_totalvi/$f.h5ad" >"$T/$f.scz"; done
     surgery -o "$T/q.scm" "$SHARED/parity/surgery_totalvi/ref_model.pt" "$T/adata.scz"
     sc-surgery --verify "$SHARED/parity/surgery_totalvi/ref_model.pt" "$T/q.scm" -- "$T/ref_adata.scz"

@@ -36,6 +36,10 @@ static void add_values(option *o, const sc_param *p)
                    {"n-latent", {"3"}},
                    {"n-layers", {"1", "2"}},
                    {"n-layers-encoder", {"1", "2"}},
+                   {"n-layers-decoder", {"1", "2"}},
+                   {"dropout-rate-encoder", {"0", "0.3"}},
+                   {"dropout-rate-decoder", {"0", "0.2"}},
+                   {"scale-adversarial-loss", {"-1", "0.7"}},
                    {"embedding-dim", {"2"}},
                    {"dropout-rate", {"0", "0.3"}},
                    {"var-eps", {"1e-4", "0.01"}},
@@ -203,9 +207,16 @@ static void pyro_scanvi(void **state)
     check_pairs("pyro-scanvi", false, UNLABELLED);
 }
 
+static void totalvi(void **state)
+{
+    (void)state;
+    check_pairs("totalvi", true, ALL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(scvi), cmocka_unit_test(ldvae),
-                                       cmocka_unit_test(scanvi), cmocka_unit_test(pyro_scanvi)};
+                                       cmocka_unit_test(scanvi), cmocka_unit_test(pyro_scanvi),
+                                       cmocka_unit_test(totalvi)};
     return cmocka_run_group_tests_name("gradients of models", tests, prepare, NULL);
 }

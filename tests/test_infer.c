@@ -5,6 +5,9 @@
 #include "sc_decode.h"
 #include "tiny.h"
 
+#include <libgen.h>
+#include <unistd.h>
+
 static void ok(sc_status st, const sc_err *err)
 {
     if (st != SC_OK)

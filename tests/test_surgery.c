@@ -8,7 +8,6 @@
 #include "sc_surgery.h"
 
 #include <dirent.h>
-#include <libgen.h>
 
 #define T double
 #define S(name) name##_f64
@@ -214,21 +213,8 @@ static void as_scvi_tools(void **state)
     assert_int_equal(n, 3);
 }
 
-static int find_plugins(void **state)
-{
-    (void)state;
-    char self[4000], path[8200];
-    const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0)
-        return -1;
-    self[n] = 0;
-    const char *tests = dirname(self);
-    (void)snprintf(path, sizeof path, "%s/../plugins:%s/abi", tests, tests);
-    return setenv("SLUICE_PLUGIN_PATH", path, 1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(as_scvi_tools)};
-    return cmocka_run_group_tests_name("surgery", tests, find_plugins, NULL);
+    return cmocka_run_group_tests_name("surgery", tests, NULL, NULL);
 }

@@ -8,14 +8,12 @@
 #include "sc_cli.h"
 #include "sc_net.h"
 
-#include <libgen.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -143,18 +141,6 @@ static inline void tiny_net(sc_net *net, const char *variant, const char *option
         if (net->g->weights[i].init >= SC_INIT_LIBRARY_LOG_MEANS)
             for (int64_t k = 0; k < net->g->weights[i].rows * net->g->weights[i].cols; k++)
                 net->weights[net->g->weights[i].offset + k] = 1 + 0.1F * (float)k;
-}
-
-/* Lets the plugins of tests/abi be found: they lie in the folder abi beside the test. */
-static inline int tiny_find_plugins(void)
-{
-    char self[4000], path[4096];
-    const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0)
-        return -1;
-    self[n] = 0;
-    (void)snprintf(path, sizeof path, "%s/abi", dirname(self));
-    return setenv("SLUICE_PLUGIN_PATH", path, 1);
 }
 
 #endif

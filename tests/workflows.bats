@@ -59,7 +59,6 @@ load helper
 
 @test "mapping with proteins: the same with totalVI, for a query that lacks half of them" {
     need_shared data/pbmc_5k_protein_v3.h5ad data/pbmc_10k_protein_v3.h5ad
-    export SLUICE_PLUGIN_PATH=$SLUICE_PLUGIN_PATH:$SLUICE_BUILD/tests/abi
     cd "$T"
     run make -s -f "$ROOT/tests/workflows/mapping/proteins.mk" OUT=m DATA="$(realpath "$SHARED")/data" EPOCHS_REF=2 EPOCHS=2 GENES=200
     echo "$output"
