@@ -1,5 +1,5 @@
 # gate.awk PROTEINS...: tech, barcode and a coarse cell type of each cell, by its surface proteins; as knn.awk wants it.
-BEGIN { FS = OFS = "\t" }
+BEGIN { FS = OFS = "\t"; print "tech", "barcode", "cell_type" }
 FNR == 1 {
     for (i = 2; i <= NF; i++) { name = $i; sub(/_.*/, "", name); at[name] = i }
     next
