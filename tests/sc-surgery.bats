@@ -253,9 +253,24 @@ csv_query() {
 --max-kl-weight 0 --n-epochs-kl-warmup 0
 --n-steps-kl-warmup 3 --n-epochs-kl-warmup 0
 --train-size 0.5
+--gradient-clip-val 0.01
+--lr-milestones 1
+--early-stopping --early-stopping-patience 1 --early-stopping-min-delta 1e9 --check-val-every 1 --max-epochs 3 --no-load-best
 --seed 3
 END
     [ "$(weights --train-mode)" != "$(weights --train-mode --freeze-dropout)" ]
+}
+
+@test "surgery that was stopped goes on to the same bytes" {
+    options=(--max-epochs 6 --check-val-every 2)
+    surgery "${options[@]}" -o "$T/whole.scm" "$F/ref.scm" "$F/q.scz"
+    surgery "${options[@]}" --checkpoint "$T/c" --checkpoint-every 3 -o "$T/m.scm" "$F/ref.scm" "$F/q.scz"
+    [ -s "$T/c" ]
+    surgery "${options[@]}" --checkpoint "$T/c" --resume -o "$T/resumed.scm" "$F/ref.scm" "$F/q.scz"
+    for f in m resumed; do
+        sc-view -t "tensors/z_encoder.encoder.fc_layers.Layer 0.0.weight" "$T/$f.scm" >"$T/$f"
+        sc-view -t "tensors/z_encoder.encoder.fc_layers.Layer 0.0.weight" "$T/whole.scm" | cmp - "$T/$f"
+    done
 }
 
 @test "ldvae maps a query too" {

@@ -1,9 +1,6 @@
 /* Trains the model variant that -m names on the counts of a stream. */
-#include "sc-fit/fit.h"
-
 #include "sc_start.h"
-#include "sc_text.h"
-#include "sc_train.h"
+#include "sc_train_cli.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -11,6 +8,52 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+typedef struct fit_opts {
+    sc_common common;
+    const char *model, *library_prior;
+    const char *layer, *batch_key, *labels_key, *unlabeled, *size_factor_key;
+    const char *protein_key, *panel_key;
+    sc_param_list cat_covariates, cont_covariates;
+    sc_train_cli train;
+} fit_opts;
+
+static const sc_param params[] = {
+    {SC_PARAM_STRING, "model", offsetof(fit_opts, model), 0, 0, 0, "NAME",
+     "variant: scvi, ldvae, ... or a path ./my.so", 'm'},
+    SC_STRING(fit_opts, layer, "layer", "NAME",
+              "matrix of counts; default X, or the only layer that is counts"),
+    SC_STRING(fit_opts, batch_key, "batch-key", "COLUMN", "obs column of the batches"),
+    SC_STRING(fit_opts, labels_key, "labels-key", "COLUMN", "obs column of the labels"),
+    SC_STRING(fit_opts, unlabeled, "unlabeled", "NAME",
+              "label of the cells that have none; default Unknown"),
+    SC_LIST(fit_opts, cat_covariates, "cat-covariate", "COLUMN",
+            "categorical covariate; repeatable"),
+    SC_LIST(fit_opts, cont_covariates, "cont-covariate", "COLUMN",
+            "continuous covariate; repeatable"),
+    SC_STRING(fit_opts, size_factor_key, "size-factor-key", "COLUMN", "obs column of size factors"),
+    SC_STRING(
+        fit_opts, library_prior, "library-prior", "FILE",
+        "prior of a latent library size: TSV with batch, log_mean, log_var; default the data's"),
+    SC_STRING(fit_opts, protein_key, "protein-key", "NAME",
+              "obsm of protein counts; default protein_expression"),
+    SC_STRING(fit_opts, panel_key, "panel-key", "COLUMN",
+              "obs column of the protein panels; default the batches"),
+    SC_TRAIN_PARAMS(fit_opts, train),
+    SC_REAL(fit_opts, train.weight_decay, "weight-decay", -1, -1, 1,
+            "L2 penalty of Adam; -1: the model's"),
+    SC_PARAM_END};
+
+static const sc_tool tool = {"sc-fit",
+                             "train a variational model of counts",
+                             "[IN]",
+                             0,
+                             1,
+                             SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG |
+                                 SC_TOOL_VERBOSE,
+                             params,
+                             sizeof(fit_opts),
+                             "sc-fit -m scvi --batch-key tech -o model.scm counts.scz"};
 
 /* The plugin chosen on the command line, and its options. */
 typedef struct choice {
@@ -31,28 +74,12 @@ static sc_status pick(void *ctx, const char *value, sc_cli_extra *extra, sc_err 
     *extra = (sc_cli_extra){p->name, p->params, c->opts};
     const sc_model *m = p->impl;
     if (m->size >= offsetof(sc_model, course) + sizeof m->course) {
-        c->fit->early_stopping = m->course.early_stopping;
-        c->fit->reduce_lr_on_plateau = m->course.reduce_lr_on_plateau;
-        if ((c->fit->lr_milestones = m->course.lr_milestones))
-            c->fit->lr_gamma = m->course.lr_gamma;
+        c->fit->train.early_stopping = m->course.early_stopping;
+        c->fit->train.reduce_lr_on_plateau = m->course.reduce_lr_on_plateau;
+        if ((c->fit->train.lr_milestones = m->course.lr_milestones))
+            c->fit->train.lr_gamma = m->course.lr_gamma;
     }
     return SC_OK;
-}
-
-/* Names, one a line; empty lines are skipped. */
-static sc_status read_names(const char *path, sc_strs *names, sc_err *err)
-{
-    sc_text *in = NULL;
-    char *line;
-    size_t len;
-    sc_status st;
-    SC_TRY(sc_text_open_path(&in, path, path, err));
-    while ((st = sc_text_line(in, &line, &len, err)) == SC_OK)
-        if (len)
-            SC_GOTO(st, sc_strs_push(names, line, len, err), out);
-out:
-    sc_text_close(in);
-    return st == SC_END ? SC_OK : st;
 }
 
 static void move_category(sc_category *to, sc_category *from)
@@ -79,7 +106,7 @@ static void take_proteins(sc_net *net, const fit_opts *o, const char *key, sc_ce
             }
         if (n)
             sc_cli_note(
-                &fit_tool, o,
+                &tool, o,
                 "%lld of %lld proteins ('%s' ...) have no count in '%s' and are taken as not "
                 "measured there",
                 (long long)n, (long long)d->n_proteins, sc_strs_at(&net->proteins, first),
@@ -113,103 +140,9 @@ static sc_status prepare(sc_net *net, const fit_opts *o, const sc_keys *keys, sc
     if (o->library_prior)
         SC_TRY(sc_net_library_prior(net, o->library_prior, err));
     if (n_empty)
-        sc_cli_note(&fit_tool, o, "%lld cells have no counts; their log library size is taken as 0",
+        sc_cli_note(&tool, o, "%lld cells have no counts; their log library size is taken as 0",
                     (long long)n_empty);
     return SC_OK;
-}
-
-/* An option that means nothing without another one that was not given. */
-static sc_status check_pairs(const fit_opts *o, sc_err *err)
-{
-    const struct {
-        const char *option, *needs;
-        bool given, has;
-    } pairs[] = {
-        {"early-stopping-monitor", "early-stopping", o->early_stopping_monitor, o->early_stopping},
-        {"early-stopping-mode", "early-stopping", o->early_stopping_mode != 0, o->early_stopping},
-        {"early-stopping-patience", "early-stopping", o->early_stopping_patience != 45,
-         o->early_stopping},
-        {"early-stopping-warmup-epochs", "early-stopping", o->early_stopping_warmup_epochs > 0,
-         o->early_stopping},
-        {"early-stopping-min-delta", "early-stopping", o->early_stopping_min_delta > 0,
-         o->early_stopping},
-        {"lr-scheduler-metric", "reduce-lr-on-plateau", o->lr_scheduler_metric,
-         o->reduce_lr_on_plateau},
-        {"lr-factor", "reduce-lr-on-plateau", o->lr_factor != 0.6, o->reduce_lr_on_plateau},
-        {"lr-patience", "reduce-lr-on-plateau", o->lr_patience != 30, o->reduce_lr_on_plateau},
-        {"lr-threshold", "reduce-lr-on-plateau", o->lr_threshold > 0, o->reduce_lr_on_plateau},
-        {"lr-min", "reduce-lr-on-plateau", o->lr_min > 0, o->reduce_lr_on_plateau},
-        {"lr-gamma", "lr-milestones", o->lr_gamma != 0.1, o->lr_milestones != NULL},
-        {"checkpoint-every", "checkpoint", o->checkpoint_every != 10, o->checkpoint != NULL},
-        {"resume", "checkpoint", o->resume, o->checkpoint != NULL}};
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-        if (pairs[i].given && !pairs[i].has)
-            return sc_fail(err, SC_EUSAGE, "--%s means nothing without --%s", pairs[i].option,
-                           pairs[i].needs);
-    return SC_OK;
-}
-
-static sc_train_opts training(const fit_opts *o)
-{
-    return (sc_train_opts){
-        .max_epochs = o->max_epochs,
-        .batch_size = o->batch_size,
-        .lr = o->lr,
-        .eps = o->eps,
-        .weight_decay = o->weight_decay,
-        .n_epochs_kl_warmup = o->n_epochs_kl_warmup,
-        .n_steps_kl_warmup = o->n_steps_kl_warmup,
-        .min_kl_weight = o->min_kl_weight,
-        .max_kl_weight = o->max_kl_weight,
-        .train_size = o->train_size,
-        .validation_size = o->validation_size,
-        .check_val_every = o->check_val_every,
-        .load_best = o->load_best,
-        .seed = (uint64_t)o->common.seed,
-        .n_samples_per_label = o->n_samples_per_label,
-        .gradient_clip_val = o->gradient_clip_val,
-        .schedule = {.early_stopping = o->early_stopping,
-                     .early_stopping_monitor = o->early_stopping_monitor,
-                     .early_stopping_max = o->early_stopping_mode == 1,
-                     .early_stopping_patience = o->early_stopping_patience,
-                     .early_stopping_warmup_epochs = o->early_stopping_warmup_epochs,
-                     .early_stopping_min_delta = o->early_stopping_min_delta,
-                     .reduce_lr_on_plateau = o->reduce_lr_on_plateau,
-                     .lr_scheduler_metric = o->lr_scheduler_metric,
-                     .lr_factor = o->lr_factor,
-                     .lr_threshold = o->lr_threshold,
-                     .lr_min = o->lr_min,
-                     .lr_patience = o->lr_patience,
-                     .lr_gamma = o->lr_gamma},
-        .checkpoint = o->checkpoint,
-        .checkpoint_every = o->checkpoint_every,
-        .resume = o->resume,
-    };
-}
-
-static sc_status train(sc_net *net, const fit_opts *o, sc_cells *c, sc_err *err)
-{
-    sc_strs validation = {0};
-    sc_pool *pool = NULL;
-    const sc_kernels *k = NULL;
-    progress p = {.signals = -1};
-    sc_train_opts t = training(o);
-    sc_status st;
-    SC_GOTO(st, fit_milestones(o->lr_milestones, &t.schedule, err), out);
-    SC_GOTO(st, sc_kernels_pick(o->isa, &k, err), out);
-    SC_GOTO(st, progress_open(&p, o, err), out);
-    SC_GOTO(st, sc_pool_new(&pool, (int)o->common.n_threads, err), out);
-    if (o->validation_cells)
-        SC_GOTO(st, read_names(o->validation_cells, &validation, err), out);
-    t.validation_cells = o->validation_cells ? &validation : NULL;
-    t.stop = o->checkpoint ? progress_stop : NULL;
-    t.stop_ctx = &p;
-    st = sc_train(net, c, &t, pool, k, progress_report, &p, err);
-out:
-    sc_pool_free(pool);
-    sc_strs_free(&validation);
-    const sc_status st_close = progress_close(&p, err);
-    return st == SC_OK ? st_close : st;
 }
 
 static sc_status add_record(sc_net *net, const fit_opts *o, sc_err *err)
@@ -218,7 +151,7 @@ static sc_status add_record(sc_net *net, const fit_opts *o, sc_err *err)
                        net->records}; /* lends the records to the one place that writes them */
     if (o->common.no_pg)
         return SC_OK;
-    const sc_status st = sc_header_record(&h, fit_tool.name, o->common.argc, o->common.argv, err);
+    const sc_status st = sc_header_record(&h, tool.name, o->common.argc, o->common.argv, err);
     net->records = h.records;
     return st;
 }
@@ -234,14 +167,15 @@ static sc_status choose_keys(const sc_net *net, const fit_opts *o, sc_keys *k, s
     const struct {
         const char *option;
         bool given, used;
-    } checks[] = {{"unlabeled", o->unlabeled != NULL, labelled},
-                  {"n-samples-per-label", o->n_samples_per_label > 0, labelled},
-                  {"protein-key", o->protein_key != NULL, proteins},
-                  {"panel-key", o->panel_key != NULL, (uses & SC_USES_PANEL) != 0},
-                  {"n-epochs-kl-warmup", o->n_epochs_kl_warmup >= 0, has_kl},
-                  {"n-steps-kl-warmup", o->n_steps_kl_warmup > 0, has_kl},
-                  {"min-kl-weight", o->min_kl_weight > 0, has_kl},
-                  {"max-kl-weight", o->max_kl_weight < 1 || o->max_kl_weight > 1, has_kl}};
+    } checks[] = {
+        {"unlabeled", o->unlabeled != NULL, labelled},
+        {"n-samples-per-label", o->train.n_samples_per_label > 0, labelled},
+        {"protein-key", o->protein_key != NULL, proteins},
+        {"panel-key", o->panel_key != NULL, (uses & SC_USES_PANEL) != 0},
+        {"n-epochs-kl-warmup", o->train.n_epochs_kl_warmup >= 0, has_kl},
+        {"n-steps-kl-warmup", o->train.n_steps_kl_warmup > 0, has_kl},
+        {"min-kl-weight", o->train.min_kl_weight > 0, has_kl},
+        {"max-kl-weight", o->train.max_kl_weight < 1 || o->train.max_kl_weight > 1, has_kl}};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         if (checks[i].given && !checks[i].used)
             return sc_fail(err, SC_EUSAGE, "--%s: model '%s' has no use for it", checks[i].option,
@@ -272,11 +206,12 @@ static sc_status run(const fit_opts *o, const choice *ch, sc_err *err)
     sc_reader *in = NULL;
     sc_output out = {.fd = -1};
     sc_keys keys;
+    sc_train_opts t;
     sc_status st;
     if (!o->model)
         return sc_fail(err, SC_EUSAGE,
                        "which model? -m scvi, -m ldvae; sc-fit -m NAME --help lists its options");
-    SC_TRY(check_pairs(o, err));
+    SC_TRY(sc_train_cli_opts(&o->train, (uint64_t)o->common.seed, &t, err));
     SC_GOTO(st, sc_net_new(&net, o->model, ch->opts, err), out);
     SC_GOTO(st, choose_keys(&net, o, &keys, err), out);
     SC_GOTO(st, sc_output_open(&out, o->common.output, true, err), out);
@@ -284,7 +219,7 @@ static sc_status run(const fit_opts *o, const choice *ch, sc_err *err)
             out);
     SC_GOTO(st, sc_cells_load(&cells, in, &keys, err), out);
     if (cells.note[0])
-        sc_cli_note(&fit_tool, o, "%s", cells.note);
+        sc_cli_note(&tool, o, "%s", cells.note);
     if (keys.labels && keys.unlabeled && !cells.dims.n_labels) {
         st = sc_fail(err, SC_EDATA,
                      "%s: there is no class to learn: obs column '%s' has no value but '%s'",
@@ -292,7 +227,7 @@ static sc_status run(const fit_opts *o, const choice *ch, sc_err *err)
         goto out;
     }
     SC_GOTO(st, prepare(&net, o, &keys, &cells, err), out);
-    SC_GOTO(st, train(&net, o, &cells, err), out);
+    SC_GOTO(st, sc_train_cli_run(&o->train, &tool, &o->common, &t, &net, &cells, err), out);
     SC_GOTO(st, add_record(&net, o, err), out);
     SC_GOTO(st, sc_net_write(&net, out.fd, out.name, err), out);
     st = sc_output_commit(&out, err);
@@ -309,10 +244,10 @@ int main(int argc, char **argv)
     fit_opts o;
     sc_err err = {0};
     choice c = {.fit = &o};
-    sc_status st = sc_cli_parse_with(&fit_tool, &o, "model", pick, &c, argc, argv, &err);
+    sc_status st = sc_cli_parse_with(&tool, &o, "model", pick, &c, argc, argv, &err);
     if (st == SC_OK)
         st = run(&o, &c, &err);
-    const int code = sc_cli_exit(&fit_tool, st, &err);
+    const int code = sc_cli_exit(&tool, st, &err);
     sc_cli_free(&o);
     free(c.opts);
     sc_plugin_close(&c.handle);

@@ -1,22 +1,20 @@
 /* Maps a query onto a reference model by architecture surgery (scArches). */
 #include "sc-surgery/verify.h"
 #include "sc_cli.h"
-#include "sc_progress.h"
 #include "sc_surgery.h"
+#include "sc_train_cli.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct surgery_opts {
     sc_common common;
-    const char *isa, *log_json;
     const char *layer, *batch_key, *labels_key, *size_factor_key, *protein_key, *panel_key;
     sc_param_list cat_covariates, cont_covariates, unfreeze;
     int compat;
-    bool verify, freeze_dropout, train_mode, load_best;
+    bool verify, freeze_dropout, train_mode;
     double min_gene_overlap;
-    int64_t max_epochs, batch_size, n_epochs_kl_warmup, n_steps_kl_warmup, check_val_every;
-    double lr, eps, weight_decay, min_kl_weight, max_kl_weight, train_size, validation_size;
+    sc_train_cli train;
 } surgery_opts;
 
 static const sc_param params[] = {
@@ -47,33 +45,8 @@ static const sc_param params[] = {
     SC_BOOL(surgery_opts, freeze_dropout, "freeze-dropout", 0, "no dropout with --train-mode"),
     SC_CHOICE(surgery_opts, compat, "compat", 0, "none|scvi-tools",
               "do as scvi-tools does where that is otherwise"),
-    SC_INT(surgery_opts, max_epochs, "max-epochs", 0, 0, 1000000,
-           "passes over the training cells; 0: 400, fewer above 20000 cells"),
-    SC_INT(surgery_opts, batch_size, "batch-size", 0, 0, 1048576,
-           "cells in a minibatch; 0: the model's"),
-    SC_REAL(surgery_opts, lr, "lr", -1, -1, 10, "learning rate; -1: the model's"),
-    SC_REAL(surgery_opts, eps, "eps", -1, -1, 1, "epsilon of Adam; -1: the model's"),
-    SC_REAL(surgery_opts, weight_decay, "weight-decay", 0, 0, 1, "L2 penalty of what trains"),
-    SC_INT(surgery_opts, n_epochs_kl_warmup, "n-epochs-kl-warmup", -1, -1, 1000000,
-           "epochs until the KL weight is full; -1: the model's, 0: none"),
-    SC_INT(surgery_opts, n_steps_kl_warmup, "n-steps-kl-warmup", 0, 0, 1e12,
-           "the same in minibatches, where no epochs are given"),
-    SC_REAL(surgery_opts, min_kl_weight, "min-kl-weight", 0, 0, 1000,
-            "KL weight at the start of the warm-up"),
-    SC_REAL(surgery_opts, max_kl_weight, "max-kl-weight", 1, 0, 1000,
-            "KL weight after the warm-up"),
-    SC_REAL(surgery_opts, train_size, "train-size", -1, -1, 1,
-            "share of cells to train on; -1: 0.9 without tiny minibatches"),
-    SC_REAL(surgery_opts, validation_size, "validation-size", -1, -1, 1,
-            "share of cells to validate on; -1: the rest"),
-    SC_INT(surgery_opts, check_val_every, "check-val-every", 0, 0, 1000000,
-           "epochs from one validation to the next; 0: none"),
-    SC_BOOL(
-        surgery_opts, load_best, "load-best", 1,
-        "where epochs are validated, end with the weights that validated best, not with the last"),
-    SC_STRING(surgery_opts, isa, "isa", "NAME",
-              "instruction set: avx512, avx2, base; default the best there is"),
-    SC_STRING(surgery_opts, log_json, "log-json", "FILE", "a JSON line for each epoch"),
+    SC_TRAIN_PARAMS(surgery_opts, train),
+    SC_REAL(surgery_opts, train.weight_decay, "weight-decay", 0, 0, 1, "L2 penalty of what trains"),
     SC_PARAM_END};
 
 static const sc_tool tool = {"sc-surgery",
@@ -186,53 +159,21 @@ static void say_what(const surgery_opts *o, const sc_net *ref, const sc_net *net
     say_known(o, ref, c, unfreeze);
 }
 
-static sc_train_opts training(const surgery_opts *o, const sc_span *spans, int64_t n)
-{
-    return (sc_train_opts){.max_epochs = o->max_epochs,
-                           .batch_size = o->batch_size,
-                           .lr = o->lr,
-                           .eps = o->eps,
-                           .weight_decay = o->weight_decay,
-                           .n_epochs_kl_warmup = o->n_epochs_kl_warmup,
-                           .n_steps_kl_warmup = o->n_steps_kl_warmup,
-                           .min_kl_weight = o->min_kl_weight,
-                           .max_kl_weight = o->max_kl_weight,
-                           .train_size = o->train_size,
-                           .validation_size = o->validation_size,
-                           .check_val_every = o->check_val_every,
-                           .load_best = o->load_best,
-                           .seed = (uint64_t)o->common.seed,
-                           .eval_mode = !o->train_mode,
-                           .spans = spans,
-                           .n_spans = n};
-}
-
 /* Trains what surgery leaves free, if there is anything. */
 static sc_status train(sc_net *net, const sc_net *ref, const surgery_opts *o,
-                       const sc_surgery_opts *s, const sc_cells *c, sc_err *err)
+                       const sc_surgery_opts *s, sc_train_opts *t, const sc_cells *c, sc_err *err)
 {
-    sc_pool *pool = NULL;
-    const sc_kernels *k = NULL;
-    sc_progress p = {0};
     sc_span *spans = NULL;
-    int64_t n = 0;
-    sc_status st;
-    SC_GOTO(st, sc_kernels_pick(o->isa, &k, err), out);
-    SC_GOTO(st, sc_pool_new(&pool, (int)o->common.n_threads, err), out);
-    SC_GOTO(st, sc_surgery_spans(net, ref, s, &spans, &n, err), out);
-    if (n == 0) {
-        st = sc_fail(err, SC_EDATA,
-                     "the reference knows every category of the query, so there is nothing to "
-                     "train: use it as it is, or --unfreeze a part of it");
-        goto out;
-    }
-    sc_surgery_quiet(net, s, spans, n);
-    SC_GOTO(st, sc_progress_open(&p, &tool, &o->common, o->log_json, err), out);
-    const sc_train_opts t = training(o, spans, n);
-    st = sc_progress_close(&p, sc_train(net, c, &t, pool, k, sc_progress_epoch, &p, err), err);
-out:
+    SC_TRY(sc_surgery_spans(net, ref, s, &spans, &t->n_spans, err));
+    if (t->n_spans == 0)
+        return sc_fail(err, SC_EDATA,
+                       "the reference knows every category of the query, so there is nothing to "
+                       "train: use it as it is, or --unfreeze a part of it");
+    sc_surgery_quiet(net, s, spans, t->n_spans);
+    t->spans = spans;
+    t->eval_mode = !o->train_mode;
+    const sc_status st = sc_train_cli_run(&o->train, &tool, &o->common, t, net, c, err);
     free(spans);
-    sc_pool_free(pool);
     return st;
 }
 
@@ -257,12 +198,14 @@ static sc_status run(const surgery_opts *o, sc_err *err)
     sc_cells cells = {0};
     sc_reader *in = NULL;
     sc_output out = {.fd = -1};
+    sc_train_opts t;
     int64_t n_empty = 0;
     sc_status st;
     if (o->common.n_operands > 2)
         return sc_fail(err, SC_EUSAGE, "unexpected operand '%s': usage is 'sc-surgery REF [QUERY]'",
                        o->common.operands[2]);
     SC_GOTO(st, parse_unfreeze(o, &s, err), out);
+    SC_GOTO(st, sc_train_cli_opts(&o->train, (uint64_t)o->common.seed, &t, err), out);
     SC_GOTO(st, sc_net_read(&ref, o->common.operands[0], err), out);
     SC_GOTO(st, sc_query_keys(&names, &ref, &named, o->min_gene_overlap, &keys, err), out);
     SC_GOTO(st, sc_output_open(&out, o->common.output, true, err), out);
@@ -273,7 +216,7 @@ static sc_status run(const surgery_opts *o, sc_err *err)
     if (n_empty)
         sc_cli_note(&tool, o, "%lld cells have no counts; their log library size is taken as 0",
                     (long long)n_empty);
-    SC_GOTO(st, train(&net, &ref, o, &s, &cells, err), out);
+    SC_GOTO(st, train(&net, &ref, o, &s, &t, &cells, err), out);
     SC_GOTO(st, add_record(&net, o, err), out);
     SC_GOTO(st, sc_net_write(&net, out.fd, out.name, err), out);
     st = sc_output_commit(&out, err);
@@ -307,7 +250,7 @@ static sc_status run_verify(const surgery_opts *o, sc_err *err)
     for (int i = 0; i < n; i++)
         SC_GOTO(st, sc_net_read(&nets[i], o->common.operands[i], err), out);
     SC_GOTO(st, sc_reader_open_path(&in, has_input ? o->common.operands[n] : NULL, err), out);
-    SC_GOTO(st, sc_kernels_pick(o->isa, &k, err), out);
+    SC_GOTO(st, sc_kernels_pick(o->train.isa, &k, err), out);
     SC_GOTO(st, sc_pool_new(&pool, (int)o->common.n_threads, err), out);
     st = verify(nets, o->common.operands, n, in, &keys, pool, k, stdout, err);
 out:
