@@ -67,3 +67,28 @@ load helper
     grep -q 'identical (200 cells)' m/proofs.txt
     [ "$(awk -F'\t' 'NF == 5' m/table.tsv | wc -l)" -eq 9 ]
 }
+
+@test "figure6.sh labels simulated subtypes from seeds, and compares" {
+    N_OBS=400 EPOCHS=3 SEEDS=10 GENES=300 run "$ROOT/tests/workflows/figure6/figure6.sh" "$T/f"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    cd "$T/f"
+    [ "$(cut -f1 accuracy.tsv | paste -sd' ')" = "method scanvi knn kmeans" ]
+    awk 'NR > 1 && !($3 > 0 && $3 <= 1) { exit 1 }' accuracy.tsv
+    [ "$(head -1 confusion.tsv | cut -f1)" = truth ]
+    [ "$(awk -F'\t' 'NR > 1 { for (i = 2; i <= NF; i++) n += $i } END { print n }' confusion.tsv)" = "$(awk 'NR == 2 { print $2 }' accuracy.tsv)" ]
+    for column in cell_type seed_label scanvi knn probability_type_1 probability_type_4; do [ -s "umap_$column.svg" ]; done
+}
+
+@test "figure6.sh joins one file for each class" {
+    mkdir "$T/in"
+    for i in 1 2; do
+        sc-sim -q --n-obs 120 --n-vars 300 --n-types 2 --depth 900 --seed $i | sc-annotate -q --drop cell_type -o "$T/in/type_$i.scz"
+    done
+    printf 'class\tpositive\tnegative\ntype_1\tgene_001\tgene_002\ntype_2\tgene_002\tgene_001\n' >"$T/markers.tsv"
+    MARKERS=$T/markers.tsv EPOCHS=2 SEEDS=15 GENES=100 run "$ROOT/tests/workflows/figure6/figure6.sh" "$T/f" "$T"/in/*.scz
+    echo "$output"
+    [ "$status" -eq 0 ]
+    sc-view -H "$T/f/seeds.scz" | grep -q "cell_type (category: type_1, type_2)"
+    [ "$(awk 'NR == 2 { print $2 }' "$T/f/accuracy.tsv")" -eq 210 ]
+}
