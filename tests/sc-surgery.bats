@@ -255,10 +255,12 @@ csv_query() {
 --train-size 0.5
 --gradient-clip-val 0.01
 --lr-milestones 1
---early-stopping --early-stopping-patience 1 --early-stopping-min-delta 1e9 --check-val-every 1 --max-epochs 3 --no-load-best
 --seed 3
 END
     [ "$(weights --train-mode)" != "$(weights --train-mode --freeze-dropout)" ]
+    surgery --max-epochs 9 --early-stopping --early-stopping-patience 1 --early-stopping-min-delta 1e9 \
+        "$T/ref.scm" "$F/q.scz" >"$T/stopped.scm"
+    [ "$(sc-view -t history "$T/stopped.scm" | wc -l)" -eq 3 ]
 }
 
 @test "surgery that was stopped goes on to the same bytes" {
