@@ -30,6 +30,8 @@ enum { /* parts that scArches freezes */
 typedef struct sc_surgery_opts {
     unsigned unfreeze; /* SC_UNFREEZE_* */
     bool is_compat, freeze_dropout;
+    int n_set; /* the model's options that are not the reference's, "name=value" each; lent */
+    const char *const *set;
     double min_gene_overlap; /* of queries, and of cells given to the query model */
 } sc_surgery_opts;
 

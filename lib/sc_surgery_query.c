@@ -1,6 +1,7 @@
 /* From a reference and a query's cells to a model that can be trained on them. */
 #include "sc_surgery_int.h"
 
+#include "sc_cli.h"
 #include "sc_philox.h"
 #include "sc_start.h"
 
@@ -182,10 +183,25 @@ static sc_status start_weight(sc_net *net, const sc_gweight *w, uint64_t seed, s
     return SC_OK;
 }
 
+static sc_status set_options(sc_net *net, const sc_surgery_opts *o, sc_err *err)
+{
+    for (int i = 0; i < o->n_set; i++) {
+        char name[64];
+        const size_t n = strcspn(o->set[i], "=");
+        if (!o->set[i][n] || n >= sizeof name)
+            return sc_fail(err, SC_EUSAGE, "--set: '%s' is no NAME=VALUE", o->set[i]);
+        memcpy(name, o->set[i], n);
+        name[n] = 0;
+        SC_TRY(sc_params_set(net->handle.plugin->params, net->opts, name, o->set[i] + n + 1, err));
+    }
+    return SC_OK;
+}
+
 sc_status sc_query_net(sc_net *net, const sc_net *ref, const sc_cells *c, const sc_surgery_opts *o,
                        uint64_t seed, int64_t *n_empty, sc_err *err)
 {
     SC_TRY(sc_net_new(net, ref->handle.plugin->name, ref->opts, err));
+    SC_TRY(set_options(net, o, err));
     SC_TRY(take_data(net, ref, c, err));
     net->dims = c->dims;
     net->dims.n_labels = ref->dims.n_labels;

@@ -295,6 +295,9 @@ END
     fails 2 "no part 'decoder'" sc-surgery --unfreeze decoder "$F/ref.scm" "$F/q.scz"
     fails 2 "--freeze-dropout" sc-surgery --freeze-dropout "$F/ref.scm" "$F/q.scz"
     fails 2 "unexpected operand" sc-surgery "$F/ref.scm" "$F/q.scz" "$F/q2.scz"
+    fails 2 "no NAME=VALUE" sc-surgery --set dropout-rate -o "$T/q.scm" "$F/ref.scm" "$F/q.scz"
+    fails 2 "dropout-rote" sc-surgery --set dropout-rote=1 -o "$T/q.scm" "$F/ref.scm" "$F/q.scz"
+    fails 3 "of another model" sc-surgery --set n-hidden=8 -o "$T/q.scm" "$F/ref.scm" "$F/q.scz"
     fails 1 "nowhere.scm" sc-surgery "$T/nowhere.scm" "$F/q.scz"
     fails 2 "an operand is missing" sc-surgery
 }
@@ -316,6 +319,10 @@ END
     [ "$(awk -F'\t' 'NR > 1 && $3 == 200 && $4 == 200' "$T/proof" | wc -l)" -eq 2 ]
     sc-embed -q "$T/q.scm" "$T/q.scz" | sc-view -t obsm/X_totalvi | awk 'END { exit NR != 201 }'
     sc-view --json "$T/q.scm" | tr -d ' \n' | grep -q '"missing":\[\[\],\[\],\[3,'
+    sc-surgery -q --max-epochs 2 --set scale-adversarial-loss=0 -o "$T/s.scm" "$T/ref.scm" "$T/q.scz"
+    sc-view -t history "$T/s.scm" >"$T/history"
+    run cmp -s "$T/history" <(sc-view -t history "$T/q.scm"); [ "$status" -eq 1 ]
+    sc-view --json "$T/s.scm" | tr -d ' \n' | grep -q '"scale-adversarial-loss":0'
     fails 3 "there are no protein counts" sc-surgery --protein-key adt -o "$T/n.scm" "$T/ref.scm" "$T/q.scz"
 }
 

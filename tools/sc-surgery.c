@@ -10,7 +10,7 @@
 typedef struct surgery_opts {
     sc_common common;
     const char *layer, *batch_key, *labels_key, *size_factor_key, *protein_key, *panel_key;
-    sc_param_list cat_covariates, cont_covariates, unfreeze;
+    sc_param_list cat_covariates, cont_covariates, unfreeze, set;
     int compat;
     bool verify, freeze_dropout, train_mode;
     double min_gene_overlap;
@@ -40,6 +40,9 @@ static const sc_param params[] = {
     SC_LIST(surgery_opts, unfreeze, "unfreeze", "PART",
             "train this too: all, expression, decoder-first-layer, batchnorm-encoder, "
             "batchnorm-decoder, classifier, known-categories; repeatable"),
+    SC_LIST(surgery_opts, set, "set", "NAME=VALUE",
+            "option of the model that is not to be the reference's, such as "
+            "scale-adversarial-loss=0; repeatable"),
     SC_BOOL(surgery_opts, train_mode, "train-mode", 0,
             "batch norm takes the minibatches' statistics and dropout drops, as at fit"),
     SC_BOOL(surgery_opts, freeze_dropout, "freeze-dropout", 0, "no dropout with --train-mode"),
@@ -72,6 +75,8 @@ static sc_status parse_unfreeze(const surgery_opts *o, sc_surgery_opts *s, sc_er
     enum { N_PARTS = sizeof parts / sizeof *parts };
     *s = (sc_surgery_opts){.is_compat = o->compat != 0,
                            .freeze_dropout = o->freeze_dropout,
+                           .n_set = o->set.n,
+                           .set = o->set.items,
                            .min_gene_overlap = o->min_gene_overlap};
     for (int i = 0; i < o->unfreeze.n; i++) {
         int p = 0;

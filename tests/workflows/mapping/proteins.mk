@@ -13,7 +13,7 @@ GENES ?= 2000
 
 MODELS = joint reseeded alone_A alone_B chain_AB
 o = $(OUT)
-surgery = sc-surgery -q --train-size 1 --max-epochs $(EPOCHS) --n-steps-kl-warmup 100
+surgery = sc-surgery -q --set scale-adversarial-loss=0 --train-size 1 --max-epochs $(EPOCHS) --n-steps-kl-warmup 100
 
 all: $o/proofs.txt $o/table.tsv
 	@cat $o/proofs.txt; echo; column -t -s "$$(printf '\t')" $o/table.tsv
