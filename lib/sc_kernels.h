@@ -11,6 +11,8 @@
 #ifndef SC_KERNELS_H
 #define SC_KERNELS_H
 
+#include "sc_philox.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -103,6 +105,14 @@ accurate where theta is large; dy may be NULL */
                         double *sum);
     void (*column_grads)(int64_t rows, int64_t n, const float *x, const float *dy, int64_t ld,
                          const float *mean, double *sum, double *sum_x);
+
+    /*
+     * Draws for rows of n, n_rows x n, each row from the start of its own stream: the numbers of
+     * sc_fill_mask, and those of sc_fill_normal within 1e-6 (whose arithmetic is in double).
+     */
+    void (*masks)(int64_t n_rows, const sc_key *keys, float keep, float scale, int64_t n,
+                  float *out);
+    void (*normals)(int64_t n_rows, const sc_key *keys, int64_t n, float *out);
 
     /* p, m, v (rows x n, rows ld apart) updated in place with gradient g (rows ldg apart). False if
      * some g is not finite; all are updated even so. */

@@ -218,6 +218,15 @@ double sc_rng_normal(sc_rng *rng)
     return z[0];
 }
 
+void sc_rng_normals(sc_rng *rng, double out[4])
+{
+    uint32_t u[4];
+    for (int t = 0; t < 4; t++)
+        u[t] = sc_rng_u32(rng);
+    box_muller(u[0], u[1], out);
+    box_muller(u[2], u[3], out + 2);
+}
+
 uint64_t sc_rng_below(sc_rng *rng, uint64_t n)
 {
     /* draws at or above the largest multiple of n are thrown away */

@@ -45,6 +45,7 @@ uint32_t sc_rng_u32(sc_rng *rng);
 uint64_t sc_rng_u64(sc_rng *rng);
 double sc_rng_uniform(sc_rng *rng); /* [0, 1), multiples of 2^-53 */
 double sc_rng_normal(sc_rng *rng);
-uint64_t sc_rng_below(sc_rng *rng, uint64_t n); /* 0 .. n-1, unbiased; n >= 1 */
+void sc_rng_normals(sc_rng *rng, double out[4]); /* what sc_fill_normal rounds; at 4 numbers */
+uint64_t sc_rng_below(sc_rng *rng, uint64_t n);  /* 0 .. n-1, unbiased; n >= 1 */
 
 #endif

@@ -1,4 +1,5 @@
 /* Threads and random numbers: the two things that decide whether a run can be repeated. */
+#include "sc_kernels.h"
 #include "sc_philox.h"
 #include "sc_threads.h"
 
@@ -135,6 +136,32 @@ static void test_streams_are_prefixes(void **state)
     }
 }
 
+/* rows drawn together, in lanes, are the streams of their keys */
+static void test_rows_are_streams(void **state)
+{
+    (void)state;
+    static const char *const isas[] = {"avx512", "avx2", "base"};
+    enum { ROWS = 7, WIDEST = 200 };
+    sc_key keys[ROWS];
+    float mask[ROWS * WIDEST], normal[ROWS * WIDEST], want[WIDEST];
+    for (uint32_t i = 0; i < ROWS; i++)
+        keys[i] = (sc_key){UINT64_C(3) << 33 | i, i * i, 5, i % 3};
+    for (int isa = 0; isa < 3; isa++) {
+        const sc_kernels *k = sc_kernels_get(isas[isa]);
+        for (int n = 1; k && n <= WIDEST; n += n < 40 ? 1 : 53) {
+            k->masks(ROWS, keys, 0.9f, 1.5f, n, mask);
+            k->normals(ROWS, keys, n, normal);
+            for (int i = 0; i < ROWS; i++) {
+                sc_fill_mask(keys[i], 0.9f, 1.5f, n, want);
+                assert_memory_equal(mask + i * n, want, (size_t)n * sizeof *want);
+                sc_fill_normal(keys[i], n, want);
+                for (int j = 0; j < n; j++)
+                    assert_true(fabsf(normal[i * n + j] - want[j]) < 2e-6f);
+            }
+        }
+    }
+}
+
 static void test_normal_is_normal(void **state)
 {
     (void)state;
@@ -204,6 +231,7 @@ int main(void)
         cmocka_unit_test(test_pool_refuses),
         cmocka_unit_test(test_philox_known_answers),
         cmocka_unit_test(test_streams_are_prefixes),
+        cmocka_unit_test(test_rows_are_streams),
         cmocka_unit_test(test_normal_is_normal),
         cmocka_unit_test(test_shuffle_is_fair),
     };

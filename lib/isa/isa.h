@@ -52,4 +52,8 @@ void SC_NAME(column_sums)(int64_t rows, int64_t n, const float *x, int64_t ld, c
 void SC_NAME(column_grads)(int64_t rows, int64_t n, const float *x, const float *dy, int64_t ld,
                            const float *mean, double *sum, double *sum_x);
 
+void SC_NAME(masks)(int64_t n_rows, const sc_key *keys, float keep, float scale, int64_t n,
+                    float *out);
+void SC_NAME(normals)(int64_t n_rows, const sc_key *keys, int64_t n, float *out);
+
 #endif

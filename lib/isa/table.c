@@ -25,5 +25,7 @@ const sc_kernels SC_NAME(kernels) = {
     .head_row = SC_NAME(head_row),
     .column_sums = SC_NAME(column_sums),
     .column_grads = SC_NAME(column_grads),
+    .masks = SC_NAME(masks),
+    .normals = SC_NAME(normals),
     .adam = SC_NAME(adam),
 };
