@@ -1,5 +1,6 @@
 #include "sc_cells.h"
 #include "sc_genes.h"
+#include "sc_panels.h"
 #include "sc_proteins.h"
 
 #include <inttypes.h>
@@ -207,9 +208,12 @@ static sc_status open_keys(loader *l, sc_err *err)
     return SC_OK;
 }
 
-/* A protein without a single count in a panel was not measured there. */
-static sc_status find_missing_proteins(sc_cells *c, sc_err *err)
+/* A protein without a single count in a panel was not measured there, unless the data say it was.
+ */
+static sc_status find_missing_proteins(loader *l, sc_err *err)
 {
+    sc_cells *c = l->c;
+    const sc_category *panels = &c->cats[l->keys->panel ? SC_IN_PANEL - SC_IN_BATCH : 0];
     const int64_t n = c->dims.n_proteins;
     const int32_t *panel = c->codes[SC_IN_PANEL - SC_IN_BATCH];
     bool *has_cells = NULL;
@@ -227,10 +231,13 @@ static sc_status find_missing_proteins(sc_cells *c, sc_err *err)
     for (int64_t b = 0; b < c->dims.n_panels; b++) {
         for (int64_t p = 0; p < n && !has_cells[b]; p++) /* nobody could have measured it */
             c->protein_missing[b * n + p] = 0;
-        for (int64_t p = 0; p < n; p++)
-            c->dims.n_proteins_missing += c->protein_missing[b * n + p];
     }
     free(has_cells);
+    if (panels->key)
+        SC_TRY(sc_panels_missing(l->h, l->keys->proteins, panels->key, &panels->levels,
+                                 &c->protein_names, c->protein_missing, err));
+    for (int64_t k = 0; k < c->dims.n_panels * n; k++)
+        c->dims.n_proteins_missing += c->protein_missing[k];
     if (!c->dims.n_proteins_missing) {
         free(c->protein_missing);
         c->protein_missing = NULL;
@@ -300,7 +307,7 @@ static sc_status close_keys(loader *l, sc_err *err)
     }
     if (!l->keys->panel)
         c->dims.n_panels = c->dims.n_batch;
-    return find_missing_proteins(c, err);
+    return find_missing_proteins(l, err);
 }
 
 /* Genes are those of the data, or of the model whose query they are. */

@@ -1,4 +1,5 @@
 #include "sc_concat.h"
+#include "sc_panels.h"
 #include "sc_recode.h"
 
 #include <inttypes.h>
@@ -53,8 +54,10 @@ static bool merge_mat(const sc_concat *c, const sc_mat *first, sc_mat *merged, c
             return false;
         merged->kind = m->kind > merged->kind ? m->kind : merged->kind;
         *why = "its columns differ between the inputs";
-        if (!axis && (m->n_cols != first->n_cols || m->is_sparse != first->is_sparse ||
-                      !has_same_names(&m->col_names, &first->col_names)))
+        const bool have_names = m->col_names.n && first->col_names.n;
+        if (!axis &&
+            (m->is_sparse != first->is_sparse ||
+             (!have_names && (m->n_cols != first->n_cols || m->col_names.n != first->col_names.n))))
             return false;
         merged->is_sparse = merged->is_sparse || m->is_sparse;
     }
@@ -67,22 +70,104 @@ static bool outlives_concat(const sc_concat *c, const char *path)
            (axis_of(c, path) == &c->raw && c->out.has_raw);
 }
 
-static sc_status plan_mats(sc_concat *c, sc_err *err)
+/* Matches the named columns of an obsm where they differ; none in common: n_new is 0. */
+static sc_status plan_columns(sc_concat *c, const char *path, const char *const *names,
+                              sc_axis *axis, int64_t *n_new, sc_err *err)
 {
+    sc_table *tables = NULL;
+    const sc_table **at = NULL;
+    sc_status st = SC_OK;
+    const sc_mat *first = &c->in[0]->mats[sc_header_find(c->in[0], path)];
+    bool differ = false;
+    *n_new = first->n_cols;
+    SC_GOTO(st, sc_alloc(&tables, (size_t)c->n, sizeof *tables, err), out);
+    SC_GOTO(st, sc_alloc(&at, (size_t)c->n, sizeof *at, err), out);
+    for (int i = 0; i < c->n; i++) {
+        const sc_mat *m = &c->in[i]->mats[sc_header_find(c->in[i], path)];
+        differ = differ || !has_same_names(&m->col_names, &first->col_names);
+        tables[i] = (sc_table){.names = m->col_names, .n_rows = m->col_names.n}; /* lent */
+        at[i] = &tables[i];
+    }
+    if (differ) {
+        st = sc_axis_join(axis, at, names, c->n, c->obsm_join, "column", err);
+        *n_new = axis->table.n_rows;
+        if (st == SC_EDATA && *n_new == 0 && c->obsm_join == SC_JOIN_INNER)
+            st = SC_OK;
+    }
+out:
+    free(tables);
+    free(at);
+    return st;
+}
+
+/* Says in uns what each input measured, where its cells have 0 for what it did not. */
+static sc_status note_panels(sc_concat *c, sc_err *err)
+{
+    for (int k = 0; k < c->out.n_mats; k++) {
+        const char *path = c->out.mats[k].path;
+        bool lacks = false;
+        for (int i = 0; i < c->obsm[k].n; i++)
+            lacks = lacks || c->in[i]->mats[sc_header_find(c->in[i], path)].col_names.n <
+                                 c->obsm[k].table.n_rows;
+        if (!lacks || c->obsm_join == SC_JOIN_INNER || !c->batch_key)
+            continue;
+        for (int i = 0; i < c->n; i++)
+            if (sc_panels_any(c->in[i]))
+                return note(c, err,
+                            "what each batch measured of %s is not kept: an input has such "
+                            "a list of its own",
+                            path);
+        for (int i = 0; i < c->n; i++) {
+            const sc_mat *m = &c->in[i]->mats[sc_header_find(c->in[i], path)];
+            SC_TRY(sc_panels_add(&c->out, path + strlen("obsm/"), c->batch_key,
+                                 sc_strs_at(&c->batches, i), &m->col_names, err));
+        }
+    }
+    return SC_OK;
+}
+
+/* Adds a matrix to the output; false in *fits: its columns have nothing in common. */
+static sc_status add_mat(sc_concat *c, const sc_mat *merged, const char *const *names, bool *fits,
+                         sc_err *err)
+{
+    const sc_axis *axis = axis_of(c, merged->path);
+    sc_axis own = {0};
+    sc_mat *made = NULL;
+    int64_t n_cols = axis ? axis->table.n_rows : merged->n_cols;
+    sc_status st = SC_OK;
+    if (!axis)
+        st = plan_columns(c, merged->path, names, &own, &n_cols, err);
+    *fits = axis || n_cols > 0 || merged->n_cols == 0;
+    if (st == SC_OK && *fits)
+        st = sc_header_add(&c->out, merged->path, merged->kind, merged->is_sparse, n_cols, &made,
+                           err);
+    if (made)
+        st = sc_strs_copy(&made->col_names, own.n ? &own.table.names : &merged->col_names, err);
+    if (made && own.n)
+        c->obsm[c->out.n_mats - 1] = own;
+    else
+        sc_axis_free(&own);
+    return st;
+}
+
+static sc_status plan_mats(sc_concat *c, const char *const *names, sc_err *err)
+{
+    SC_TRY(sc_alloc(&c->obsm, (size_t)c->in[0]->n_mats + 1, sizeof *c->obsm, err));
     for (int k = 0; k < c->in[0]->n_mats; k++) {
         const sc_mat *first = &c->in[0]->mats[k];
         const char *why = "it belongs to the cells or genes of one input";
-        sc_mat merged, *made = NULL;
+        sc_mat merged;
+        bool fits = true;
         if (!outlives_concat(c, first->path) || !merge_mat(c, first, &merged, &why)) {
             if (strcmp(first->path, "X") == 0)
                 return sc_fail(err, SC_EDATA, "X can't be joined: %s", why);
             SC_TRY(note(c, err, "%s is dropped: %s", first->path, why));
             continue;
         }
-        const sc_axis *axis = axis_of(c, first->path);
-        SC_TRY(sc_header_add(&c->out, first->path, merged.kind, merged.is_sparse,
-                             axis ? axis->table.n_rows : merged.n_cols, &made, err));
-        SC_TRY(sc_strs_copy(&made->col_names, &first->col_names, err));
+        SC_TRY(add_mat(c, &merged, names, &fits, err));
+        if (!fits)
+            SC_TRY(note(c, err, "%s is dropped: the inputs have none of its columns in common",
+                        first->path));
     }
     for (int i = 1; i < c->n; i++)
         for (int k = 0; k < c->in[i]->n_mats; k++) {
@@ -191,7 +276,7 @@ static sc_status plan_rest(sc_concat *c, sc_err *err)
             const char *record = sc_strs_at(&c->in[i]->records, k);
             SC_TRY(sc_strs_push(&c->out.records, record, strlen(record), err));
         }
-    return SC_OK;
+    return note_panels(c, err);
 }
 
 static sc_status plan_axes(sc_concat *c, const char *const *names, sc_join join, sc_err *err)
@@ -222,20 +307,23 @@ static sc_status plan_axes(sc_concat *c, const char *const *names, sc_join join,
 }
 
 sc_status sc_concat_plan(sc_concat *c, const sc_header *const *in, const char *const *names,
-                         const sc_strs *batches, int n, sc_join join, const char *batch_key,
-                         sc_err *err)
+                         const sc_strs *batches, int n, sc_join join, sc_join obsm_join,
+                         const char *batch_key, sc_err *err)
 {
-    *c = (sc_concat){.n = n, .in = in, .batch_key = batch_key};
+    *c = (sc_concat){.n = n, .in = in, .batch_key = batch_key, .obsm_join = obsm_join};
     c->out.n_obs = -1;
     SC_TRY(sc_strs_copy(&c->batches, batches, err));
     SC_TRY(plan_axes(c, names, join, err));
-    SC_TRY(plan_mats(c, err));
+    SC_TRY(plan_mats(c, names, err));
     SC_TRY(plan_obs(c, names, err));
     return plan_rest(c, err);
 }
 
 void sc_concat_free(sc_concat *c)
 {
+    for (int k = 0; c->obsm && k < c->out.n_mats; k++)
+        sc_axis_free(&c->obsm[k]);
+    free(c->obsm);
     sc_header_free(&c->out);
     sc_axis_free(&c->var);
     sc_axis_free(&c->raw);

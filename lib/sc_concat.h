@@ -6,6 +6,9 @@
  * - var columns are kept that all inputs have and agree about; obs columns are united, with missing
  *   values where an input has none. Categories are merged by name. An obs column that is int here
  *   and real there becomes real; where types differ otherwise, string.
+ * - Columns of obsm that have names are matched by name too, as the caller says; where inputs
+ *   differ, an input's cells have 0 in columns that it lacks, and uns["panels"] says which
+ *   (sc_panels.h). Without names they must be the same.
  * - Matrices are kept that all inputs have in a like form (counts and fractional counts give
  *   fractional counts). X of unlike kinds is an error; other matrices are dropped with a note, and
  *   so are obsp and varm, which do not outlive a change of rows or genes.
@@ -28,6 +31,8 @@ typedef struct sc_axis {
 typedef struct sc_concat {
     sc_header out;
     sc_axis var, raw;
+    sc_axis *obsm; /* by matrix of out; n 0: its columns stay as they are */
+    sc_join obsm_join;
     int n;
     const sc_header *const *in; /* lent */
     const char *batch_key;      /* lent; NULL: no such column */
@@ -43,8 +48,8 @@ typedef struct sc_concat {
  * was returned.
  */
 sc_status sc_concat_plan(sc_concat *c, const sc_header *const *in, const char *const *names,
-                         const sc_strs *batches, int n, sc_join join, const char *batch_key,
-                         sc_err *err) SC_MUST_CHECK;
+                         const sc_strs *batches, int n, sc_join join, sc_join obsm_join,
+                         const char *batch_key, sc_err *err) SC_MUST_CHECK;
 /* Turns a block of input i into one of the output. */
 sc_status sc_concat_block(const sc_concat *c, int i, sc_block *b, sc_err *err) SC_MUST_CHECK;
 void sc_concat_free(sc_concat *c);

@@ -81,9 +81,10 @@ static sc_status move_mats(const sc_concat *c, int i, sc_block *b, sc_err *err)
         const sc_mat *out = &c->out.mats[k];
         const sc_mat *in = &c->in[i]->mats[sc_header_find(c->in[i], out->path)];
         const bool is_raw = strcmp(out->path, "raw/X") == 0;
-        if (strncmp(out->path, "obsm/", 5) == 0)
+        const bool is_obsm = strncmp(out->path, "obsm/", 5) == 0;
+        const sc_axis *axis = is_obsm ? &c->obsm[k] : is_raw ? &c->raw : &c->var;
+        if (!axis->n)
             continue;
-        const sc_axis *axis = is_raw ? &c->raw : &c->var;
         if (axis->is_identity[i] && in->is_sparse == out->is_sparse)
             continue;
         if (in->is_sparse)

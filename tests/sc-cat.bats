@@ -118,3 +118,31 @@ setup() {
     [[ $(sc-view pbmc.scz) == *"genes: 11221"* ]]
     [ "$(tail -n 1 obs.tsv | cut -f2)" = 5p ]
 }
+
+# with_proteins FILE "NAMES": counts of proteins too, the position of the protein plus 1.
+with_proteins() {
+    local dir=$T/v3.${1%.scz} name j=0
+    local -a names=($2)
+    mkdir "$dir"
+    printf 'g1\tg1\tGene Expression\n' >"$dir/features.tsv"
+    for name in "${names[@]}"; do printf '%s\t%s\tAntibody Capture\n' "$name" "$name"; done >>"$dir/features.tsv"
+    printf 'c1\nc2\n' | sed "s/^/${1%.scz}/" >"$dir/barcodes.tsv"
+    {
+        printf '%%%%MatrixMarket matrix coordinate integer general\n%d 2 %d\n' $((${#names[@]} + 1)) $((${#names[@]} + 1))
+        for name in g1 "${names[@]}"; do j=$((j + 1)) && echo "$j 1 $j"; done
+    } >"$dir/matrix.mtx"
+    sc-read -q "$dir" >"$T/$1"
+}
+
+@test "proteins are matched by name: those of all, or all of them, and then uns tells what was measured" {
+    with_proteins p.scz "CD3 CD4 CD8" && with_proteins q.scz "CD8 CD3"
+    [ "$(sc-cat p.scz q.scz | sc-view -t obsm/protein_expression)" = $'cell\tCD3\tCD8\npc1\t2\t4\npc2\t0\t0\nqc1\t3\t2\nqc2\t0\t0' ]
+    sc-cat --protein-join outer p.scz q.scz >all.scz
+    [ "$(sc-view -t obsm/protein_expression all.scz | tail -2)" = $'qc1\t3\t0\t2\nqc2\t0\t0\t0' ]
+    [ "$(sc-view -t uns all.scz | tr -d ' \n')" = \
+        '{"panels":{"protein_expression":{"column":"batch","measured":{"p":["CD3","CD4","CD8"],"q":["CD8","CD3"]}}}}' ]
+    sc-view --check all.scz
+    with_proteins r.scz "CD19"
+    run bash -c 'sc-cat p.scz r.scz | sc-view'
+    [[ $output == *"obsm/protein_expression is dropped: the inputs have none of its columns in common"* ]]
+}

@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { JOIN_AS_GENES = SC_JOIN_OUTER + 1 };
 enum { SUFFIX_AUTO, SUFFIX_ALWAYS, SUFFIX_NEVER };
 
 typedef struct cat_opts {
     sc_common common;
     int join; /* sc_join */
+    int protein_join;
     int suffix;
     const char *batch_key, *batch_names;
 } cat_opts;
@@ -18,6 +20,8 @@ typedef struct cat_opts {
 static const sc_param params[] = {
     SC_CHOICE(cat_opts, join, "join", SC_JOIN_INNER, "inner|outer",
               "genes that all inputs have, or all genes"),
+    SC_CHOICE(cat_opts, protein_join, "protein-join", JOIN_AS_GENES, "inner|outer|as-genes",
+              "the same of proteins, and of other obsm columns that have names"),
     SC_STRING(cat_opts, batch_key, "batch-key", "NAME",
               "obs column that tells the inputs apart; '' for none; without this: batch"),
     SC_STRING(cat_opts, batch_names, "batch-names", "A,B",
@@ -201,6 +205,7 @@ int main(int argc, char **argv)
         st = name_batches(&in, &o, &err);
     if (st == SC_OK)
         st = sc_concat_plan(&plan, in.headers, in.names, &in.batches, in.n, (sc_join)o.join,
+                            (sc_join)(o.protein_join == JOIN_AS_GENES ? o.join : o.protein_join),
                             *key ? key : NULL, &err);
     if (st == SC_OK)
         st = run(&o, &in, &plan, &err);

@@ -1,0 +1,76 @@
+#include "sc_panels.h"
+
+#include "sc_uns.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool sc_panels_any(const sc_header *h)
+{
+    json_t *uns = h->uns ? json_loads(h->uns, 0, NULL) : NULL;
+    const bool any = json_object_get(uns, "panels") != NULL;
+    json_decref(uns);
+    return any;
+}
+
+/* obj[key], an object that is made if it is not there; lent. */
+static json_t *member(json_t *obj, const char *key)
+{
+    if (!json_object_get(obj, key))
+        json_object_set_new(obj, key, json_object());
+    return json_object_get(obj, key);
+}
+
+sc_status sc_panels_add(sc_header *h, const char *key, const char *column, const char *panel,
+                        const sc_strs *names, sc_err *err)
+{
+    json_t *uns = json_loads(h->uns ? h->uns : "{}", 0, NULL);
+    json_t *panels = member(uns, "panels"), *of_key = member(panels, key);
+    json_object_set_new(of_key, "column", json_string(column));
+    json_t *measured = member(of_key, "measured"), *list = json_object_get(measured, panel);
+    if (!list) {
+        list = json_array();
+        json_object_set_new(measured, panel, list);
+    }
+    for (int64_t i = 0; i < names->n; i++)
+        json_array_append_new(list, json_string(sc_strs_at(names, i)));
+    char *text = json_dumps(panels, JSON_COMPACT);
+    const sc_status st = text ? sc_uns_set(h, "panels", text, err)
+                              : sc_fail(err, SC_ENOMEM, "there is no memory for 'uns/panels'");
+    free(text);
+    json_decref(uns);
+    return st;
+}
+
+static void mark(const json_t *list, const sc_strs *names, uint8_t *missing)
+{
+    for (int64_t p = 0; p < names->n; p++) {
+        missing[p] = 1;
+        for (size_t i = 0; i < json_array_size(list) && missing[p]; i++) {
+            const char *name = json_string_value(json_array_get(list, i));
+            missing[p] = !name || strcmp(name, sc_strs_at(names, p)) != 0;
+        }
+    }
+}
+
+sc_status sc_panels_missing(const sc_header *h, const char *key, const char *column,
+                            const sc_strs *panels, const sc_strs *names, uint8_t *missing,
+                            sc_err *err)
+{
+    json_t *uns = h->uns ? json_loads(h->uns, 0, NULL) : NULL;
+    const json_t *of_key = json_object_get(json_object_get(uns, "panels"), key);
+    const json_t *measured = json_object_get(of_key, "measured");
+    const char *by = json_string_value(json_object_get(of_key, "column"));
+    sc_status st = SC_OK;
+    if (of_key && (!by || !json_is_object(measured)))
+        st = sc_fail(err, SC_EDATA, "uns/panels does not say what was measured of '%s'", key);
+    for (int64_t b = 0; st == SC_OK && by && column && strcmp(by, column) == 0 && b < panels->n;
+         b++) {
+        const json_t *list = json_object_get(measured, sc_strs_at(panels, b));
+        if (json_is_array(list))
+            mark(list, names, missing + b * names->n);
+    }
+    json_decref(uns);
+    return st;
+}
