@@ -187,12 +187,13 @@ static sc_status open_keys(loader *l, sc_err *err)
             continue;
         sc_coder *coder = &l->coders[l->n_coders];
         const bool is_label = s == SC_IN_LABELS - SC_IN_BATCH;
-        if (is_label && k->known && k->unlabeled && !sc_table_find(&l->h->obs, key[s])) {
+        const bool knows_labels = is_label && k->known && k->known->cats[s].key;
+        if (knows_labels && k->unlabeled && !sc_table_find(&l->h->obs, key[s])) {
             l->lacks_labels = true;
             continue;
         }
-        SC_TRY(sc_coder_open(coder, l->h, key[s],
-                             k->known && is_label ? &k->known->cats[s].levels : NULL, err));
+        SC_TRY(sc_coder_open(coder, l->h, key[s], knows_labels ? &k->known->cats[s].levels : NULL,
+                             err));
         if (k->known && !is_label)
             SC_TRY(sc_coder_know(coder, &k->known->cats[s].levels, err));
         if (is_label)

@@ -14,7 +14,7 @@
 
 /* What a reference model knows, where the cells are a query of it: its genes (others are left out,
  * missing ones have no counts), its proteins (likewise) and its categories by input - SC_IN_BATCH,
- * behind which new ones are put; labels must be among them. Lent. */
+ * behind which new ones are put; labels must be among them, if it has any. Lent. */
 typedef struct sc_known {
     const sc_table *var;
     const sc_category *cats;

@@ -26,6 +26,8 @@ cont-covariate      library_size
 size-factor-key     library_size
 library-prior       prior.tsv   --batch-key batch --no-use-observed-lib-size
 ldvae:library-prior prior.tsv   --batch-key batch
+init                start.scm
+pyro-scanvi:init    REFUSED=start.scm
 max-epochs          3
 batch-size          50
 lr                  0.01
@@ -136,6 +138,7 @@ setup_file() {
     sc-norm -q --target-sum 100 sim.scz >two.scz
     printf 'batch\tlog_mean\tlog_var\nbatch_1\t5\t0.5\nbatch_2\t6\t0.25\n' >prior.tsv
     sc-view -t obs sim.scz | sed -n '2,20p' | cut -f1 >cells.txt
+    sc-fit -q -m scvi --n-hidden 8 --n-latent 3 --max-epochs 1 --seed 9 -o start.scm plain.scz
 }
 
 # What the model with these options makes of the cells.

@@ -45,3 +45,28 @@ semi() {
         fails 3 "no class" sc-fit -q -m $m --labels-key one --unlabeled a "$F/one.scz"
     done
 }
+
+@test "--init: scanvi starts from a fitted scvi, with its genes, batches and options" {
+    sc-fit -q -m scvi --batch-key batch --n-latent 3 --n-hidden 16 --max-epochs 3 -o "$T/scvi.scm" "$F/sim.scz"
+    sc-fit -m scanvi --init "$T/scvi.scm" --labels-key few --max-epochs 0 -o "$T/m" "$F/few.scz" 2>"$T/e"
+    grep -q "weights start from" "$T/e"
+    [ "$(sc-view -t history "$T/m" | tail -n +2 | wc -l)" -eq 10 ]
+    sc-view --json "$T/m" | tr -d ' \n' | grep -q '"n-latent":3'
+    # nothing learned since: the embedding is that of the scvi
+    sc-fit -q -m scanvi --init "$T/scvi.scm" --labels-key few --max-epochs 1 --lr 1e-30 --weight-decay 0 -o "$T/same" "$F/few.scz"
+    for w in "z_encoder.mean_encoder.weight" "decoder.px_scale_decoder.0.bias" px_r; do
+        cmp <(sc-view -t "tensors/$w" "$T/scvi.scm") <(sc-view -t "tensors/$w" "$T/same")
+    done
+}
+
+@test "--init: other options, batches, genes and keys are refused" {
+    sc-fit -q -m scvi --batch-key batch --n-latent 3 --n-hidden 16 --max-epochs 1 -o "$T/scvi.scm" "$F/sim.scz"
+    init() { sc-fit -q --no-PG -m scanvi --init "$T/scvi.scm" --labels-key few --max-epochs 1 "$@"; }
+    fails 2 "--n-latent is 3 in the model that training starts from, and can't be 4" init --n-latent 4 -o "$T/x" "$F/few.scz"
+    sc-view -t obs "$F/few.scz" | awk -F'\t' -v OFS='\t' 'NR == 1 { print "cell", "batch"; next } { print $1, "mars" }' >"$T/b.tsv"
+    sc-annotate -q --drop batch "$F/few.scz" | sc-annotate -q --obs "$T/b.tsv" >"$T/b.scz"
+    fails 3 "does not know 'mars' of obs column 'batch'" init -o "$T/x" "$T/b.scz"
+    sc-sim -q --n-obs 50 --n-vars 70 --n-batches 2 | sc-annotate -q --rename cell_type=few >"$T/g.scz"
+    fails 3 "gene" init -o "$T/x" "$T/g.scz"
+    fails 2 "the reference was trained without size factors" init --size-factor-key library_size -o "$T/x" "$F/few.scz"
+}

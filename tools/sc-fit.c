@@ -1,5 +1,7 @@
 /* Trains the model variant that -m names on the counts of a stream. */
+#include "sc_net_from.h"
 #include "sc_start.h"
+#include "sc_surgery.h"
 #include "sc_train_cli.h"
 
 #include <fcntl.h>
@@ -11,7 +13,7 @@
 
 typedef struct fit_opts {
     sc_common common;
-    const char *model, *library_prior;
+    const char *model, *init, *library_prior;
     const char *layer, *batch_key, *labels_key, *unlabeled, *size_factor_key;
     const char *protein_key, *panel_key;
     sc_param_list cat_covariates, cont_covariates;
@@ -21,6 +23,8 @@ typedef struct fit_opts {
 static const sc_param params[] = {
     {SC_PARAM_STRING, "model", offsetof(fit_opts, model), 0, 0, 0, "NAME",
      "variant: scvi, ldvae, ... or a path ./my.so", 'm'},
+    SC_STRING(fit_opts, init, "init", "MODEL",
+              "start from its weights, genes, batches and options: scanvi from scvi"),
     SC_STRING(fit_opts, layer, "layer", "NAME",
               "matrix of counts; default X, or the only layer that is counts"),
     SC_STRING(fit_opts, batch_key, "batch-key", "COLUMN", "obs column of the batches"),
@@ -124,11 +128,10 @@ static sc_status prepare(sc_net *net, const fit_opts *o, const sc_keys *keys, sc
     SC_TRY(sc_strs_copy(&net->records, &c->records, err));
     for (int i = 0; i < SC_IN_MAX; i++)
         move_category(&net->cats[i], &c->cats[i]);
-    for (int i = 0; i < o->cont_covariates.n; i++)
-        SC_TRY(sc_strs_push(&net->cont_covs, o->cont_covariates.items[i],
-                            strlen(o->cont_covariates.items[i]), err));
-    net->layer = o->layer ? strdup(o->layer) : NULL;
-    net->size_factor = o->size_factor_key ? strdup(o->size_factor_key) : NULL;
+    for (int i = 0; i < keys->n_cont_covs; i++)
+        SC_TRY(sc_strs_push(&net->cont_covs, keys->cont_covs[i], strlen(keys->cont_covs[i]), err));
+    net->layer = keys->layer ? strdup(keys->layer) : NULL;
+    net->size_factor = keys->size_factor ? strdup(keys->size_factor) : NULL;
     net->unlabeled = keys->unlabeled ? strdup(keys->unlabeled) : NULL;
     if (keys->proteins)
         take_proteins(net, o, keys->proteins, c);
@@ -199,12 +202,71 @@ static sc_status choose_keys(const sc_net *net, const fit_opts *o, sc_keys *k, s
     return SC_OK;
 }
 
+/* What --init brings: a model, and the columns by the names that it had. */
+typedef struct start {
+    sc_net from;
+    sc_query_names names;
+    bool is_given;
+} start;
+
+/* Options, and columns but for the labels, are those of the model to start from. */
+static sc_status open_start(start *s, const fit_opts *o, sc_net *net, sc_keys *keys, sc_err *err)
+{
+    sc_keys named = *keys;
+    if (!o->init)
+        return SC_OK;
+    s->is_given = true;
+    SC_TRY(sc_net_read(&s->from, o->init, err));
+    SC_TRY(sc_net_options_of(net, &s->from, err));
+    const bool has_labels = s->from.unlabeled != NULL;
+    if (!has_labels)
+        named.labels = named.unlabeled = NULL;
+    SC_TRY(sc_query_keys(&s->names, &s->from, &named, 1, keys, err));
+    if (!has_labels) {
+        s->names.known.cats = s->from.cats;
+        keys->labels = o->labels_key;
+        keys->unlabeled = o->labels_key ? (o->unlabeled ? o->unlabeled : "Unknown") : NULL;
+    }
+    return SC_OK;
+}
+
+static sc_status take_start(const start *s, const fit_opts *o, sc_net *net, const sc_cells *c,
+                            sc_train_opts *t, sc_err *err)
+{
+    int n = 0;
+    if (!s->is_given)
+        return SC_OK;
+    SC_TRY(sc_net_weights_of(net, &s->from, &n, err));
+    sc_cli_note(&tool, o, "%d of %d weights start from '%s'", n, net->g->n_weights, o->init);
+    if (t->max_epochs == 0) { /* as scvi-tools trains scANVI from scVI */
+        const double third = nearbyint((double)sc_default_epochs(c->n_obs) / 3);
+        t->max_epochs = (int64_t)fmin(10, fmax(2, third));
+    }
+    return json_object_set(net->training, "init", s->from.training)
+               ? sc_fail(err, SC_ENOMEM, "out of memory")
+               : SC_OK;
+}
+
+static sc_status load(sc_cells *cells, sc_reader *in, const fit_opts *o, const sc_keys *keys,
+                      const start *s, sc_err *err)
+{
+    SC_TRY(sc_cells_load(cells, in, keys, err));
+    if (cells->note[0])
+        sc_cli_note(&tool, o, "%s", cells->note);
+    if (keys->labels && keys->unlabeled && !cells->dims.n_labels)
+        return sc_fail(err, SC_EDATA,
+                       "%s: there is no class to learn: obs column '%s' has no value but '%s'",
+                       sc_reader_name(in), keys->labels, keys->unlabeled);
+    return s->is_given ? sc_net_check_known(&s->from, cells, err) : SC_OK;
+}
+
 static sc_status run(const fit_opts *o, const choice *ch, sc_err *err)
 {
     sc_net net = {0};
     sc_cells cells = {0};
     sc_reader *in = NULL;
     sc_output out = {.fd = -1};
+    start from = {0};
     sc_keys keys;
     sc_train_opts t;
     sc_status st;
@@ -214,19 +276,13 @@ static sc_status run(const fit_opts *o, const choice *ch, sc_err *err)
     SC_TRY(sc_train_cli_opts(&o->train, (uint64_t)o->common.seed, &t, err));
     SC_GOTO(st, sc_net_new(&net, o->model, ch->opts, err), out);
     SC_GOTO(st, choose_keys(&net, o, &keys, err), out);
+    SC_GOTO(st, open_start(&from, o, &net, &keys, err), out);
     SC_GOTO(st, sc_output_open(&out, o->common.output, true, err), out);
     SC_GOTO(st, sc_reader_open_path(&in, o->common.n_operands ? o->common.operands[0] : NULL, err),
             out);
-    SC_GOTO(st, sc_cells_load(&cells, in, &keys, err), out);
-    if (cells.note[0])
-        sc_cli_note(&tool, o, "%s", cells.note);
-    if (keys.labels && keys.unlabeled && !cells.dims.n_labels) {
-        st = sc_fail(err, SC_EDATA,
-                     "%s: there is no class to learn: obs column '%s' has no value but '%s'",
-                     sc_reader_name(in), keys.labels, keys.unlabeled);
-        goto out;
-    }
+    SC_GOTO(st, load(&cells, in, o, &keys, &from, err), out);
     SC_GOTO(st, prepare(&net, o, &keys, &cells, err), out);
+    SC_GOTO(st, take_start(&from, o, &net, &cells, &t, err), out);
     SC_GOTO(st, sc_train_cli_run(&o->train, &tool, &o->common, &t, &net, &cells, err), out);
     SC_GOTO(st, add_record(&net, o, err), out);
     SC_GOTO(st, sc_net_write(&net, out.fd, out.name, err), out);
@@ -235,6 +291,8 @@ out:
     sc_output_abandon(&out);
     sc_reader_close(in);
     sc_cells_free(&cells);
+    sc_query_names_free(&from.names);
+    sc_net_free(&from.from);
     sc_net_free(&net);
     return st;
 }
