@@ -4,7 +4,8 @@
 # --help and the words of a choice from completion, so that a new option without a row here fails.
 load helper
 
-# OPTION VALUE CONTEXT: the value to take, - for switches and for choices (each word is tried); the
+# OPTION VALUE CONTEXT: the value to take, - for switches and for choices (each word is tried), NO for a
+# switch that the model turns on, REFUSED=VALUE where the model has no use for it; the
 # context is given with and without the option. MODEL:OPTION goes before OPTION.
 rows() {
     cat <<'END'
@@ -109,6 +110,28 @@ alpha                   1
 epsilon                 0.05
 scale-factor            0.1
 loss-cells              10
+totalvi:layer           X       IN=two_proteins.scz
+totalvi:batch-key       cell_type
+totalvi:labels-key      cell_type --gene-dispersion gene-label --labels-key batch
+totalvi:check-val-every 3       --max-epochs 5
+totalvi:early-stopping  NO      --lr 1e-9 --max-epochs 200 --no-load-best
+totalvi:reduce-lr-on-plateau NO --lr 0.5 --max-epochs 300 --no-load-best --no-early-stopping
+totalvi:early-stopping-monitor kl_global_validation --max-epochs 6 --early-stopping-patience 1 --no-load-best
+totalvi:lr-scheduler-metric kl_global_validation --max-epochs 6 --lr-patience 0 --no-load-best
+totalvi:n-layers-encoder 1
+totalvi:protein-key     MISSING=nowhere
+totalvi:panel-key       cell_type
+totalvi:use-observed-lib-size - --batch-key batch
+n-layers-decoder        2
+dropout-rate-encoder    0.4
+dropout-rate-decoder    0.4
+gene-dispersion         -       --labels-key cell_type
+protein-dispersion      -       --labels-key cell_type
+background-activation   -
+empirical-protein-background-prior no
+override-missing-proteins -     IN=missing.scz
+adversarial-classifier  no
+scale-adversarial-loss  0.3     --adversarial-classifier yes
 log-json            SAME=log.json
 checkpoint          SAME=state
 checkpoint-every    SAME=1      --checkpoint state
@@ -129,12 +152,28 @@ version             NONE
 END
 }
 
+# with_proteins FACTOR: the last 12 genes as proteins; cells of batch_2 have FACTOR times as much of four of them.
+with_proteins() {
+    local dir
+    dir=$(mktemp -d -p .)
+    sc-write -q --format mtx -o "$dir/" sim.scz
+    gunzip "$dir"/*.gz
+    awk -F'\t' -v OFS='\t' 'NR > 18 { $3 = "Antibody Capture" } { print }' "$dir/features.tsv" >t && mv t "$dir/features.tsv"
+    sc-view -t obs sim.scz >obs.tsv
+    awk -v factor="$1" 'FNR == NR { batch[FNR - 1] = $3; next } /^%/ || !is_body { is_body = !/^%/; print; next }
+        { print $1, $2, ($1 > 26 && batch[$2] == "batch_2" ? $3 * factor : $3) }' obs.tsv "$dir/matrix.mtx" >t && mv t "$dir/matrix.mtx"
+    sc-read -q "$dir" | sc-annotate -q --obs obs.tsv
+}
+
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return
     sc-sim -q --n-obs 120 --n-vars 30 --n-types 3 --n-batches 2 --seed 1 >plain.scz
     sc-view -t obs plain.scz | awk -F'\t' -v OFS='\t' 'NR == 1 { print "cell", "partial", "seen"; next }
         { print $1, NR % 3 ? $2 : "Unknown", NR % 2 ? $2 : "Unknown" }' >labels.tsv
     sc-annotate -q --obs labels.tsv plain.scz >sim.scz
+    with_proteins 1 >proteins.scz
+    with_proteins 0 >missing.scz
+    sc-norm -q --target-sum 100 proteins.scz >two_proteins.scz
     sc-norm -q --target-sum 100 sim.scz >two.scz
     printf 'batch\tlog_mean\tlog_var\nbatch_1\t5\t0.5\nbatch_2\t6\t0.25\n' >prior.tsv
     sc-view -t obs sim.scz | sed -n '2,20p' | cut -f1 >cells.txt
@@ -171,15 +210,17 @@ check() { # OPTION ARGUMENT...: that the outcome changes, or is the SAME
 
 every_option() {
     cd "$BATS_FILE_TMPDIR" || return
-    local model=$1 base=$2 help words default value context in option dashed
+    local model=$1 base=$2 cells=${3:-sim.scz} help words default value context in option dashed
     help=$(sc-fit -m "$model" --help)
     for dashed in $(sed -nE 's/^ +(-., )?--(\[no-\])?([A-Za-z0-9-]+).*/\2\3/p' <<<"$help"); do
-        option=${dashed#\[no-\]} in=sim.scz
+        option=${dashed#\[no-\]} in=$cells
         row_of "$option"
         words=$(sc-fit -m "$model" --help-complete | sed -n "s/^ *--$option ) words='\(.*\)' ;;/\1/p")
         case $value in
         NONE) continue ;;
+        NO) check "$option" "--no-$option" ;;
         REFUSED=*) fails 2 "" sc-fit -q -o refused.scm -m "$model" $base "--$option" "${value#*=}" $in ;;
+        MISSING=*) fails 3 "" sc-fit -q -o refused.scm -m "$model" $base "--$option" "${value#*=}" $in ;;
         SAME=*) words=${value#SAME=} value=SAME && check "$option" "--$option" "$words" ;;
         -)
             if [ -z "$words" ]; then
@@ -211,6 +252,10 @@ every_option() {
 
 @test "each option of pyro-scanvi changes what it should change" {
     every_option pyro-scanvi "--n-latent 3 --labels-key seen"
+}
+
+@test "each option of totalvi changes what it should change" {
+    every_option totalvi "--n-hidden 8 --n-latent 3 --batch-key batch" proteins.scz
 }
 
 @test "every model of the build is tested here" {
