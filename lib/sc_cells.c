@@ -19,7 +19,9 @@ typedef struct loader {
     struct gene_count {
         int32_t gene;
         float count;
-    } * row; /* of a query, n_data of genes; NULL: genes are those of the data */
+    } * row; /* of one cell: as many as the data have genes, as the next two */
+    int32_t *index;
+    float *value;
     sc_proteins proteins;
     bool lacks_labels; /* a query without the column: no cell has a label */
     int n_coders;
@@ -27,11 +29,11 @@ typedef struct loader {
     sc_coder coders[SC_IN_MAX];
 } loader;
 
-static sc_status room(sc_cells *c, int64_t n_obs, int64_t nnz, sc_err *err)
+static sc_status room(sc_cells *c, int64_t n_obs, sc_err *err)
 {
     if (c->n_obs + n_obs + 1 > c->cap_obs) {
         c->cap_obs = (c->n_obs + n_obs + 1) * 3 / 2;
-        SC_TRY(sc_resize(&c->indptr, (size_t)c->cap_obs, sizeof *c->indptr, err));
+        SC_TRY(sc_resize(&c->totals, (size_t)c->cap_obs, sizeof *c->totals, err));
         if (c->n_cont_covs)
             SC_TRY(sc_resize(&c->cont_covs, (size_t)(c->cap_obs * c->n_cont_covs), sizeof(float),
                              err));
@@ -41,58 +43,15 @@ static sc_status room(sc_cells *c, int64_t n_obs, int64_t nnz, sc_err *err)
             SC_TRY(sc_resize(&c->proteins, (size_t)(c->cap_obs * c->dims.n_proteins), sizeof(float),
                              err));
     }
-    if (c->nnz + nnz > c->cap_nnz) {
-        c->cap_nnz = (c->nnz + nnz) * 5 / 4;
-        SC_TRY(sc_resize(&c->index, (size_t)c->cap_nnz, (size_t)c->index_bytes, err));
-        SC_TRY(sc_resize(&c->value, (size_t)c->cap_nnz, (size_t)c->value_bytes, err));
-    }
     return SC_OK;
 }
 
-static void put_value(sc_cells *c, int64_t k, float x)
+static sc_status no_count(loader *l, sc_block *b, int64_t i, int64_t gene, float x, sc_err *err)
 {
-    const uint16_t v = c->value_bytes < 4 ? (uint16_t)x : 0;
-    if (c->value_bytes == 1)
-        c->value[k] = (unsigned char)v;
-    else if (c->value_bytes == 2)
-        memcpy(c->value + 2 * k, &v, sizeof v);
-    else
-        memcpy(c->value + 4 * k, &x, sizeof x);
-}
-
-/* Repacks what there is when a value comes that does not fit. */
-static sc_status widen(sc_cells *c, int bytes, sc_err *err)
-{
-    sc_cells old = *c;
-    c->value = NULL;
-    c->value_bytes = bytes;
-    const sc_status st = sc_alloc(&c->value, (size_t)c->cap_nnz, (size_t)bytes, err);
-    for (int64_t k = 0; st == SC_OK && k < c->nnz; k++)
-        put_value(c, k, sc_cells_value(&old, k));
-    free(old.value);
-    return st;
-}
-
-static sc_status add_value(loader *l, sc_block *b, int64_t i, int64_t j, float x, sc_err *err)
-{
-    sc_cells *c = l->c;
-    if (!(x >= 0) || isinf(x)) {
-        sc_table *obs = NULL;
-        SC_TRY(sc_block_obs(b, &obs, err));
-        return sc_fail(err, SC_EDATA, "cell '%s', gene '%s': %g is not a count",
-                       sc_strs_at(&obs->names, i), sc_strs_at(&c->var.names, j), (double)x);
-    }
-    if (x == 0)
-        return SC_OK;
-    const int bytes = x != floorf(x) || x > 65535 ? 4 : x > 255 ? 2 : 1;
-    if (bytes > c->value_bytes)
-        SC_TRY(widen(c, bytes, err));
-    if (c->index_bytes == 2)
-        memcpy(c->index + 2 * c->nnz, &(uint16_t){(uint16_t)j}, 2);
-    else
-        memcpy(c->index + 4 * c->nnz, &(int32_t){(int32_t)j}, 4);
-    put_value(c, c->nnz++, x);
-    return SC_OK;
+    sc_table *obs = NULL;
+    SC_TRY(sc_block_obs(b, &obs, err));
+    return sc_fail(err, SC_EDATA, "cell '%s', gene '%s': %g is not a count",
+                   sc_strs_at(&obs->names, i), sc_strs_at(&l->c->var.names, gene), (double)x);
 }
 
 static int by_gene(const void *a, const void *b)
@@ -104,19 +63,27 @@ static int by_gene(const void *a, const void *b)
 static sc_status add_row(loader *l, sc_block *b, int64_t i, int64_t n, const int32_t *index,
                          const float *x, sc_err *err)
 {
-    int64_t n_row = 0;
-    for (int64_t k = 0; k < n && !l->row; k++)
-        SC_TRY(add_value(l, b, i, index ? index[k] : k, x[k], err));
-    for (int64_t k = 0; k < n && l->row; k++) {
-        const int32_t gene = l->genes.to_model[index ? index[k] : k];
+    sc_cells *c = l->c;
+    struct gene_count *row = l->row;
+    int64_t n_row = 0, n_counts = 0;
+    double total = 0;
+    for (int64_t k = 0; k < n; k++) {
+        const int32_t j = index ? index[k] : (int32_t)k,
+                      gene = l->keys->known ? l->genes.to_model[j] : j;
         if (gene >= 0 && x[k] != 0)
-            l->row[n_row++] = (struct gene_count){gene, x[k]};
+            row[n_row++] = (struct gene_count){gene, x[k]};
     }
-    if (n_row && !l->genes.in_order)
-        qsort(l->row, (size_t)n_row, sizeof *l->row, by_gene);
-    for (int64_t k = 0; k < n_row; k++)
-        SC_TRY(add_value(l, b, i, l->row[k].gene, l->row[k].count, err));
-    return SC_OK;
+    if (n_row && l->keys->known && !l->genes.in_order)
+        qsort(row, (size_t)n_row, sizeof *row, by_gene);
+    for (int64_t k = 0; k < n_row; k++) {
+        if (!(row[k].count >= 0) || isinf(row[k].count))
+            return no_count(l, b, i, row[k].gene, row[k].count, err);
+        l->index[n_counts] = row[k].gene;
+        l->value[n_counts++] = row[k].count;
+        total += (double)row[k].count;
+    }
+    c->totals[c->n_obs + i] = total;
+    return sc_packed_add(c->counts, n_counts, l->index, l->value, err);
 }
 
 static sc_status add_counts(loader *l, sc_block *b, sc_err *err)
@@ -126,20 +93,18 @@ static sc_status add_counts(loader *l, sc_block *b, sc_err *err)
     if (l->is_sparse) {
         sc_csr *m = NULL;
         SC_TRY(sc_block_sparse(b, l->path, &m, err));
-        SC_TRY(room(c, n, m->indptr[n], err));
+        SC_TRY(room(c, n, err));
         for (int64_t i = 0; i < n; i++) {
             const int64_t k = m->indptr[i];
             SC_TRY(add_row(l, b, i, m->indptr[i + 1] - k, m->indices + k, m->values + k, err));
-            c->indptr[c->n_obs + i + 1] = c->nnz;
         }
         return SC_OK;
     }
     sc_dense *m = NULL;
     SC_TRY(sc_block_dense(b, l->path, &m, err));
-    SC_TRY(room(c, n, n * m->n_cols, err));
+    SC_TRY(room(c, n, err));
     for (int64_t i = 0; i < n; i++) {
         SC_TRY(add_row(l, b, i, m->n_cols, NULL, m->values + i * m->n_cols, err));
-        c->indptr[c->n_obs + i + 1] = c->nnz;
     }
     return SC_OK;
 }
@@ -318,13 +283,16 @@ static sc_status open_genes(loader *l, sc_err *err)
     const sc_known *known = l->keys->known;
     SC_TRY(sc_table_copy(&c->var, known ? known->var : &l->h->var, err));
     c->dims.n_vars = c->n_vars = c->var.n_rows;
-    c->index_bytes = c->n_vars <= 65536 ? 2 : 4;
-    c->value_bytes = 1;
+    const size_t most = (size_t)l->h->var.n_rows + 1;
+    SC_TRY(sc_packed_new(&c->counts, c->n_vars, l->keys->memory, err));
+    SC_TRY(sc_alloc(&l->row, most, sizeof *l->row, err));
+    SC_TRY(sc_alloc(&l->index, most, sizeof *l->index, err));
+    SC_TRY(sc_alloc(&l->value, most, sizeof *l->value, err));
     if (!known)
         return SC_OK;
     SC_TRY(sc_genes_match(&l->genes, &l->h->var, known->var, known->min_gene_overlap, err));
     (void)snprintf(c->gene_note, sizeof c->gene_note, "%s", l->genes.note);
-    return sc_alloc(&l->row, (size_t)l->genes.n_data + 1, sizeof *l->row, err);
+    return SC_OK;
 }
 
 sc_status sc_cells_load(sc_cells *c, sc_reader *in, const sc_keys *keys, sc_err *err)
@@ -347,15 +315,18 @@ sc_status sc_cells_load(sc_cells *c, sc_reader *in, const sc_keys *keys, sc_err 
     SC_GOTO(st, sc_strs_copy(&c->records, &l->h->records, err), out);
     SC_GOTO(st, open_keys(l, err), out);
     SC_GOTO(st, open_proteins(l, err), out);
-    SC_GOTO(st, room(c, 0, 0, err), out);
-    c->indptr[0] = 0;
+    SC_GOTO(st, room(c, 0, err), out);
     while ((st = sc_reader_next(in, &b, err)) == SC_OK)
         SC_GOTO(st, add_block(l, b, err), out);
+    if (st == SC_END)
+        st = sc_packed_end(c->counts, err) == SC_OK ? SC_END : err->status;
     if (st == SC_END)
         st = c->n_obs ? close_keys(l, err)
                       : sc_fail(err, SC_EDATA, "%s has no cells", sc_reader_name(in));
 out:
     free(l->row);
+    free(l->index);
+    free(l->value);
     sc_genes_free(&l->genes);
     sc_proteins_free(&l->proteins);
     for (int k = 0; k < l->n_coders; k++)
@@ -371,9 +342,8 @@ void sc_cells_free(sc_cells *c)
     sc_table_free(&c->var);
     sc_strs_free(&c->names);
     sc_strs_free(&c->records);
-    free(c->indptr);
-    free(c->index);
-    free(c->value);
+    sc_packed_free(c->counts);
+    free(c->totals);
     free(c->cont_covs);
     free(c->size_factor);
     free(c->proteins);

@@ -1,5 +1,6 @@
 /*
- * A training set in memory, packed: 16-bit gene indices and 8- or 16-bit counts where they fit.
+ * A training set: counts, packed, in memory or on disk; and of each cell what is named to go with
+ * them.
  *
  * Labels are coded with the unlabelled level last where keys name one: code n_labels, which is no
  * class. Without a panel key a cell's panel is its batch.
@@ -9,8 +10,7 @@
 
 #include "sc_category.h"
 #include "sc_exec.h"
-
-#include <string.h>
+#include "sc_packed.h"
 
 /* What a reference model knows, where the cells are a query of it: its genes (others are left out,
  * missing ones have no counts), its proteins (likewise) and its categories by input - SC_IN_BATCH,
@@ -29,16 +29,16 @@ typedef struct sc_keys { /* what the user named; NULL or empty: none */
     double min_gene_overlap;      /* of inference: of the model's genes; 0: as the model has it */
     const sc_known *known;        /* NULL: the cells are nobody's query */
     const char *proteins, *panel; /* obsm of protein counts; obs column of what was measured */
+    int64_t memory;               /* bytes that counts may take; more are kept on disk. 0: any */
 } sc_keys;
 
 typedef struct sc_cells {
-    int64_t n_obs, n_vars, nnz;
+    int64_t n_obs, n_vars;
     sc_table var;  /* names and columns */
     sc_strs names; /* of the cells */
-    int64_t *indptr;
-    int index_bytes, value_bytes; /* 2 or 4; 1, 2 or 4 (float) */
-    unsigned char *index, *value;
-    int64_t cap_nnz, cap_obs;
+    sc_packed *counts;
+    double *totals; /* of each cell's counts */
+    int64_t cap_obs;
     sc_category cats[SC_IN_MAX]; /* by input - SC_IN_BATCH */
     int32_t *codes[SC_IN_MAX];
     int n_cont_covs;
@@ -52,21 +52,6 @@ typedef struct sc_cells {
     char gene_note[512], protein_note[256], label_note[256]; /* of a query: how it was matched */
     char note[SC_ERR_MAX]; /* which matrix was taken, if that is worth saying */
 } sc_cells;
-
-/* The count of stored entry k. */
-static inline float sc_cells_value(const sc_cells *c, int64_t k)
-{
-    if (c->value_bytes == 1)
-        return (float)c->value[k];
-    uint16_t v;
-    float f;
-    if (c->value_bytes == 2) {
-        memcpy(&v, c->value + 2 * k, sizeof v);
-        return (float)v;
-    }
-    memcpy(&f, c->value + 4 * k, sizeof f);
-    return f;
-}
 
 /* Reads all of a stream. SC_EDATA: no counts, a negative or non-finite value (cell and gene named),
  * missing keys, protein counts that are none. */

@@ -27,9 +27,8 @@ static uint64_t digest(const sc_cells *c)
     (void)XXH3_64bits_reset(x);
     for (int64_t i = 0; i < c->names.n; i++)
         (void)XXH3_64bits_update(x, sc_strs_at(&c->names, i), strlen(sc_strs_at(&c->names, i)) + 1);
-    (void)XXH3_64bits_update(x, c->indptr, (n + 1) * sizeof *c->indptr);
-    (void)XXH3_64bits_update(x, c->index, (size_t)c->nnz * (size_t)c->index_bytes);
-    (void)XXH3_64bits_update(x, c->value, (size_t)c->nnz * (size_t)c->value_bytes);
+    const uint64_t counts = sc_packed_digest(c->counts);
+    (void)XXH3_64bits_update(x, &counts, sizeof counts);
     for (int i = 0; i < SC_IN_MAX; i++)
         if (c->codes[i])
             (void)XXH3_64bits_update(x, c->codes[i], n * sizeof **c->codes);

@@ -1,6 +1,7 @@
 #include "sc_cells.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,29 +50,25 @@ typedef struct unpack {
     const sc_cells *c;
     const int64_t *rows;
     int64_t n;
+    atomic_bool failed;
+    sc_err err; /* the first */
 } unpack;
 
 static void unpack_tile(void *ctx, int64_t tile, int tid)
 {
     (void)tid;
-    const unpack *u = ctx;
+    unpack *u = ctx;
     const sc_cells *c = u->c;
     sc_minibuf *g = u->g;
     for (int64_t r = tile * 16; r < u->n && r < tile * 16 + 16; r++) {
-        const int64_t k0 = c->indptr[u->rows[r]], nnz = c->indptr[u->rows[r] + 1] - k0;
-        int32_t *index = g->indices + g->indptr[r];
+        sc_err err = {0};
         float *value = g->values + g->indptr[r];
-        for (int64_t k = 0; k < nnz; k++) {
-            uint16_t j;
-            if (c->index_bytes == 2) {
-                memcpy(&j, c->index + 2 * (k0 + k), 2);
-                index[k] = j;
-            } else {
-                memcpy(&index[k], c->index + 4 * (k0 + k), 4);
-            }
-            value[k] = sc_cells_value(c, k0 + k);
+        if (sc_packed_row(c->counts, u->rows[r], g->indices + g->indptr[r], value, &err) != SC_OK) {
+            if (!atomic_exchange(&u->failed, true))
+                u->err = err;
+            return;
         }
-        sc_minibuf_lgamma(g, nnz, value, g->lgamma_x1 + g->indptr[r]);
+        sc_minibuf_lgamma(g, g->indptr[r + 1] - g->indptr[r], value, g->lgamma_x1 + g->indptr[r]);
     }
 }
 
@@ -81,7 +78,7 @@ sc_status sc_minibuf_rows(sc_minibuf *g, const sc_cells *c, const int64_t *rows,
     g->indptr[0] = 0;
     for (int64_t r = 0; r < n; r++) {
         g->keys[r] = (uint64_t)rows[r];
-        g->indptr[r + 1] = g->indptr[r] + c->indptr[rows[r] + 1] - c->indptr[rows[r]];
+        g->indptr[r + 1] = g->indptr[r] + sc_packed_count(c->counts, rows[r]);
     }
     SC_TRY(sc_minibuf_room(g, g->indptr[n], err));
     if (c->n_cont_covs && !g->cont_covs)
@@ -89,8 +86,13 @@ sc_status sc_minibuf_rows(sc_minibuf *g, const sc_cells *c, const int64_t *rows,
     const int64_t n_proteins = c->dims.n_proteins;
     if (n_proteins && !g->proteins)
         SC_TRY(sc_alloc(&g->proteins, (size_t)(g->n_rows * n_proteins), sizeof(float), err));
-    unpack u = {g, c, rows, n};
+    unpack u = {.g = g, .c = c, .rows = rows, .n = n};
     sc_pool_for(pool, (n + 15) / 16, unpack_tile, &u);
+    if (atomic_load(&u.failed)) {
+        if (err)
+            *err = u.err;
+        return u.err.status;
+    }
     g->mini = (sc_mini){.n = n,
                         .keys = g->keys,
                         .indptr = g->indptr,

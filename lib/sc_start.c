@@ -167,10 +167,7 @@ out:
 
 static double log_total(const sc_cells *c, int64_t row)
 {
-    double total = 0;
-    for (int64_t k = c->indptr[row]; k < c->indptr[row + 1]; k++)
-        total += (double)sc_cells_value(c, k);
-    return total > 0 ? log(total) : 0;
+    return c->totals[row] > 0 ? log(c->totals[row]) : 0;
 }
 
 static void totals(sc_net *net, const sc_cells *c)
@@ -217,14 +214,11 @@ void sc_cells_library(const sc_cells *c, float *log_mean, float *log_var, int64_
             for (int64_t i = 0; i < c->n_obs; i++) {
                 if (c->codes[0][i] != b)
                     continue;
-                double total = 0;
-                for (int64_t k = c->indptr[i]; k < c->indptr[i + 1]; k++)
-                    total += (double)sc_cells_value(c, k);
-                const double t = total > 0 ? log(total) : 0;
+                const double t = log_total(c, i);
                 if (pass == 0) {
                     sum += t;
                     n++;
-                    *n_empty += total > 0 ? 0 : 1;
+                    *n_empty += c->totals[i] > 0 ? 0 : 1;
                 } else {
                     square += (t - mean) * (t - mean);
                 }
