@@ -118,8 +118,9 @@ void sc_header_drop(sc_header *h, const char *path)
 static int n_skipped(const char *arg)
 {
     static const char *const alone[] = {"-q", "--quiet", "-v", "--verbose", "--resume"};
-    static const char *const valued[] = {"-@",       "--threads",    "-o",
-                                         "--output", "--checkpoint", "--checkpoint-every", "--log-json"};
+    static const char *const valued[] = {"-@",         "--threads",    "-o",
+                                         "--output",   "--checkpoint", "--checkpoint-every",
+                                         "--log-json", "--memory"};
     for (size_t k = 0; k < sizeof alone / sizeof *alone; k++)
         if (strcmp(arg, alone[k]) == 0)
             return 1;

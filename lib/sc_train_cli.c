@@ -3,6 +3,7 @@
 #include "sc_progress.h"
 #include "sc_text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,6 +113,33 @@ static sc_status read_names(const char *path, sc_strs *names, sc_err *err)
 out:
     sc_text_close(in);
     return st == SC_END ? SC_OK : st;
+}
+
+/* The number after `key` in a file of the system; INT64_MAX where there is none. */
+static int64_t number_in(const char *path, const char *key, int64_t unit)
+{
+    char line[256];
+    int64_t n = INT64_MAX;
+    FILE *f = fopen(path, "re");
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, key, strlen(key)) == 0) {
+            char *end = NULL;
+            const long long v = strtoll(line + strlen(key), &end, 10);
+            n = end > line + strlen(key) ? v * unit : n;
+        }
+    if (f)
+        (void)fclose(f);
+    return n;
+}
+
+int64_t sc_train_cli_memory(const sc_train_cli *o)
+{
+    if (o->memory > 0)
+        return o->memory;
+    const int64_t machine = number_in("/proc/meminfo", "MemAvailable:", 1024);
+    const int64_t group = number_in("/sys/fs/cgroup/memory.max", "", 1);
+    const int64_t least = machine < group ? machine : group;
+    return least == INT64_MAX ? 0 : least / 4 * 3;
 }
 
 sc_status sc_train_cli_run(const sc_train_cli *o, const sc_tool *tool, const sc_common *common,

@@ -18,7 +18,7 @@ typedef struct sc_train_cli {
     const char *early_stopping_monitor, *lr_scheduler_metric, *lr_milestones;
     int64_t max_epochs, batch_size, n_epochs_kl_warmup, n_steps_kl_warmup, check_val_every;
     int64_t n_samples_per_label, early_stopping_patience, early_stopping_warmup_epochs;
-    int64_t lr_patience, checkpoint_every;
+    int64_t lr_patience, checkpoint_every, memory;
     int early_stopping_mode;
     bool load_best, early_stopping, reduce_lr_on_plateau, resume;
     double lr, eps, weight_decay, min_kl_weight, max_kl_weight, train_size, validation_size;
@@ -85,6 +85,8 @@ typedef struct sc_train_cli {
                "epochs from one checkpoint to the next"),                                          \
         SC_BOOL(T, f.resume, "resume", 0,                                                          \
                 "go on from the checkpoint; from the start if there is none"),                     \
+        SC_SIZE(T, f.memory, "memory", 0,                                                          \
+                "memory for the counts, 2G; more are kept in $TMPDIR. 0: 3/4 of what there is"),   \
         SC_STRING(T, f.isa, "isa", "NAME",                                                         \
                   "instruction set: avx512, avx2, base; default the best there is"),               \
         SC_STRING(T, f.log_json, "log-json", "FILE", "a JSON line for each epoch")
@@ -93,6 +95,8 @@ typedef struct sc_train_cli {
  * are none. t lends from o. */
 sc_status sc_train_cli_opts(const sc_train_cli *o, uint64_t seed, sc_train_opts *t,
                             sc_err *err) SC_MUST_CHECK;
+/* Bytes that the counts may take in memory: --memory, or three quarters of what is available. */
+int64_t sc_train_cli_memory(const sc_train_cli *o);
 /* Trains, with the kernels, threads and validation cells asked for, and says how it goes. */
 sc_status sc_train_cli_run(const sc_train_cli *o, const sc_tool *tool, const sc_common *common,
                            sc_train_opts *t, sc_net *net, const sc_cells *cells,

@@ -35,7 +35,7 @@ fit() { # OUT, options
         sleep 0.05
     done
     kill -TERM $(pgrep -P $pid sc-fit || echo $pid)
-    run wait $pid
+    wait $pid || true
     grep -q "stopped in epoch .* of 120; '$T/c' has what was done, and --resume goes on" "$T/said"
     [ ! -e "$T/out.scm" ]
     fit "$T/out.scm" --max-epochs 120 --batch-size 8 --checkpoint "$T/c" --resume --log-json "$T/log"
@@ -62,4 +62,14 @@ fit() { # OUT, options
 @test "a checkpoint that can't be written stops training" {
     fails 1 "cannot write" fit "$T/x" --checkpoint "$T/none/c"
     [ ! -e "$T/x" ]
+}
+
+@test "where the counts lie makes no difference" {
+    fit "$T/ram.scm"
+    fit "$T/disk.scm" --memory 1k
+    cmp "$T/ram.scm" "$T/disk.scm"
+    fails 1 "can't make a scratch file in '/none'" env TMPDIR=/none "$SLUICE_BUILD/bin/sc-fit" -m scvi --memory 1k "$F/sim.scz"
+    fit "$T/c.scm" --checkpoint "$T/c" --max-epochs 6
+    fit "$T/c.scm" --checkpoint "$T/c" --resume --memory 1k
+    cmp "$T/ram.scm" "$T/c.scm"
 }

@@ -136,6 +136,7 @@ log-json            SAME=log.json
 checkpoint          SAME=state
 checkpoint-every    SAME=1      --checkpoint state
 resume              SAME        --checkpoint state
+memory              SAME=1k
 protein-key         REFUSED=X
 panel-key           REFUSED=batch
 unlabeled           REFUSED=x

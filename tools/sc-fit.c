@@ -280,6 +280,7 @@ static sc_status run(const fit_opts *o, const choice *ch, sc_err *err)
     SC_GOTO(st, sc_output_open(&out, o->common.output, true, err), out);
     SC_GOTO(st, sc_reader_open_path(&in, o->common.n_operands ? o->common.operands[0] : NULL, err),
             out);
+    keys.memory = sc_train_cli_memory(&o->train);
     SC_GOTO(st, load(&cells, in, o, &keys, &from, err), out);
     SC_GOTO(st, prepare(&net, o, &keys, &cells, err), out);
     SC_GOTO(st, take_start(&from, o, &net, &cells, &t, err), out);

@@ -215,6 +215,7 @@ static sc_status run(const surgery_opts *o, sc_err *err)
     SC_GOTO(st, sc_query_keys(&names, &ref, &named, o->min_gene_overlap, &keys, err), out);
     SC_GOTO(st, sc_output_open(&out, o->common.output, true, err), out);
     SC_GOTO(st, sc_reader_open_path(&in, query, err), out);
+    keys.memory = sc_train_cli_memory(&o->train);
     SC_GOTO(st, sc_cells_load(&cells, in, &keys, err), out);
     SC_GOTO(st, sc_query_net(&net, &ref, &cells, &s, (uint64_t)o->common.seed, &n_empty, err), out);
     say_what(o, &ref, &net, &cells, &keys, s.unfreeze);
