@@ -38,6 +38,11 @@ typedef struct sc_head_row {
     float *d_library;
 } sc_head_row;
 
+typedef struct sc_hit {
+    int32_t row, col;
+    float value;
+} sc_hit;
+
 typedef struct sc_kernels {
     const char *isa; /* "avx512", "avx2", "base" */
     int width;       /* floats in a vector */
@@ -62,8 +67,10 @@ typedef struct sc_kernels {
     void (*axpy)(int64_t n, float a, const float *x, float *y); /* y += a x */
     void (*dot_rows)(int m, int n, const float *a, int lda, const float *b, int ldb,
                      float *out); /* out_i = a_i . b_i */
-    /* Positions, rising, of the elements below a limit; returns how many. out has room for n. */
-    int (*below)(int n, const float *x, float limit, int32_t *out);
+    /* The elements of A^T B (A k x m, B k x n) below their row's limit (m); returns how many. m is
+     * a multiple of 8, n of 32. out has room for m n; they come in no promised order. */
+    int (*near)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
+                const float *limit, sc_hit *out);
 
     /* Element-wise, n elements; y may be x. Within 2 ulp (sigmoid: 2.5) of the true value for
      * normal results. */

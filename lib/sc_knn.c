@@ -32,8 +32,8 @@ typedef struct ranked {
 } ranked;
 
 typedef struct scratch {
-    float *left, *product;
-    int32_t *hits;
+    float *left, limit[TILE];
+    sc_hit *hits;
     reach *parts;
     double *center;
     nearest query[TILE];
@@ -97,14 +97,12 @@ static void tighten(nearest *q, int k)
     q->n = kept;
 }
 
-static bool make_room(nearest *q, int k, int64_t more)
+static bool make_room(nearest *q, int k)
 {
-    if (q->n + more <= q->room)
-        return true;
     tighten(q, k);
-    if (q->n + more <= q->room / 2)
+    if (q->n < q->room / 2)
         return true;
-    const int64_t room = 2 * (q->n + more) + 4 * k;
+    const int64_t room = 2 * q->room + 8 * k;
     candidate *c = realloc(q->c, (size_t)room * sizeof *c);
     if (!c)
         return false;
@@ -117,22 +115,22 @@ static bool make_room(nearest *q, int k, int64_t more)
 static bool look_into(search *s, scratch *t, int n, int64_t part)
 {
     const sc_knn_parts *p = &s->parts;
-    const int64_t from = p->start[part], size = p->start[part + 1] - from;
-    const float *block = p->block + from * (p->d + 1);
+    const int64_t from = p->start[part], size = p->padded[part + 1] - p->padded[part];
+    const float *block = p->block + p->padded[part] * (p->d + 1);
     for (int64_t j = 0; j < size; j += CHUNK) {
         const int width = (int)(size - j < CHUNK ? size - j : CHUNK);
-        s->kernels->gemm_nn(n, width, p->d + 1, t->left, p->d + 1, block + j, (int)size, t->product,
-                            width, false);
-        for (int i = 0; i < n; i++) {
-            nearest *q = &t->query[i];
-            const float *row = t->product + (int64_t)i * width;
-            const int found = s->kernels->below(width, row, q->limit, t->hits);
-            if (found && !make_room(q, s->out->k, found))
+        const int n_hits = s->kernels->near((n + 7) / 8 * 8, width, p->d + 1, t->left, TILE,
+                                            block + j, (int)size, t->limit, t->hits);
+        for (const sc_hit *h = t->hits; h < t->hits + n_hits; h++) {
+            nearest *q = &t->query[h->row];
+            if (q->n == q->room && !make_room(q, s->out->k))
                 return false;
-            for (int h = 0; h < found; h++)
-                q->c[q->n++] = (candidate){row[t->hits[h]], (int32_t)(from + j + t->hits[h])};
-            if (q->n >= 2 * s->out->k)
-                tighten(q, s->out->k);
+            q->c[q->n++] = (candidate){h->value, (int32_t)(from + j + h->col)};
+        }
+        for (int i = 0; i < n && n_hits; i++) {
+            if (t->query[i].n >= 2 * s->out->k)
+                tighten(&t->query[i], s->out->k);
+            t->limit[i] = t->query[i].limit;
         }
     }
     return true;
@@ -160,19 +158,21 @@ static double start_tile(search *s, scratch *t, int64_t from, int n)
     const int d = s->parts.d;
     double radius = 0;
     memset(t->center, 0, (size_t)d * sizeof *t->center);
+    for (int i = 0; i < TILE; i++) /* of rows that are not there, nothing matters */
+        t->limit[i] = -INFINITY;
     for (int i = 0; i < n; i++) {
         const float *x = s->x + (from + i) * d;
         nearest *q = &t->query[i];
         q->length = 0;
         for (int k = 0; k < d; k++) {
-            t->left[i * (d + 1) + k] = -2 * x[k];
+            t->left[k * TILE + i] = -2 * x[k];
             t->center[k] += (double)x[k] / n;
             q->length += (double)x[k] * (double)x[k];
         }
-        t->left[i * (d + 1) + d] = 1;
+        t->left[d * TILE + i] = 1;
         const double longest = sqrt(q->length) + s->parts.max_norm;
         q->margin = 2 * (d + 12) * 0x1p-23 * longest * longest;
-        q->limit = INFINITY;
+        q->limit = t->limit[i] = INFINITY;
         q->n = 0;
     }
     for (int i = 0; i < n; i++) {
@@ -262,7 +262,6 @@ static void free_scratch(search *s, int n_threads)
     for (int i = 0; s->by_thread && i < n_threads; i++) {
         scratch *t = &s->by_thread[i];
         free(t->left);
-        free(t->product);
         free(t->hits);
         free(t->parts);
         free(t->center);
@@ -280,8 +279,7 @@ static sc_status new_scratch(search *s, int n_threads, sc_err *err)
     for (int i = 0; i < n_threads; i++) {
         scratch *t = &s->by_thread[i];
         SC_TRY(sc_alloc(&t->left, TILE * (d + 1), sizeof *t->left, err));
-        SC_TRY(sc_alloc(&t->product, TILE * CHUNK, sizeof *t->product, err));
-        SC_TRY(sc_alloc(&t->hits, CHUNK, sizeof *t->hits, err));
+        SC_TRY(sc_alloc(&t->hits, TILE * CHUNK, sizeof *t->hits, err));
         SC_TRY(sc_alloc(&t->parts, (size_t)s->parts.n_parts, sizeof *t->parts, err));
         SC_TRY(sc_alloc(&t->center, d, sizeof *t->center, err));
     }

@@ -4,10 +4,13 @@
 
 #include "sc_knn.h"
 
+enum { SC_KNN_PAD = 32 }; /* columns of a block are a multiple of it */
+
 /*
  * Rows in the order of their parts, as floats shifted by the mean (cosine: of length 1). A part's
  * rows stand in `block` as columns, with a last row of their squared lengths: the product of
- * (-2 x, 1) with it is the squared distance from x but for a constant of x.
+ * (-2 x, 1) with it is the squared distance from x but for a constant of x. Columns added to fill
+ * it up are infinitely far away.
  */
 typedef struct sc_knn_parts {
     int64_t n;
@@ -19,7 +22,8 @@ typedef struct sc_knn_parts {
     int64_t *start;  /* n_parts + 1 */
     int32_t *order;  /* n: position -> row */
     float *x;        /* n x d, by position */
-    float *block;    /* part p: (d + 1) x size, from start[p] * (d + 1) on */
+    int64_t *padded; /* n_parts + 1: start, if sizes were multiples of SC_KNN_PAD */
+    float *block;    /* part p: (d + 1) x its padded size, from padded[p] * (d + 1) on */
     double max_norm; /* longest row */
 } sc_knn_parts;
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PART_ROWS = 256, MAX_PARTS = 4096, SAMPLE = 48, ROUNDS = 5, TILE = 64 };
+enum { PART_ROWS = 128, MAX_PARTS = 4096, SAMPLE = 48, ROUNDS = 5, TILE = 64 };
 
 double sc_knn_distance(const float *a, const float *b, int d, sc_metric metric)
 {
@@ -54,16 +54,18 @@ static void find_mean(const sc_dense *m, double *mean)
         mean[k] /= (double)m->n_rows;
 }
 
-/* n rows of x as a block. */
-static void make_block(const float *x, int64_t n, int64_t d, float *block)
+/* n rows of x as a block of `width` columns. */
+static void make_block(const float *x, int64_t n, int64_t width, int64_t d, float *block)
 {
+    for (int64_t i = n; i < width; i++) /* the rest is zeros as it was made */
+        block[d * width + i] = INFINITY;
     for (int64_t i = 0; i < n; i++) {
         double length = 0;
         for (int64_t k = 0; k < d; k++) {
-            block[k * n + i] = x[i * d + k];
+            block[k * width + i] = x[i * d + k];
             length += (double)x[i * d + k] * (double)x[i * d + k];
         }
-        block[d * n + i] = (float)length;
+        block[d * width + i] = (float)length;
     }
 }
 
@@ -147,7 +149,7 @@ static void move_centroids(sc_knn_parts *p, const float *x, int64_t n, const int
     for (int64_t j = 0; j < p->n_parts; j++)
         for (int64_t k = 0; k < d && count[j]; k++)
             p->centroid[j * d + k] = (float)(sum[j * d + k] / (double)count[j]);
-    make_block(p->centroid, p->n_parts, d, p->to_parts);
+    make_block(p->centroid, p->n_parts, p->n_parts, d, p->to_parts);
 }
 
 /* k-means on rows taken at equal distances. */
@@ -169,7 +171,7 @@ static sc_status find_centroids(sc_knn_parts *p, const float *x, sc_pool *pool,
         memcpy(sample + i * d, x + p->n * i / n * d, (size_t)d * sizeof *x);
     for (int64_t j = 0; j < p->n_parts; j++)
         memcpy(p->centroid + j * d, sample + n * j / p->n_parts * d, (size_t)d * sizeof *x);
-    make_block(p->centroid, p->n_parts, d, p->to_parts);
+    make_block(p->centroid, p->n_parts, p->n_parts, d, p->to_parts);
     for (int round = 0; round < ROUNDS && p->n_parts > 1; round++) {
         SC_GOTO(st, sc_knn_assign(p, sample, n, part, pool, kernels, err), out);
         move_centroids(p, sample, n, part, sum, count);
@@ -189,7 +191,8 @@ static void fill_parts(sc_knn_parts *p, const float *x)
         memcpy(p->x + at * d, x + p->order[at] * d, (size_t)d * sizeof *x);
     for (int64_t j = 0; j < p->n_parts; j++) {
         const int64_t from = p->start[j], n = p->start[j + 1] - from;
-        make_block(p->x + from * d, n, d, p->block + from * (d + 1));
+        make_block(p->x + from * d, n, p->padded[j + 1] - p->padded[j], d,
+                   p->block + p->padded[j] * (d + 1));
         for (int64_t i = from; i < from + n; i++) {
             const float *row = p->x + i * d;
             const double r = sc_knn_distance(row, p->centroid + j * d, p->d, SC_EUCLIDEAN);
@@ -212,7 +215,7 @@ static sc_status allocate(sc_knn_parts *p, sc_err *err)
     SC_TRY(sc_alloc(&p->start, n_parts + 1, sizeof *p->start, err));
     SC_TRY(sc_alloc(&p->order, n, sizeof *p->order, err));
     SC_TRY(sc_alloc(&p->x, n * d, sizeof *p->x, err));
-    return sc_alloc(&p->block, n * (d + 1), sizeof *p->block, err);
+    return sc_alloc(&p->padded, n_parts + 1, sizeof *p->padded, err);
 }
 
 sc_status sc_knn_parts_new(sc_knn_parts *p, const sc_dense *ref, sc_metric metric, sc_pool *pool,
@@ -236,6 +239,14 @@ sc_status sc_knn_parts_new(sc_knn_parts *p, const sc_dense *ref, sc_metric metri
     SC_GOTO(st, find_centroids(p, x, pool, kernels, err), out);
     SC_GOTO(st, sc_knn_assign(p, x, p->n, part, pool, kernels, err), out);
     sc_knn_group(part, p->n, p->n_parts, p->start, p->order);
+    for (int j = 0; j < p->n_parts; j++) {
+        const int64_t size = p->start[j + 1] - p->start[j];
+        p->padded[j + 1] = p->padded[j] + (size + SC_KNN_PAD - 1) / SC_KNN_PAD * SC_KNN_PAD;
+    }
+    SC_GOTO(
+        st,
+        sc_alloc(&p->block, (size_t)(p->padded[p->n_parts] * (p->d + 1)), sizeof *p->block, err),
+        out);
     fill_parts(p, x);
 out:
     free(x);
@@ -252,6 +263,7 @@ void sc_knn_parts_free(sc_knn_parts *p)
     free(p->start);
     free(p->order);
     free(p->x);
+    free(p->padded);
     free(p->block);
     *p = (sc_knn_parts){0};
 }

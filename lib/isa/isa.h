@@ -27,7 +27,8 @@ void SC_NAME(sparse_row)(int64_t nnz, const int32_t *index, const float *value, 
                          int64_t ldw, float *y, int n);
 void SC_NAME(axpy)(int64_t n, float a, const float *x, float *y);
 void SC_NAME(dot_rows)(int m, int n, const float *a, int lda, const float *b, int ldb, float *out);
-int SC_NAME(below)(int n, const float *x, float limit, int32_t *out);
+int SC_NAME(near)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
+                  const float *limit, sc_hit *out);
 void SC_NAME(softmax)(int64_t n, const float *x, float *y);
 void SC_NAME(softmax_grad)(int64_t n, const float *y, const float *dy, float *dx);
 bool SC_NAME(adam)(int64_t rows, int64_t n, float *p, float *m, float *v, int64_t ld,
