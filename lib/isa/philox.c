@@ -46,24 +46,35 @@ static inline void ten_rounds(block c, vu k0, vu k1)
     }
 }
 
-/* W blocks from number `first` on, counted over the rows, n_blocks a row; behind the last row: of
- * the last. */
-static inline void draw(int64_t n_rows, const sc_key *keys, int64_t n_blocks, int64_t first,
-                        block c)
+/* Which blocks the lanes are: from number `first` on, counted over the rows, n_blocks a row; behind
+ * the last row: of the last. */
+typedef struct place {
+    int64_t n_rows, n_blocks, n;
+    const sc_key *keys;
+    float *out;
+} place;
+
+static bool is_one_row(const place *p, int64_t first)
+{
+    return first % p->n_blocks + W <= p->n_blocks && (first % p->n_blocks + W) * 4 <= p->n;
+}
+
+static inline void draw(const place *p, int64_t first, block c)
 {
     uint32_t at[6][W];
-    int64_t row = first / n_blocks, b = first % n_blocks;
+    int64_t row = first / p->n_blocks, b = first % p->n_blocks;
+    const bool is_one = is_one_row(p, first);
     for (int i = 0; i < W; i++) {
-        const sc_key *k = &keys[row];
-        at[0][i] = (uint32_t)b;
+        const sc_key *k = &p->keys[row];
+        at[0][i] = (uint32_t)(b + (is_one ? i : 0));
         at[1][i] = k->a;
         at[2][i] = k->b;
         at[3][i] = k->c;
         at[4][i] = (uint32_t)k->seed;
         at[5][i] = (uint32_t)(k->seed >> 32);
-        if (++b == n_blocks) {
+        if (!is_one && ++b == p->n_blocks) {
             b = 0;
-            row = row + 1 < n_rows ? row + 1 : row;
+            row = row + 1 < p->n_rows ? row + 1 : row;
         }
     }
     vu k0, k1;
@@ -74,21 +85,23 @@ static inline void draw(int64_t n_rows, const sc_key *keys, int64_t n_blocks, in
 }
 
 /* Words of W blocks to their places in the rows of n. */
-static inline void put(int64_t n_rows, int64_t n_blocks, int64_t first, int64_t n,
-                       const vf words[4], float *out)
+static inline void put(const place *p, int64_t first, const vf words[4])
 {
     float w[4][W];
-    int64_t row = first / n_blocks, b = first % n_blocks;
+    int64_t row = first / p->n_blocks, b = first % p->n_blocks;
     memcpy(w, words, sizeof w);
-    for (int i = 0; i < W && row < n_rows; i++) {
-        float *to = out + row * n + 4 * b;
-        if (n - 4 * b >= 4)
+    if (is_one_row(p, first)) {
+        float *to = p->out + row * p->n + 4 * b;
+        for (int i = 0; i < W; i++)
             for (int t = 0; t < 4; t++)
-                to[t] = w[t][i];
-        else
-            for (int t = 0; t < n - 4 * b; t++)
-                to[t] = w[t][i];
-        if (++b == n_blocks) {
+                to[4 * i + t] = w[t][i];
+        return;
+    }
+    for (int i = 0; i < W && row < p->n_rows; i++) {
+        const int64_t left = p->n - 4 * b;
+        for (int t = 0; t < (left < 4 ? left : 4); t++)
+            p->out[row * p->n + 4 * b + t] = w[t][i];
+        if (++b == p->n_blocks) {
             b = 0;
             row++;
         }
@@ -98,16 +111,16 @@ static inline void put(int64_t n_rows, int64_t n_blocks, int64_t first, int64_t 
 void SC_NAME(masks)(int64_t n_rows, const sc_key *keys, float keep, float scale, int64_t n,
                     float *out)
 {
-    const int64_t n_blocks = (n + 3) / 4;
-    for (int64_t first = 0; first < n_rows * n_blocks; first += W) {
+    const place p = {n_rows, (n + 3) / 4, n, keys, out};
+    for (int64_t first = 0; first < n_rows * p.n_blocks; first += W) {
         block c;
         vf m[4];
-        draw(n_rows, keys, n_blocks, first, c);
+        draw(&p, first, c);
         for (int t = 0; t < 4; t++) {
             const vf u = __builtin_convertvector((vi)(c[t] >> 8), vf) * 0x1p-24f;
             m[t] = v_select(v_lt(u, v_set(keep)), v_set(scale), v_set(0));
         }
-        put(n_rows, n_blocks, first, n, m, out);
+        put(&p, first, m);
     }
 }
 
@@ -143,13 +156,13 @@ static inline void box_muller(vu u0, vu u1, vf out[2])
 
 void SC_NAME(normals)(int64_t n_rows, const sc_key *keys, int64_t n, float *out)
 {
-    const int64_t n_blocks = (n + 3) / 4;
-    for (int64_t first = 0; first < n_rows * n_blocks; first += W) {
+    const place p = {n_rows, (n + 3) / 4, n, keys, out};
+    for (int64_t first = 0; first < n_rows * p.n_blocks; first += W) {
         block c;
         vf z[4];
-        draw(n_rows, keys, n_blocks, first, c);
+        draw(&p, first, c);
         box_muller(c[0], c[1], z);
         box_muller(c[2], c[3], z + 2);
-        put(n_rows, n_blocks, first, n, z, out);
+        put(&p, first, z);
     }
 }
