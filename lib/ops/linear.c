@@ -4,7 +4,7 @@
 
 /* y = [parts] W^T + b with W stored n_in x n_out. Counts and categories never become dense columns.
  */
-enum { ROWS = 32, SPARSE_ROWS = 16, COLS = 256, WCOLS = 128 };
+enum { ROWS = 32, COLS = 256, WCOLS = 128, GENE_BLOCK = 32768 };
 
 #ifdef SC_F64
 #define is_wide(e, id) ((void)(e), (void)(id), false)
@@ -19,15 +19,6 @@ static int64_t grad_cols(int64_t n_out)
     return n_out <= 256 ? 32 : WCOLS;
 }
 
-static bool takes_counts(const ex *e, int32_t id)
-{
-    const sc_gnode *n = nd(e, id);
-    for (int p = 0; p < n->n_in; p++)
-        if (nd(e, n->in[p])->form == SC_SPARSE)
-            return true;
-    return false;
-}
-
 static bool has_input_gradient(const ex *e, int32_t id)
 {
     const sc_gnode *n = nd(e, id);
@@ -35,11 +26,6 @@ static bool has_input_gradient(const ex *e, int32_t id)
         if (wants_grad(e, n->in[p]))
             return true;
     return false;
-}
-
-static int64_t tile_rows(const ex *e, int32_t id)
-{
-    return takes_counts(e, id) ? SPARSE_ROWS : ROWS;
 }
 
 static int64_t tiles(const ex *e, int32_t id, int phase, bool backward)
@@ -52,28 +38,38 @@ static int64_t tiles(const ex *e, int32_t id, int phase, bool backward)
         return SC_X(sc_column_tiles)(e, id);
 #endif
     if (!backward)
-        return ceil_div(rows_of(e, id), tile_rows(e, id)) * ceil_div(n_out, COLS) +
-               sorts_columns(e, id);
+        return ceil_div(rows_of(e, id), ROWS) * ceil_div(n_out, COLS) + sorts_columns(e, id);
     if (phase == 0)
         return has_input_gradient(e, id) ? ceil_div(rows_of(e, id), ROWS) : 0;
     return phase == 1 ? ceil_div(n_out, grad_cols(n_out)) : 0;
 }
 
+/* Genes are taken in blocks of so many that their rows of W stay in the cache from cell to cell. */
 static void add_sparse(ex *e, int32_t x, int64_t i0, int64_t i1, const real *w, int64_t n_out,
                        real *y, int64_t n)
 {
     const sc_mini *m = mini_of(e, x);
-    for (int64_t i = i0; i < i1; i++) {
-        const int64_t k0 = m->indptr[i], nnz = m->indptr[i + 1] - k0;
-        const real *v = e->sparse[x] + (k0 - m->indptr[0]);
-        real *to = y + (i - i0) * n_out;
+    const int64_t n_vars = cols_of(e, x);
+    const int64_t block = i1 - i0 > 1 && GENE_BLOCK > n_out ? GENE_BLOCK / n_out : n_vars;
+    int64_t at[ROWS];
+    for (int64_t i = i0; i < i1; i++)
+        at[i - i0] = m->indptr[i];
+    for (int64_t j = 0; j < n_vars; j += block)
+        for (int64_t i = i0; i < i1; i++) {
+            const int64_t k0 = at[i - i0], end = m->indptr[i + 1];
+            const real *v = e->sparse[x] + (k0 - m->indptr[0]);
+            real *to = y + (i - i0) * n_out;
+            int64_t k = k0;
+            while (k < end && m->indices[k] < j + block)
+                k++;
+            at[i - i0] = k;
 #ifdef SC_F64
-        for (int64_t k = 0; k < nnz; k++)
-            add_scaled(n, v[k], w + m->indices[k0 + k] * n_out, to);
+            for (int64_t t = 0; t < k - k0; t++)
+                add_scaled(n, v[t], w + m->indices[k0 + t] * n_out, to);
 #else
-        e->k->sparse_row(nnz, m->indices + k0, v, w, n_out, to, (int)n);
+            e->k->sparse_row(k - k0, m->indices + k0, v, w, n_out, to, (int)n);
 #endif
-    }
+        }
 }
 
 static void fwd_rows(ex *e, int32_t id, int64_t i0, int64_t i1, int64_t j0, int64_t nc)
@@ -104,7 +100,7 @@ static void fwd_rows(ex *e, int32_t id, int64_t i0, int64_t i1, int64_t j0, int6
 static void fwd(ex *e, int32_t id, int phase, int64_t tile)
 {
     (void)phase;
-    const int64_t n_out = cols_of(e, id), n_cols = ceil_div(n_out, COLS), high = tile_rows(e, id);
+    const int64_t n_out = cols_of(e, id), n_cols = ceil_div(n_out, COLS);
 #ifdef SC_ISA
     if (is_wide(e, id)) {
         SC_X(sc_wide_fwd)(e, id, tile);
@@ -117,8 +113,8 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
     }
     tile -= n_sorts;
 #endif
-    const int64_t i0 = tile / n_cols * high, j0 = tile % n_cols * COLS;
-    fwd_rows(e, id, i0, min64(rows_of(e, id), i0 + high), j0, min64(COLS, n_out - j0));
+    const int64_t i0 = tile / n_cols * ROWS, j0 = tile % n_cols * COLS;
+    fwd_rows(e, id, i0, min64(rows_of(e, id), i0 + ROWS), j0, min64(COLS, n_out - j0));
 }
 
 static void bwd_input(ex *e, int32_t id, int64_t tile)
