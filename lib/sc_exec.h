@@ -53,8 +53,9 @@ typedef struct sc_run {
  * the library size. logits 0: nothing. */
 typedef struct sc_head {
     int32_t logits, softmax, rate, library;
-    int term;   /* that the log-likelihood goes to, and to nothing else */
-    float sign; /* of the log-likelihood in the term: -1 through a neg */
+    int term;          /* that the log-likelihood goes to, and to nothing else */
+    float sign;        /* of the log-likelihood in the term: -1 through a neg */
+    bool keeps_logits; /* somebody asks for their values, too */
 } sc_head;
 
 /* Which nodes a run needs, in order. */
@@ -69,8 +70,8 @@ typedef struct sc_plan {
         *is_graded; /* by node: forward writes its gradient, backward must not clear it; likewise */
 } sc_plan;
 
-/* FUSE: the float executor only; nodes inside of heads then have no values, unless they are roots.
- */
+/* FUSE: the float executor only; nodes inside of heads then have no values, and after backward
+ * neither have their logits, unless they are roots. */
 enum { SC_PLAN_TERMS = 1, SC_PLAN_KEEPS = 2, SC_PLAN_BACKWARD = 4, SC_PLAN_FUSE = 8 };
 /* streams: bits 1 << sc_rowset of those that take part. roots: further nodes. */
 sc_status sc_plan_make(sc_plan *p, const sc_built *g, unsigned streams, unsigned what,

@@ -87,7 +87,11 @@ static bool find_head(const search *s, int32_t id, sc_head *h)
         return false;
     if ((theta->reps && !is_own(s, n->q.b, n)) || (n->q.kind == SC_ZINB && !is_own(s, n->q.c, n)))
         return false;
-    *h = (sc_head){softmax->in[0], rate->in[0], n->q.a.id, rate->in[1], -1, 1};
+    *h = (sc_head){.logits = softmax->in[0],
+                   .softmax = rate->in[0],
+                   .rate = n->q.a.id,
+                   .library = rate->in[1],
+                   .keeps_logits = s->wanted[softmax->in[0]]};
     find_term(s, id, h);
     return h->term >= 0 || !s->has_backward;
 }

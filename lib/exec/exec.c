@@ -230,6 +230,22 @@ static void run_list(job *j)
     sc_pool_run(j->e->pool, sweep, j);
 }
 
+/* A head has read its logits when it writes their gradient, and the layer they come from does not
+ * need its value for backward: the gradient takes the value's place, which is in the cache. */
+static void share_memory(ex *e)
+{
+    const sc_plan *p = e->plan;
+    for (int i = 1; i < e->g->n_nodes && e->with_backward && p->head; i++) {
+        const int32_t logits = p->head[i].logits;
+        if (!logits)
+            continue;
+        const sc_op_id op = nd(e, logits)->op;
+        const bool shares = p->owned[0] && !p->head[i].keeps_logits &&
+                            (op == SC_OP_LINEAR || op == SC_OP_BATCH_NORM);
+        e->grad[logits] = shares ? e->val[logits] : e->slab_grad + (e->val[logits] - e->slab_val);
+    }
+}
+
 sc_status SC_R(sc_exec_forward)(ex *e, const sc_plan *p, const sc_run *run, sc_err *err)
 {
     e->run = run;
@@ -240,6 +256,7 @@ sc_status SC_R(sc_exec_forward)(ex *e, const sc_plan *p, const sc_run *run, sc_e
         for (int64_t k = 0; k < rows_of(e, id) * cols_of(e, id); k++)
             e->val[id][k] = (real)run->given[i].values[k];
     }
+    share_memory(e);
     job j = {.e = e, .list = p->fwd, .n = p->n_fwd};
     run_list(&j);
     return SC_OK;
