@@ -13,7 +13,8 @@ sc_status SC_R(sc_steps_new)(sc_steps *s, const sc_built *g, sc_err *err)
     SC_TRY(sc_alloc(&s->level, n, sizeof *s->level, err));
     SC_TRY(sc_alloc(&s->order, n, sizeof *s->order, err));
     SC_TRY(sc_alloc(&s->stamp, n, sizeof *s->stamp, err));
-    SC_TRY(sc_alloc(&s->waiting, n, sizeof *s->waiting, err));
+    SC_TRY(sc_alloc(&s->waiting, entries, sizeof *s->waiting, err));
+    SC_TRY(sc_alloc(&s->weight_writer, (size_t)g->n_weights, sizeof *s->weight_writer, err));
     return sc_alloc(&s->weight_stamp, (size_t)g->n_weights, sizeof *s->weight_stamp, err);
 }
 
@@ -26,6 +27,7 @@ void SC_R(sc_steps_free)(sc_steps *s)
     free(s->stamp);
     free(s->waiting);
     free(s->weight_stamp);
+    free(s->weight_writer);
 }
 
 /* What node id reads, a head's inside left out: number k, or 0 behind the last. */
@@ -81,40 +83,44 @@ static bool has_weights(const sc_gnode *n)
     return n->op == SC_OP_LINEAR || n->op == SC_OP_BATCH_NORM;
 }
 
-/* Whether id would write what a node of this step writes; marks what it writes if not. */
+/* Whether another node of this step writes what id would; marks what id writes if not. */
 static bool collides(sc_steps *s, const ex *e, int32_t id, int phase, bool backward)
 {
     const sc_gnode *n = nd(e, id);
     const sc_op *op = e->ops[n->op];
-    const bool by_node = backward && !(op->quiet && op->quiet(e, id, phase));
+    const bool by_node = backward && (!op->reach || op->reach(e, id, phase) == SC_REACH_PARENTS);
     const bool by_weight = has_weights(n) && (backward || n->op == SC_OP_BATCH_NORM);
     int32_t p;
-    if (by_weight && s->weight_stamp[n->weight] == s->last_stamp)
+    if (by_weight && s->weight_stamp[n->weight] == s->last_stamp &&
+        s->weight_writer[n->weight] != id)
         return true;
     for (int k = 0; by_node && ((p = parent(e, id, k)) != 0 || k < n->n_in); k++)
         if (wants_grad(e, p) && s->stamp[p] == s->last_stamp)
             return true;
-    if (by_weight)
+    if (by_weight) {
         s->weight_stamp[n->weight] = s->last_stamp;
+        s->weight_writer[n->weight] = id;
+    }
     for (int k = 0; by_node && ((p = parent(e, id, k)) != 0 || k < n->n_in); k++)
         s->stamp[p] = s->last_stamp;
     return false;
 }
 
-/* One phase of the waiting nodes, in as few steps as their collisions allow. */
-static void add_phase(sc_steps *s, const ex *e, int n_waiting, int phase, bool backward)
+/* The waiting nodes' phases, in as few steps as their collisions allow. */
+static void add_steps(sc_steps *s, const ex *e, int n_waiting, bool backward)
 {
     while (n_waiting > 0) {
         int n_left = 0;
         int64_t tiles = 0;
         s->last_stamp++;
         for (int i = 0; i < n_waiting; i++) {
-            const int32_t id = s->waiting[i];
+            const int32_t id = s->waiting[i].id;
+            const int phase = s->waiting[i].phase;
             const int64_t n = e->ops[nd(e, id)->op]->tiles(e, id, phase, backward);
             if (n <= 0)
                 continue;
             if (collides(s, e, id, phase, backward)) {
-                s->waiting[n_left++] = id;
+                s->waiting[n_left++] = s->waiting[i];
                 continue;
             }
             s->entries[s->n_entries++] = (sc_entry){id, phase, tiles, tiles + n};
@@ -126,10 +132,25 @@ static void add_phase(sc_steps *s, const ex *e, int n_waiting, int phase, bool b
     }
 }
 
+/* Those of a run of nodes, or of all, that have this phase, and whose time it is. */
+static int collect(const sc_steps *s, const ex *e, int from, int to, int phase, bool backward,
+                   bool is_end, sc_entry *waiting)
+{
+    int n = 0;
+    for (int i = from; i < to; i++) {
+        const int32_t id = s->order[i];
+        const sc_op *op = e->ops[nd(e, id)->op];
+        const bool is_late = backward && op->reach && op->reach(e, id, phase) == SC_REACH_END;
+        if (phase < (backward ? op->bwd_phases : op->fwd_phases) && is_late == is_end)
+            waiting[n++] = (sc_entry){id, phase, 0, 0};
+    }
+    return n;
+}
+
 void SC_R(sc_steps_make)(sc_steps *s, const ex *e, const int32_t *list, int n, bool backward)
 {
     const int top = find_levels(s, e, list, n, backward);
-    int at = 0;
+    int at = 0, n_late = 0;
     for (int level = 0; level <= top; level++)
         for (int i = 0; i < n; i++)
             if (s->level[list[i]] == level)
@@ -138,14 +159,10 @@ void SC_R(sc_steps_make)(sc_steps *s, const ex *e, const int32_t *list, int n, b
     for (int from = 0, to = 0; from < n; from = to) {
         while (to < n && s->level[s->order[to]] == s->level[s->order[from]])
             to++;
-        for (int phase = 0; phase < PHASES_MAX; phase++) {
-            int n_waiting = 0;
-            for (int i = from; i < to; i++) {
-                const sc_op *op = e->ops[nd(e, s->order[i])->op];
-                if (phase < (backward ? op->bwd_phases : op->fwd_phases))
-                    s->waiting[n_waiting++] = s->order[i];
-            }
-            add_phase(s, e, n_waiting, phase, backward);
-        }
+        for (int phase = 0; phase < PHASES_MAX; phase++)
+            add_steps(s, e, collect(s, e, from, to, phase, backward, false, s->waiting), backward);
     }
+    for (int phase = PHASES_MAX - 1; phase >= 0; phase--) /* counts have the longest tiles */
+        n_late += collect(s, e, 0, n, phase, backward, true, s->waiting + n_late);
+    add_steps(s, e, n_late, backward);
 }

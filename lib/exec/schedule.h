@@ -2,7 +2,7 @@
  * The order in which a list of nodes is run: in steps of tiles that may all run at the same time.
  * Nodes that do not depend on each other share their steps, so that threads meet less often and the
  * tiles of a step are many. What two nodes would both add to is added in the order of the list, in
- * steps of their own, so the order of every sum is fixed.
+ * steps of their own, so the order of every sum is fixed. Gradients of weights come last.
  */
 #ifndef SC_EXEC_SCHEDULE_H
 #define SC_EXEC_SCHEDULE_H
@@ -19,7 +19,8 @@ typedef struct sc_steps {
     int n, n_entries;
     int *from;         /* by step: its first entry; n + 1 */
     sc_entry *entries; /* room for all phases of all nodes */
-    int32_t *level, *order, *stamp, *weight_stamp, *waiting;
+    int32_t *level, *order, *stamp, *weight_stamp, *weight_writer;
+    sc_entry *waiting;
     int32_t last_stamp;
 } sc_steps;
 

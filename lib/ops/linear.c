@@ -4,7 +4,7 @@
 
 /* y = [parts] W^T + b with W stored n_in x n_out. Counts and categories never become dense columns.
  */
-enum { ROWS = 32, COLS = 256, WCOLS = 128, GENE_BLOCK = 32768 };
+enum { ROWS = 32, COLS = 256, WCOLS = 128, WROWS = 32, GENE_BLOCK = 32768 };
 
 #ifdef SC_F64
 #define is_wide(e, id) ((void)(e), (void)(id), false)
@@ -28,6 +28,18 @@ static bool has_input_gradient(const ex *e, int32_t id)
     return false;
 }
 
+/* Blocks of WROWS into which each parent's rows of W are cut: as many as the widest has. Counts,
+ * where they have no phase of their own, are not cut. */
+static int64_t row_blocks(const ex *e, int32_t id)
+{
+    const sc_gnode *n = nd(e, id);
+    int64_t most = 1;
+    for (int p = 0; p < n->n_in; p++)
+        if (nd(e, n->in[p])->form == SC_DENSE && cols_of(e, n->in[p]) > most * WROWS)
+            most = ceil_div(cols_of(e, n->in[p]), WROWS);
+    return most;
+}
+
 static int64_t tiles(const ex *e, int32_t id, int phase, bool backward)
 {
     const int64_t n_out = cols_of(e, id);
@@ -41,7 +53,7 @@ static int64_t tiles(const ex *e, int32_t id, int phase, bool backward)
         return ceil_div(rows_of(e, id), ROWS) * ceil_div(n_out, COLS) + sorts_columns(e, id);
     if (phase == 0)
         return has_input_gradient(e, id) ? ceil_div(rows_of(e, id), ROWS) : 0;
-    return phase == 1 ? ceil_div(n_out, grad_cols(n_out)) : 0;
+    return phase == 1 ? ceil_div(n_out, grad_cols(n_out)) * row_blocks(e, id) : 0;
 }
 
 /* Genes are taken in blocks of so many that their rows of W stay in the cache from cell to cell. */
@@ -153,22 +165,23 @@ void SC_X(sc_settle)(ex *e, int weight, int64_t at, int64_t rows, int64_t n, int
     }
 }
 
-/* Columns j0.. of the rows of W that part x takes. */
-static void part_gradient(ex *e, int32_t id, int32_t x, int64_t j0, int64_t nc, real *gw)
+/* Columns j0.. of the rows of W that part x takes; of a dense part rows r0 .. r0 + m of those. */
+static void part_gradient(ex *e, int32_t id, int32_t x, int64_t r0, int64_t m, int64_t j0,
+                          int64_t nc, real *gw)
 {
     const int64_t n_out = cols_of(e, id), rows = rows_of(e, id), width = cols_of(e, x);
     const real *restrict dy = e->grad[id] + j0;
-    const sc_mini *m = mini_of(e, x);
+    const sc_mini *mini = mini_of(e, x);
     if (nd(e, x)->form == SC_DENSE)
-        SC_X(sc_gemm_tn)(e, width, nc, rows, e->val[x], width, dy, n_out, gw, n_out);
+        SC_X(sc_gemm_tn)(e, m, nc, rows, e->val[x] + r0, width, dy, n_out, gw, n_out);
     else if (nd(e, x)->form == SC_CODES)
         for (int64_t i = 0; i < rows; i++)
             add_scaled(nc, 1, dy + i * n_out, gw + code_at(e, x, i) * n_out);
     else
         for (int64_t i = 0; i < rows; i++)
-            for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++)
-                add_scaled(nc, e->sparse[x][k - m->indptr[0]], dy + i * n_out,
-                           gw + m->indices[k] * n_out);
+            for (int64_t k = mini->indptr[i]; k < mini->indptr[i + 1]; k++)
+                add_scaled(nc, e->sparse[x][k - mini->indptr[0]], dy + i * n_out,
+                           gw + mini->indices[k] * n_out);
 }
 
 static bool is_by_column(const ex *e, int32_t x)
@@ -187,30 +200,40 @@ static void clear_tile(const ex *e, int weight, int64_t at, int64_t rows, int64_
         memset(e->gw + at + r * ld, 0, (size_t)n * sizeof(real));
 }
 
+static void bwd_bias(ex *e, int32_t id, int64_t j0, int64_t nc)
+{
+    const sc_gnode *n = nd(e, id);
+    const int64_t n_out = n->n_cols, at = e->g->weights[n->bias].offset + j0;
+    clear_tile(e, n->bias, at, 1, nc, n_out);
+    for (int64_t i = 0; i < rows_of(e, id); i++)
+        add_scaled(nc, 1, e->grad[id] + i * n_out + j0, e->gw + at);
+    SC_X(sc_settle)(e, n->bias, at, 1, nc, n_out, e->gw + at, n_out);
+}
+
 static void bwd_weight(ex *e, int32_t id, int64_t tile)
 {
     const sc_gnode *n = nd(e, id);
-    const int64_t n_out = n->n_cols, rows = rows_of(e, id), wide = grad_cols(n_out),
-                  j0 = tile * wide;
+    const int64_t n_out = n->n_cols, high = row_blocks(e, id), block = tile % high,
+                  wide = grad_cols(n_out), j0 = tile / high * wide;
     const int64_t nc = min64(wide, n_out - j0);
     int64_t at = e->g->weights[n->weight].offset + j0;
     for (int p = 0; p < n->n_in; p++) {
-        const int64_t width = cols_of(e, n->in[p]);
+        const int32_t x = n->in[p];
+        const int64_t width = cols_of(e, x);
+        const bool is_cut = nd(e, x)->form == SC_DENSE;
+        const int64_t r0 = is_cut ? block * WROWS : 0,
+                      m = is_cut ? min64(WROWS, width - r0) : width;
         const bool is_frozen = (e->g->weights[n->weight].frozen >> p & 1) != 0;
-        if (!is_frozen && !is_by_column(e, n->in[p])) {
-            clear_tile(e, n->weight, at, width, nc, n_out);
-            part_gradient(e, id, n->in[p], j0, nc, e->gw + at);
-            SC_X(sc_settle)(e, n->weight, at, width, nc, n_out, e->gw + at, n_out);
+        if (m > 0 && (is_cut || block == 0) && !is_frozen && !is_by_column(e, x)) {
+            const int64_t to = at + r0 * n_out;
+            clear_tile(e, n->weight, to, m, nc, n_out);
+            part_gradient(e, id, x, r0, m, j0, nc, e->gw + to);
+            SC_X(sc_settle)(e, n->weight, to, m, nc, n_out, e->gw + to, n_out);
         }
         at += width * n_out;
     }
-    if (n->bias < 0 || e->g->weights[n->bias].frozen)
-        return;
-    at = e->g->weights[n->bias].offset + j0;
-    clear_tile(e, n->bias, at, 1, nc, n_out);
-    for (int64_t i = 0; i < rows; i++)
-        add_scaled(nc, 1, e->grad[id] + i * n_out + j0, e->gw + at);
-    SC_X(sc_settle)(e, n->bias, at, 1, nc, n_out, e->gw + at, n_out);
+    if (block == 0 && n->bias >= 0 && !e->g->weights[n->bias].frozen)
+        bwd_bias(e, id, j0, nc);
 }
 
 static void bwd(ex *e, int32_t id, int phase, int64_t tile)
@@ -228,14 +251,16 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
         bwd_weight(e, id, tile);
 }
 
-/* A wide layer's sums by input wait for the last phase. */
-static bool quiet(const ex *e, int32_t id, int phase)
+/* A wide layer's sums by input wait for the last phase; other layers' weights wait for the end. */
+static sc_reach reach(const ex *e, int32_t id, int phase)
 {
-    return phase == 1 || phase == (is_wide(e, id) ? 0 : 2);
+    if (is_wide(e, id))
+        return phase == 1 ? SC_REACH_OWN : SC_REACH_PARENTS;
+    return phase == 0 ? SC_REACH_PARENTS : SC_REACH_END;
 }
 
 #ifdef SC_ISA
-const sc_op SC_X(sc_op_linear) = {1, 3, tiles, fwd, bwd, SC_X(sc_wide_aux), quiet};
+const sc_op SC_X(sc_op_linear) = {1, 3, tiles, fwd, bwd, SC_X(sc_wide_aux), reach};
 #else
-const sc_op SC_X(sc_op_linear) = {1, 2, tiles, fwd, bwd, NULL, quiet};
+const sc_op SC_X(sc_op_linear) = {1, 2, tiles, fwd, bwd, NULL, reach};
 #endif

@@ -52,14 +52,17 @@ struct SC_R(sc_exec) {
     real **sparse; /* by sparse node: max_nnz values */
 };
 
+/* Where a phase of bwd writes: to gradients of the node's parents; to nothing that another node
+ * writes; or to what nobody reads before backward ends, so that it may wait till then. */
+typedef enum sc_reach { SC_REACH_PARENTS, SC_REACH_OWN, SC_REACH_END } sc_reach;
+
 typedef struct sc_op {
     int fwd_phases, bwd_phases;
     int64_t (*tiles)(const ex *e, int32_t id, int phase, bool backward);
     void (*fwd)(ex *e, int32_t id, int phase, int64_t tile);
     void (*bwd)(ex *e, int32_t id, int phase, int64_t tile);
     int64_t (*aux)(const ex *e, int32_t id, int64_t rows); /* elements of scratch; NULL: none */
-    /* whether a phase of bwd leaves the parents' gradients alone; NULL: none does */
-    bool (*quiet)(const ex *e, int32_t id, int phase);
+    sc_reach (*reach)(const ex *e, int32_t id, int phase); /* of bwd; NULL: all go to parents */
 } sc_op;
 
 enum { ROW_TILE = 16, COL_TILE = 64 };
@@ -164,11 +167,11 @@ void SC_X(sc_map_grad)(int map, double arg, int64_t n, const real *x, const real
     X(SC_OP_BATCH_NORM, batch_norm)                                                                \
     X(SC_OP_LAYER_NORM, layer_norm)                                                                \
     X(SC_OP_DROPOUT, dropout)                                                                      \
-    X(SC_OP_MAP, map) X(SC_OP_AFFINE, affine) X(SC_OP_ADD, add) X(SC_OP_MUL, mul)                  \
-        X(SC_OP_DIV, div) X(SC_OP_SOFTMAX, softmax) X(SC_OP_ROW_SUM, row_sum)                      \
-            X(SC_OP_CONCAT, concat) X(SC_OP_SLICE, slice) X(SC_OP_GATHER, gather)                  \
-                X(SC_OP_STOP_GRADIENT, stop_gradient) X(SC_OP_ENUMERATE, enumerate)                \
-                    X(SC_OP_REPEAT_ROWS, repeat_rows) X(SC_OP_UNSTACK, unstack)                    \
-                        X(SC_OP_PICK, pick) X(SC_OP_LATENT, latent) X(SC_OP_KL, kl)                \
-                            X(SC_OP_LOG_PROB, log_prob) X(SC_OP_OBSERVE, observe)
+    X(SC_OP_MAP, map)                                                                              \
+    X(SC_OP_AFFINE, affine) X(SC_OP_ADD, add) X(SC_OP_MUL, mul) X(SC_OP_DIV, div)                  \
+        X(SC_OP_SOFTMAX, softmax) X(SC_OP_ROW_SUM, row_sum) X(SC_OP_CONCAT, concat)                \
+            X(SC_OP_SLICE, slice) X(SC_OP_GATHER, gather) X(SC_OP_STOP_GRADIENT, stop_gradient)    \
+                X(SC_OP_ENUMERATE, enumerate) X(SC_OP_REPEAT_ROWS, repeat_rows)                    \
+                    X(SC_OP_UNSTACK, unstack) X(SC_OP_PICK, pick) X(SC_OP_LATENT, latent)          \
+                        X(SC_OP_KL, kl) X(SC_OP_LOG_PROB, log_prob) X(SC_OP_OBSERVE, observe)
 #endif
