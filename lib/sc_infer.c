@@ -297,6 +297,19 @@ int64_t sc_infer_n_counts(const sc_infer *x, int64_t i)
     return x->is_stored ? -1 : x->buf->indptr[i + 1] - x->buf->indptr[i];
 }
 
+int64_t sc_infer_counts(const sc_infer *x, int64_t i, const int32_t **genes, const float **counts)
+{
+    const int64_t k0 = x->buf->indptr[i];
+    *genes = x->buf->indices + k0;
+    *counts = x->buf->values + k0;
+    return x->is_stored ? 0 : x->buf->indptr[i + 1] - k0;
+}
+
+const float *sc_infer_proteins(const sc_infer *x, int64_t i)
+{
+    return x->proteins.n ? x->buf->proteins + i * x->proteins.n : NULL;
+}
+
 uint64_t sc_infer_key(const sc_infer *x, int64_t i)
 {
     return x->buf->keys[i];

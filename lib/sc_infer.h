@@ -66,6 +66,11 @@ sc_status sc_infer_constant(sc_infer *x, int32_t node, sc_err *err) SC_MUST_CHEC
 const float *sc_infer_value(const sc_infer *x, int32_t node);
 /* Counts above zero of row i, in the model's genes; -1 where the stream is minified. */
 int64_t sc_infer_n_counts(const sc_infer *x, int64_t i);
+/* The counts of row i above zero, lent until the next block: *genes are the model's. Returns their
+ * number, 0 where the stream is minified. */
+int64_t sc_infer_counts(const sc_infer *x, int64_t i, const int32_t **genes, const float **counts);
+/* Protein counts of row i, as many as the model has; NULL where the nodes wanted take none. */
+const float *sc_infer_proteins(const sc_infer *x, int64_t i);
 /* Importance weight of row i of the last run: see sc_exec_log_weight. */
 double sc_infer_log_weight(const sc_infer *x, int64_t i, bool as_scvi_tools);
 /* Hash of the name of row i of the block: what its draws are keyed by. */

@@ -1,0 +1,187 @@
+#include "sc_condition.h"
+#include "sc_category.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Position of the first operator or '&' outside of quotes; the end if there is none. */
+static const char *find_special(const char *s)
+{
+    char quote = 0;
+    for (; *s; s++) {
+        if (quote) {
+            quote = *s == quote ? 0 : quote;
+            continue;
+        }
+        if (*s == '\'' || *s == '"')
+            quote = *s;
+        else if (*s == '&' || *s == '<' || *s == '>' || ((*s == '=' || *s == '!') && s[1] == '='))
+            return s;
+    }
+    return s;
+}
+
+/* Text without blanks and quotes around it; NULL: out of memory. */
+static char *trimmed(const char *s, const char *end)
+{
+    while (s < end && strchr(" \t", *s))
+        s++;
+    while (end > s && strchr(" \t", end[-1]))
+        end--;
+    if (end - s >= 2 && (*s == '\'' || *s == '"') && end[-1] == *s) {
+        s++;
+        end--;
+    }
+    return strndup(s, (size_t)(end - s));
+}
+
+static sc_compare operator_at(const char **s)
+{
+    const char c = **s;
+    const bool has_equal = (*s)[1] == '=';
+    *s += has_equal ? 2 : 1;
+    return c == '='   ? SC_EQ
+           : c == '!' ? SC_NE
+           : c == '<' ? (has_equal ? SC_LE : SC_LT)
+                      : (has_equal ? SC_GE : SC_GT);
+}
+
+sc_status sc_condition_add(sc_condition *c, const char *column, sc_compare op, const char *value,
+                           sc_err *err)
+{
+    SC_TRY(sc_resize(&c->all, (size_t)c->n + 1, sizeof *c->all, err));
+    sc_clause *k = &c->all[c->n++];
+    *k = (sc_clause){strdup(column), strdup(value), op, NAN};
+    if (!k->column || !k->value)
+        return sc_fail(err, SC_ENOMEM, "out of memory");
+    char *end = k->value;
+    const double number = strtod(k->value, &end);
+    if (end != k->value && !*end)
+        k->number = number;
+    return SC_OK;
+}
+
+static sc_status bad(const char *text, sc_err *err)
+{
+    return sc_fail(err, SC_EUSAGE, "'%s' is no condition such as 'COLUMN == VALUE & COLUMN > 3'",
+                   text);
+}
+
+sc_status sc_condition_parse(sc_condition *c, const char *text, sc_err *err)
+{
+    *c = (sc_condition){0};
+    for (const char *s = text;; s++) {
+        const char *op = find_special(s);
+        if (!*op || *op == '&')
+            return bad(text, err);
+        const char *value = op;
+        const sc_compare compare = operator_at(&value);
+        const char *end = find_special(value);
+        char *left = trimmed(s, op), *right = trimmed(value, end);
+        sc_status st = SC_OK;
+        if (!left || !right)
+            st = sc_fail(err, SC_ENOMEM, "out of memory");
+        else if (!*left || !*right || (*end && *end != '&'))
+            st = bad(text, err);
+        else
+            st = sc_condition_add(c, left, compare, right, err);
+        free(left);
+        free(right);
+        SC_TRY(st);
+        if (!*end)
+            return SC_OK;
+        s = end;
+    }
+}
+
+static bool is_number(const sc_col *c)
+{
+    return c->type == SC_COL_INT || c->type == SC_COL_REAL;
+}
+
+sc_status sc_condition_check(const sc_condition *c, const sc_header *h, sc_err *err)
+{
+    for (int k = 0; k < c->n; k++) {
+        const sc_clause *t = &c->all[k];
+        SC_TRY(sc_require_obs(h, t->column, err));
+        const sc_col *col = sc_table_find(&h->obs, t->column);
+        if (is_number(col) && isnan(t->number))
+            return sc_fail(err, SC_EUSAGE, "obs column '%s' has numbers, and '%s' is none",
+                           t->column, t->value);
+        if (!is_number(col) && t->op != SC_EQ && t->op != SC_NE)
+            return sc_fail(err, SC_EUSAGE,
+                           "obs column '%s' has no numbers: == and != compare it, < and > do not",
+                           t->column);
+    }
+    return SC_OK;
+}
+
+static bool number_holds(const sc_clause *t, double v)
+{
+    switch (t->op) {
+    case SC_EQ:
+        return v == t->number;
+    case SC_NE:
+        return v != t->number;
+    case SC_LT:
+        return v < t->number;
+    case SC_LE:
+        return v <= t->number;
+    case SC_GT:
+        return v > t->number;
+    default:
+        return v >= t->number;
+    }
+}
+
+static bool row_holds(const sc_clause *t, const sc_col *c, int64_t i)
+{
+    char buf[64];
+    if (sc_col_is_missing(c, i))
+        return t->op == SC_NE;
+    if (is_number(c))
+        return number_holds(t, c->type == SC_COL_REAL ? c->v.r[i] : (double)c->v.i[i]);
+    const bool is_equal = strcmp(sc_col_text(c, i, buf, sizeof buf), t->value) == 0;
+    return is_equal == (t->op == SC_EQ);
+}
+
+static void clause_block(const sc_clause *t, const sc_col *c, int64_t n, uint8_t *holds)
+{
+    bool last = false;
+    for (int64_t i = 0; i < n; i++) {
+        /* groups come in runs */
+        const bool is_same =
+            i > 0 && c->type == SC_COL_CATEGORY && c->v.code[i] == c->v.code[i - 1];
+        if (!is_same)
+            last = row_holds(t, c, i);
+        holds[i] = holds[i] && last;
+    }
+}
+
+sc_status sc_condition_block(const sc_condition *c, sc_block *b, uint8_t *holds, sc_err *err)
+{
+    sc_table *obs = NULL;
+    const int64_t n = sc_block_n_rows(b);
+    SC_TRY(sc_block_obs(b, &obs, err));
+    memset(holds, 1, (size_t)n);
+    for (int k = 0; k < c->n; k++) {
+        const sc_col *col = sc_table_find(obs, c->all[k].column);
+        if (!col)
+            return sc_fail(err, SC_EFORMAT, "a block lacks the obs column '%s'", c->all[k].column);
+        clause_block(&c->all[k], col, n, holds);
+    }
+    for (int64_t i = 0; i < n && c->is_negated; i++)
+        holds[i] = !holds[i];
+    return SC_OK;
+}
+
+void sc_condition_free(sc_condition *c)
+{
+    for (int k = 0; k < c->n; k++) {
+        free(c->all[k].column);
+        free(c->all[k].value);
+    }
+    free(c->all);
+    *c = (sc_condition){0};
+}
