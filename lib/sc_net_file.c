@@ -226,6 +226,27 @@ static sc_status has_all(const sc_net *net, int n, sc_err *err)
                : sc_fail(err, SC_EFORMAT, "the model has %d tensors where %d are needed", n, want);
 }
 
+static bool has_tensor(const sc_pt *pt, const char *name)
+{
+    for (size_t i = 0; i < sc_pt_n_tensors(pt); i++)
+        if (strcmp(sc_pt_tensor_at(pt, i)->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* What starts at zero may be lacking: older versions had no such tensor (the efficiency of
+ * totalVI's batches), which is as if it had stayed there. */
+static sc_status pt_has_all(const sc_net *net, const sc_pt *pt, sc_err *err)
+{
+    for (int i = 0; i < net->g->n_weights; i++) {
+        const sc_gweight *w = &net->g->weights[i];
+        const bool may_lack = w->kind == SC_W_PLAIN && w->init == SC_INIT_ZERO;
+        if (w->is_saved && !may_lack && !has_tensor(pt, w->name))
+            return sc_fail(err, SC_EFORMAT, "the model has no tensor '%s'", w->name);
+    }
+    return SC_OK;
+}
+
 static sc_status from_scm(sc_net *net, int fd, const char *name, sc_err *err)
 {
     sc_model_file f = {0};
@@ -275,7 +296,7 @@ static sc_status from_pt(sc_net *net, int fd, const char *name, sc_err *err)
         const sc_pt_tensor *t = sc_pt_tensor_at(pt, i);
         SC_GOTO(st, take_tensor(net, t->name, t->n_dims, t->dims, t->data, err), out);
     }
-    st = has_all(net, (int)sc_pt_n_tensors(pt), err);
+    st = pt_has_all(net, pt, err);
 out:
     sc_pt_close(pt);
     return st;

@@ -41,6 +41,21 @@ static sc_status proteins_from_pt(sc_net *net, const sc_pt_registry *r, sc_err *
     return SC_OK;
 }
 
+/* The model's genes: of several modalities (a MuData), those of the one that X is. */
+static sc_status genes_of(const sc_pt *pt, const sc_pt_registry *r, const sc_pt_names **genes,
+                          sc_err *err)
+{
+    const sc_pt_value *x = sc_pt_get(sc_pt_get(r->fields, "X"), "data_registry");
+    const char *key = sc_pt_as_text(sc_pt_get(x, "mod_key"));
+    for (size_t i = 0; i < sc_pt_n_modalities(pt); i++) {
+        const sc_pt_modality *m = sc_pt_modality_at(pt, i);
+        if (sc_pt_n_modalities(pt) == 1 || (key && m->name && strcmp(key, m->name) == 0))
+            *genes = &m->vars;
+    }
+    return *genes ? SC_OK
+                  : sc_fail(err, SC_EFORMAT, "the model does not say which modality its genes are");
+}
+
 sc_status sc_net_pt_data(sc_net *net, const sc_pt *pt, sc_err *err)
 {
     const sc_pt_registry *r = sc_pt_get_registry(pt);
@@ -74,9 +89,8 @@ sc_status sc_net_pt_data(sc_net *net, const sc_pt *pt, sc_err *err)
     for (int i = 0; i < SC_IN_MAX; i++) /* a column that scvi-tools made up when no key was given */
         if (net->cats[i].key && strncmp(net->cats[i].key, "_scvi_", 6) == 0)
             sc_category_free(&net->cats[i]);
-    if (sc_pt_n_modalities(pt) != 1)
-        return sc_fail(err, SC_EFORMAT, "models of several modalities are not read yet");
-    const sc_pt_names *v = &sc_pt_modality_at(pt, 0)->vars;
+    const sc_pt_names *v = NULL;
+    SC_TRY(genes_of(pt, r, &v, err));
     for (size_t i = 0; i < v->n; i++)
         SC_TRY(sc_strs_push(&net->var.names, v->s[i], strlen(v->s[i]), err));
     s->n_vars = net->var.n_rows = net->var.names.n;
