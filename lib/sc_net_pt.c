@@ -63,7 +63,9 @@ sc_status sc_net_pt_data(sc_net *net, const sc_pt *pt, sc_err *err)
     const char *text;
     SC_TRY(category_from_pt(&net->cats[0], &r->batch, err));
     SC_TRY(category_from_pt(&net->cats[SC_IN_LABELS - SC_IN_BATCH], &r->labels, err));
-    s->n_batch = s->n_panels = r->batch.levels.n ? (int64_t)r->batch.levels.n : 1;
+    SC_TRY(category_from_pt(&net->cats[SC_IN_PANEL - SC_IN_BATCH], &r->panel, err));
+    s->n_batch = r->batch.levels.n ? (int64_t)r->batch.levels.n : 1;
+    s->n_panels = r->panel.levels.n ? (int64_t)r->panel.levels.n : s->n_batch;
     s->n_labels = (int64_t)r->labels.levels.n;
     if (r->unlabeled_category && s->n_labels > 0) { /* the last level, and no class */
         net->unlabeled = strdup(r->unlabeled_category);

@@ -181,6 +181,7 @@ static sc_status read_registry(sc_pt *pt, sc_err *err)
     r->fields = sc_pt_get(v, "field_registries");
     SC_TRY(read_category(pt, "batch", &r->batch, err));
     SC_TRY(read_category(pt, "labels", &r->labels, err));
+    SC_TRY(read_category(pt, "panel", &r->panel, err));
     r->unlabeled_category = sc_pt_as_text(sc_pt_get(
         sc_pt_get(sc_pt_get(r->fields, "labels"), "state_registry"), "unlabeled_category"));
     SC_TRY(read_covariates(pt, err));

@@ -113,6 +113,7 @@ typedef struct sc_pt_registry {
     const sc_pt_category *cat_covs;
     sc_pt_names cont_covs;
     sc_pt_names proteins;
+    sc_pt_category panel; /* key NULL: the panels are the batches */
     size_t n_masks;
     const sc_pt_mask *masks; /* of TOTALVI's protein_batch_mask, in the file's order */
 } sc_pt_registry;

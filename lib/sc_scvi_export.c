@@ -14,7 +14,8 @@ enum {
     HAS_SIZE_FACTOR = 8,
     HAS_CATS = 16,
     HAS_CONTS = 32,
-    HAS_UNLABELED = 64
+    HAS_UNLABELED = 64,
+    HAS_PROTEINS = 128
 };
 
 static const struct {
@@ -25,6 +26,7 @@ static const struct {
     {"LinearSCVI", HAS_LAYER | HAS_BATCH | HAS_LABELS},
     {"SCANVI",
      HAS_LAYER | HAS_BATCH | HAS_LABELS | HAS_SIZE_FACTOR | HAS_CATS | HAS_CONTS | HAS_UNLABELED},
+    {"TOTALVI", HAS_LAYER | HAS_BATCH | HAS_SIZE_FACTOR | HAS_CATS | HAS_CONTS | HAS_PROTEINS},
 };
 
 typedef struct job {
@@ -219,13 +221,45 @@ static sc_status put_cont_covs(job *j, sc_err *err)
     return SC_OK;
 }
 
+/* Names, and what each panel measured, by its code. */
+static sc_status put_proteins(job *j, sc_err *err)
+{
+    const sc_net *net = j->net;
+    const int64_t n = net->dims.n_proteins;
+    unsigned char *seen = NULL;
+    SC_TRY(sc_alloc(&seen, (size_t)n + 1, sizeof *seen, err));
+    field_begin(j, "proteins", "obsm", net->protein_key);
+    sc_pt_put_text(j->w, "column_names");
+    sc_pt_put_begin(j->w, SC_PT_LIST); /* compared to a data frame's columns */
+    for (int64_t p = 0; p < n; p++)
+        sc_pt_put_text(j->w, sc_strs_at(&net->proteins, p));
+    end(j);
+    if (net->protein_missing)
+        begin(j, "protein_batch_mask");
+    for (int64_t b = 0; net->protein_missing && b < net->dims.n_panels; b++) {
+        char code[24];
+        (void)snprintf(code, sizeof code, "%lld", (long long)b);
+        for (int64_t p = 0; p < n; p++)
+            seen[p] = !net->protein_missing[b * n + p];
+        sc_pt_put_text(j->w, code);
+        sc_pt_put_bools(j->w, (size_t)n, seen);
+    }
+    if (net->protein_missing)
+        end(j);
+    field_end(j, "n_proteins", n);
+    free(seen);
+    return SC_OK;
+}
+
 static sc_status put_fields(job *j, sc_err *err)
 {
     begin(j, "field_registries");
+    if (category(j, SC_IN_PANEL)->key)
+        SC_TRY(put_category(j, "panel", SC_IN_PANEL, err));
     SC_TRY(put_x(j, err));
     if (j->has & HAS_BATCH)
         SC_TRY(put_category(j, "batch", SC_IN_BATCH, err));
-    if (j->has & HAS_LABELS)
+    if (j->has & (HAS_LABELS | HAS_PROTEINS)) /* totalVI has labels, all of them 0 */
         SC_TRY(put_category(j, "labels", SC_IN_LABELS, err));
     if (j->has & HAS_SIZE_FACTOR) {
         field_begin(j, "size_factor", j->net->size_factor ? "obs" : NULL, j->net->size_factor);
@@ -235,6 +269,8 @@ static sc_status put_fields(job *j, sc_err *err)
         SC_TRY(put_cat_covs(j, err));
     if (j->has & HAS_CONTS)
         SC_TRY(put_cont_covs(j, err));
+    if (j->has & HAS_PROTEINS)
+        SC_TRY(put_proteins(j, err));
     end(j);
     return SC_OK;
 }
@@ -250,6 +286,11 @@ static void put_setup_args(job *j)
         text(j, "batch_key", category(j, SC_IN_BATCH)->key);
     if (j->has & HAS_LABELS)
         text(j, "labels_key", category(j, SC_IN_LABELS)->key);
+    if (j->has & HAS_PROTEINS) {
+        text(j, "protein_expression_obsm_key", net->protein_key);
+        text(j, "protein_names_uns_key", NULL);
+        text(j, "panel_key", category(j, SC_IN_PANEL)->key);
+    }
     if (j->has & HAS_UNLABELED) {
         text(j, "unlabeled_category", net->unlabeled);
         sc_pt_put_text(j->w, "use_minified");

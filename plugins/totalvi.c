@@ -69,8 +69,9 @@ static const sc_param params[] = {
 
 static const sc_scvi_arg args[] = {
     SC_SCVI_ARG("n-latent", "n_latent"),
-    SC_SCVI_ARG("gene-dispersion", "gene_dispersion"),
-    SC_SCVI_ARG("protein-dispersion", "protein_dispersion"),
+    {"gene-dispersion", "gene_dispersion", SC_SCVI_VALUE, true,
+     "gene-label"}, /* it has no labels */
+    {"protein-dispersion", "protein_dispersion", SC_SCVI_VALUE, true, "protein-label"},
     SC_SCVI_ARG("gene-likelihood", "gene_likelihood"),
     SC_SCVI_ARG("latent-distribution", "latent_distribution"),
     SC_SCVI_ARG("override-missing-proteins", "override_missing_proteins"),

@@ -29,6 +29,8 @@ def terms(model):
     """Reconstruction loss, KL(z) and KL(l) of each cell, at the means of z and l."""
     module = model.module.eval()
     rows = []
+    if isinstance(model, scvi.model.TOTALVI):
+        return protein_terms(model)
     with torch.no_grad():
         for batch in model._make_data_loader(model.adata, batch_size=128):
             q = module.inference(**module._get_inference_input(batch))
@@ -44,6 +46,21 @@ def terms(model):
     return torch.cat(rows).numpy()
 
 
+def protein_terms(model):
+    """Of TOTALVI, which draws z, the library size and the background: at their means."""
+    module, rows = model.module.eval(), []
+    draw = torch.distributions.Normal.rsample
+    torch.distributions.Normal.rsample = lambda self, *_: self.loc
+    with torch.no_grad():
+        for batch in model._make_data_loader(model.adata, batch_size=128):
+            loss = module(batch)[2]
+            rec, kl = loss.reconstruction_loss, loss.kl_local
+            parts = [sum(rec.values()), kl["kl_div_z"], kl["kl_div_l_gene"] + torch.zeros(len(kl["kl_div_z"]))]
+            rows.append(torch.stack([*parts, kl["kl_div_back_pro"]], 1))
+    torch.distributions.Normal.rsample = draw
+    return torch.cat(rows).numpy()
+
+
 def has_all_biases(module):
     """False where scvi-tools' own surgery trips over a layer without one."""
     return all(m.bias is not None for m in module.modules() if isinstance(m, torch.nn.Linear))
@@ -54,7 +71,10 @@ def check(folder):
     cls = getattr(scvi.model, name)
     model = cls.load(folder, accelerator="cpu")
     print(folder, name)
-    qz_m, _ = model.get_latent_representation(return_dist=True)
+    if name == "TOTALVI":  # no return_dist there
+        qz_m = model.get_latent_representation()
+    else:
+        qz_m, _ = model.get_latent_representation(return_dist=True)
     want = pd.read_csv(f"{folder}/latent.tsv", sep="\t", index_col=0)
     assert list(want.index) == list(model.adata.obs_names)
     if model.module.latent_distribution == "normal":
@@ -65,7 +85,7 @@ def check(folder):
     else:
         want = pd.read_csv(f"{folder}/score.tsv", sep="\t", index_col=0)
         got = terms(model)
-        for k, column in enumerate(["reconstruction", "kl_z", "kl_l"]):
+        for k, column in enumerate(["reconstruction", "kl_z", "kl_l", "kl_back_pro"][: got.shape[1]]):
             compare(column, got[:, k], want[column].to_numpy())
         compare("elbo", -got.sum(1), want["elbo"].to_numpy())
 

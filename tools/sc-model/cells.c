@@ -57,6 +57,26 @@ static sc_status match_genes(job *j, sc_err *err)
     return st;
 }
 
+/* scvi-tools goes by the columns' order: it must be the model's. */
+static sc_status check_proteins(const job *j, sc_err *err)
+{
+    char path[512];
+    (void)snprintf(path, sizeof path, "obsm/%s", j->net->protein_key);
+    const int at = sc_header_find(&j->h, path);
+    const sc_strs *want = &j->net->proteins, *have = at < 0 ? NULL : &j->h.mats[at].col_names;
+    if (!have)
+        return sc_fail(err, SC_EDATA, "%s has no obsm '%s'", sc_reader_name(j->in),
+                       j->net->protein_key);
+    for (int64_t p = 0; p < want->n && have->n; p++)
+        if (p >= have->n || have->n != want->n ||
+            strcmp(sc_strs_at(want, p), sc_strs_at(have, p)) != 0)
+            return sc_fail(err, SC_EDATA,
+                           "%s: obsm '%s' has other proteins than the model, or in another order: "
+                           "'%s' of the model is not where it was",
+                           sc_reader_name(j->in), j->net->protein_key, sc_strs_at(want, p));
+    return SC_OK;
+}
+
 static bool has_genes(const sc_mat *m)
 {
     return strcmp(m->path, "X") == 0 || strncmp(m->path, "layers/", 7) == 0;
@@ -246,6 +266,8 @@ static sc_status run(job *j, const char *in, const char *dir, exported_cells *ou
     SC_TRY(sc_header_copy(&j->h, sc_reader_header(j->in), err));
     SC_TRY(find_keys(j, out, err));
     SC_TRY(match_genes(j, err));
+    if (j->net->protein_key)
+        SC_TRY(check_proteins(j, err));
     SC_TRY(order_header(j, err));
     const sc_format *f = sc_format_of(j->plugin);
     SC_TRY(f->create(&j->state, j->tmp, j->path, f->write_params ? &j->opts : NULL, &j->host, &j->h,
