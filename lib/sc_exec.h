@@ -66,8 +66,9 @@ typedef struct sc_plan {
     bool *owned[SC_GROUPS_MAX]; /* by weight: from one linear, and nothing else reads it */
     bool term_on[32];
     sc_head *head; /* by node; NULL without SC_PLAN_FUSE */
-    bool
-        *is_graded; /* by node: forward writes its gradient, backward must not clear it; likewise */
+    /* By node: its gradient is assigned, by forward or by the backward of its only consumer, so that
+     * nobody clears it; likewise. */
+    bool *is_graded;
 } sc_plan;
 
 /* FUSE: the float executor only; nodes inside of heads then have no values, and after backward

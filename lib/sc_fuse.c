@@ -116,6 +116,14 @@ static void mark(search *s, int32_t id, int32_t *inside)
         s->p->is_graded[n->q.c.id] = true;
 }
 
+/* Ops that assign the gradient of what nobody but them takes. */
+static void mark_assigned(search *s, const sc_gnode *n)
+{
+    if ((n->op == SC_OP_BATCH_NORM || n->op == SC_OP_MAP || n->op == SC_OP_DROPOUT) &&
+        n->form == SC_DENSE && s->uses[n->in[0]] == 1 && at(s, n->in[0])->op != SC_OP_WEIGHT)
+        s->p->is_graded[n->in[0]] = true;
+}
+
 sc_status sc_plan_fuse(sc_plan *p, const sc_built *g, const int32_t *roots, int n_roots,
                        sc_err *err)
 {
@@ -134,6 +142,8 @@ sc_status sc_plan_fuse(sc_plan *p, const sc_built *g, const int32_t *roots, int 
             mark(&s, p->fwd[i], inside);
         else
             p->head[p->fwd[i]] = (sc_head){0};
+    for (int i = 0; i < p->n_fwd; i++)
+        mark_assigned(&s, at(&s, p->fwd[i]));
     p->n_fwd = drop(p->head, inside, p->n_fwd, p->fwd);
     for (int k = 0; k < SC_GROUPS_MAX; k++)
         p->n_bwd[k] = drop(p->head, inside, p->n_bwd[k], p->bwd[k]);

@@ -110,6 +110,9 @@ static void plain(void **state)
         }
     check("scvi", "n-hidden=8,gene-likelihood=poisson", 0, sc_kernels_get(NULL));
     check("ldvae", "n-hidden=8,use-observed-lib-size=true", 1, sc_kernels_get(NULL));
+    check("scvi", "n-hidden=8,n-layers=3,use-layer-norm=both", 1, sc_kernels_get(NULL));
+    check("scvi", "n-hidden=8,latent-distribution=ln,use-batch-norm=none", 1, sc_kernels_get(NULL));
+    check("scanvi", "n-hidden=20,n-latent=4", 1, sc_kernels_get(NULL));
 }
 
 static int prepare(void **state)

@@ -233,6 +233,7 @@ static void count_tail(const head *o, int n, const int32_t *index, const float *
 static __attribute__((noinline)) double exponentials(int64_t n, const float *x, float *e)
 {
     vf top[2] = {v_set(-INFINITY), v_set(-INFINITY)}, sum[2] = {v_set(0), v_set(0)};
+    vf unused;
     float max = -INFINITY;
     int64_t j = 0;
     for (; j + 2 * W <= n; j += 2 * W) {
@@ -246,13 +247,13 @@ static __attribute__((noinline)) double exponentials(int64_t n, const float *x, 
         max = top[0][i] > max ? top[0][i] : max;
     for (j = 0; j + 2 * W <= n; j += 2 * W)
         for (int i = 0; i < 2; i++) {
-            const vf y = v_exp(v_load(x + j + i * W) - max);
+            const vf y = v_exp_neg(v_load(x + j + i * W) - max, &unused);
             sum[i] = sum[i] + y;
             v_store(e + j + i * W, y);
         }
     for (; j < n; j += W) {
         const int64_t part = n - j < W ? n - j : W;
-        const vf y = v_exp(v_load_part(x + j, part, -INFINITY) - max);
+        const vf y = v_exp_neg(v_load_part(x + j, part, -INFINITY) - max, &unused);
         sum[0] = sum[0] + y;
         v_store_part(e + j, part, y);
     }

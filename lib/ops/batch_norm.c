@@ -180,6 +180,8 @@ static void bwd_block(ex *e, int32_t id, int64_t i0, int64_t i1, int64_t j0, int
         const real *restrict x = e->val[n->in[0]] + i * n->n_cols + j0;
         const real *restrict dy = e->grad[id] + i * n->n_cols + j0;
         real *restrict dx = e->grad[n->in[0]] + i * n->n_cols + j0;
+        if (assigns(e, n->in[0]))
+            memset(dx, 0, (size_t)nc * sizeof *dx);
         for (int64_t j = 0; j < nc; j++)
             dx[j] += k[j] * (dy[j] - a[j] - (x[j] - mean[j]) * c[j]);
     }

@@ -62,6 +62,8 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
     const real *restrict dy = e->grad[id] + i0 * cols, *restrict mask = e->aux[id] + i0 * cols;
     real *restrict dx = e->grad[n->in[0]] + i0 * cols;
     const bool is_on = drops(e);
+    if (assigns(e, n->in[0]))
+        memset(dx, 0, (size_t)((i1 - i0) * cols) * sizeof *dx);
     for (int64_t k = 0; k < (i1 - i0) * cols; k++)
         dx[k] += is_on ? dy[k] * mask[k] : dy[k];
 }

@@ -1,5 +1,7 @@
 #include "op.h"
 
+#include <string.h>
+
 /* Element-wise functions and a x + b. Of counts only the stored entries are touched. */
 static void range(const ex *e, int32_t id, int64_t tile, int64_t *from, int64_t *to)
 {
@@ -30,6 +32,8 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
     const sc_gnode *n = nd(e, id);
     int64_t a, b;
     range(e, id, tile, &a, &b);
+    if (n->form == SC_DENSE && assigns(e, n->in[0]))
+        memset(e->grad[n->in[0]] + a, 0, (size_t)(b - a) * sizeof(real));
     if (n->form == SC_DENSE && wants_grad(e, n->in[0]))
         SC_X(sc_map_grad)
     (n->map, n->arg, b - a, e->val[n->in[0]] + a, e->val[id] + a, e->grad[id] + a,

@@ -88,6 +88,11 @@ static inline bool wants_grad(const ex *e, int32_t id)
 {
     return nd(e, id)->needs_grad;
 }
+/* whether backward assigns the gradient of node id, which has one consumer, instead of adding */
+static inline bool assigns(const ex *e, int32_t id)
+{
+    return e->plan->is_graded && e->plan->is_graded[id];
+}
 static inline int64_t min64(int64_t a, int64_t b)
 {
     return a < b ? a : b;
