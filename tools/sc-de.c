@@ -13,13 +13,11 @@ static const sc_param params[] = {
               "in place of groups, cells for which this holds: 'tech == v3 & n_counts > 1000'"),
     SC_STRING(de_opts, idx2, "idx2", "CONDITION", "compared with these; default all others"),
     SC_CHOICE(de_opts, mode, "mode", DE_MODE_AUTO, "auto|vanilla|change",
-              "is it higher, or has it changed by more than delta; auto: vanilla, with proteins "
-              "change"),
+              "is it higher, or changed by delta; auto: vanilla, with proteins change"),
     SC_REAL(de_opts, delta, "delta", 0.25, 0, 100,
             "log2 fold change from which on expression has changed; 0: from the data"),
     SC_REAL(de_opts, pseudocounts, "pseudocounts", 0, 0, 1,
-            "added to expression before the logarithm; 0: from genes without counts, with proteins "
-            "1e-5"),
+            "added before the logarithm; 0: from silent genes, with proteins 1e-5"),
     SC_CHOICE(de_opts, test_mode, "test-mode", 0, "three|two",
               "up and down on their own, of which the likelier counts, or together"),
     SC_REAL(de_opts, fdr, "fdr", 0.05, 0, 1, "expected share of false ones among those called"),
