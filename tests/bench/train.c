@@ -66,35 +66,44 @@ static sc_status draw_labels(sc_cells *c, sc_err *err)
     return SC_OK;
 }
 
-/* One gene in ten of a cell is there, sorted; small counts are the most frequent. */
+/* A row: one gene in ten is there; small counts are the most frequent. */
+static sc_status draw_row(sc_cells *c, int64_t i, float *u, int32_t *index, float *value,
+                          sc_err *err)
+{
+    int64_t n = 0;
+    sc_fill_uniform((sc_key){1, 0, (uint32_t)i, 0}, c->n_vars, u);
+    for (int64_t j = 0; j < c->n_vars; j++)
+        if (u[j] < 0.1F) {
+            index[n] = (int32_t)j;
+            value[n] = fminf(255, ceilf(-2 * logf(10 * u[j] + 1e-9F) + 1e-3F));
+            c->totals[i] += (double)value[n++];
+        }
+    return sc_packed_add(c->counts, n, index, value, err);
+}
+
 static sc_status draw_cells(sc_cells *c, int64_t n_obs, int64_t n_vars, sc_err *err)
 {
-    float u[4096];
+    int32_t *index = NULL;
+    float *u = NULL, *value = NULL;
+    sc_status st;
     c->n_obs = n_obs;
     c->n_vars = c->dims.n_vars = n_vars;
     c->dims.n_batch = 1;
-    c->index_bytes = 2;
-    c->value_bytes = 1;
-    SC_TRY(sc_alloc(&c->indptr, (size_t)n_obs + 1, sizeof *c->indptr, err));
-    SC_TRY(sc_alloc(&c->index, (size_t)(n_obs * n_vars), 2, err));
-    SC_TRY(sc_alloc(&c->value, (size_t)(n_obs * n_vars), 1, err));
-    SC_TRY(sc_alloc(&c->codes[0], (size_t)n_obs, sizeof **c->codes, err));
-    SC_TRY(draw_labels(c, err));
-    for (int64_t i = 0; i < n_obs; i++) {
-        for (int64_t j = 0; j < n_vars; j++) {
-            if (j % 4096 == 0)
-                sc_fill_uniform((sc_key){1, (uint32_t)j, (uint32_t)i, 0}, 4096, u);
-            const float x = u[j % 4096];
-            const uint16_t gene = (uint16_t)j;
-            if (x >= 0.1f)
-                continue;
-            memcpy(c->index + 2 * c->nnz, &gene, sizeof gene);
-            c->value[c->nnz++] =
-                (unsigned char)fminf(255, ceilf(-2 * logf(10 * x + 1e-9f) + 1e-3f));
-        }
-        c->indptr[i + 1] = c->nnz;
-    }
-    return SC_OK;
+    SC_GOTO(st, sc_packed_new(&c->counts, n_vars, 0, err), out);
+    SC_GOTO(st, sc_alloc(&c->totals, (size_t)n_obs, sizeof *c->totals, err), out);
+    SC_GOTO(st, sc_alloc(&c->codes[0], (size_t)n_obs, sizeof **c->codes, err), out);
+    SC_GOTO(st, draw_labels(c, err), out);
+    SC_GOTO(st, sc_alloc(&index, (size_t)n_vars, sizeof *index, err), out);
+    SC_GOTO(st, sc_alloc(&value, (size_t)n_vars, sizeof *value, err), out);
+    SC_GOTO(st, sc_alloc(&u, (size_t)n_vars, sizeof *u, err), out);
+    for (int64_t i = 0; i < n_obs; i++)
+        SC_GOTO(st, draw_row(c, i, u, index, value, err), out);
+    st = sc_packed_end(c->counts, err);
+out:
+    free(index);
+    free(value);
+    free(u);
+    return st;
 }
 
 static sc_status set_likelihood(const sc_plugin *p, void *opts, const char *value, sc_err *err)
