@@ -40,7 +40,7 @@ say "neighbors, layout, clusters"
 sc-neighbors --use-rep X_ldvae -k 20 embedding.scz | sc-umap --min-dist 0.3 | sc-leiden --resolution 0.8 -o clusters.scz
 sc-view -t obs clusters.scz | awk -F '\t' 'NR == 1 { for (c = 1; c <= NF; c++) if ($c == "leiden") k = c }
     NR > 1 { n[$k]++ } END { for (c = 0; c in n; c++) print "cluster " c ": " n[c] " cells" }'
-sc-plot latent --use-rep X_umap --color leiden -o clusters.svg clusters.scz
+sc-plot umap --color leiden -o umap.svg clusters.scz
 sc-write -o embedding.h5ad clusters.scz
 
 say "in $folder:"
