@@ -77,8 +77,11 @@ csv_query() {
     sc-view -t history "$T/longer.scm" | awk -F'\t' 'NR == 2 { first = $3 } { last = $3 } END { exit !(last < first) }'
 }
 
-@test "the model is the same bytes for any number of threads, from a file or a pipe" {
+@test "the model is the same bytes for any number of threads, from a file or a pipe, with little memory" {
     for n in 1 2 4; do surgery -@ $n "$F/ref.scm" <"$F/q.scz" | cmp - "$F/q.scm"; done
+    weights() { sc-view -t "tensors/decoder.px_decoder.fc_layers.Layer 0.0.weight" "$@"; }
+    weights "$F/q.scm" >"$T/weights"
+    surgery --memory 1 "$F/ref.scm" "$F/q.scz" | weights | cmp - "$T/weights"
 }
 
 @test "a query is embedded alike with all queries or alone" {

@@ -213,6 +213,7 @@ static sc_status run(const surgery_opts *o, sc_err *err)
     SC_GOTO(st, sc_train_cli_opts(&o->train, (uint64_t)o->common.seed, &t, err), out);
     SC_GOTO(st, sc_net_read(&ref, o->common.operands[0], err), out);
     SC_GOTO(st, sc_query_keys(&names, &ref, &named, o->min_gene_overlap, &keys, err), out);
+    keys.memory = sc_train_cli_memory(&o->train);
     SC_GOTO(st, sc_output_open(&out, o->common.output, true, err), out);
     SC_GOTO(st, sc_reader_open_path(&in, query, err), out);
     keys.memory = sc_train_cli_memory(&o->train);
