@@ -6,6 +6,9 @@
 # class, as in Zheng et al. 2017 (naive_cytotoxic.tar.gz naive_t.tar.gz memory_t.tar.gz regulatory_t.tar.gz). Without
 # them four subtypes are simulated, with three known markers each. MARKERS: their table, as sc-label(1) has it.
 #
+# Accuracy on 3800 simulated cells without a seed: SEED 0: scANVI 0.807, nearest seeds 0.733, k-means 0.737 (whose
+# clusters are named as suits them best); SEED 2: 0.831, 0.758, 0.798.
+#
 # EPOCHS of training, SEEDS a class, GENES to use, SEED, N_OBS to simulate.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,7 +21,7 @@ evaluate() { sc-view -t obs labelled.scz | awk -v truth="$truth" -v seeds=seed_l
 
 say "cells"
 if [ $# -eq 0 ]; then
-    sc-sim --n-obs "${N_OBS:-4000}" --n-types 4 --depth 1400 --separation 0.4 --seed "$seed" -o "$folder/cells.scz"
+    sc-sim --n-obs "${N_OBS:-4000}" --n-types 4 --depth 1400 --separation 0.35 --seed "$seed" -o "$folder/cells.scz"
     [ "${MARKERS:-}" ] || table=markers.tsv
     # the three genes of each subtype that it raises most, in counts: what a biologist would know
     sc-hvg --flavor seurat_v3 -n 1000 "$folder/cells.scz" | sc-view -t var | awk -F'\t' -v OFS='\t' '
