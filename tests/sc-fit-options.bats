@@ -29,6 +29,7 @@ library-prior       prior.tsv   --batch-key batch --no-use-observed-lib-size
 ldvae:library-prior prior.tsv   --batch-key batch
 init                start.scm
 pyro-scanvi:init    REFUSED=start.scm
+totalvi:init        REFUSED=start.scm
 max-epochs          3
 batch-size          50
 lr                  0.01

@@ -42,6 +42,26 @@ static void put_category(FILE *to, const char *what, const sc_category *c)
     fputc('\n', to);
 }
 
+/* How many proteins there are, and how many a panel did not measure. */
+static void put_proteins(FILE *to, const sc_net *net)
+{
+    const sc_category *panel = &net->cats[SC_IN_PANEL - SC_IN_BATCH];
+    const int64_t n = net->dims.n_proteins;
+    if (!net->protein_key)
+        return;
+    if (!panel->key)
+        panel = &net->cats[0];
+    fprintf(to, "data\tproteins\t%s: %" PRId64 "\n", net->protein_key, n);
+    for (int64_t b = 0; net->protein_missing && b < net->dims.n_panels; b++) {
+        int64_t n_missing = 0;
+        for (int64_t p = 0; p < n; p++)
+            n_missing += net->protein_missing[b * n + p];
+        if (n_missing)
+            fprintf(to, "data\tproteins not measured\t%s: %" PRId64 "\n",
+                    panel->key ? sc_strs_at(&panel->levels, b) : "all cells", n_missing);
+    }
+}
+
 static void put_data(FILE *to, const sc_net *net)
 {
     fprintf(to, "data\tgenes\t%" PRId64 "\n", net->dims.n_vars);
@@ -49,6 +69,7 @@ static void put_data(FILE *to, const sc_net *net)
         fprintf(to, "data\tlayer\t%s\n", net->layer);
     put_category(to, "batch", &net->cats[0]);
     put_category(to, "panel", &net->cats[SC_IN_PANEL - SC_IN_BATCH]);
+    put_proteins(to, net);
     put_category(to, "labels", &net->cats[SC_IN_LABELS - SC_IN_BATCH]);
     for (int64_t i = 0; i < net->dims.n_cat_covs; i++)
         put_category(to, "categorical covariate",
