@@ -190,13 +190,17 @@ sc_rng sc_rng_new(sc_key key)
     return (sc_rng){.key = key};
 }
 
-uint32_t sc_rng_u32(sc_rng *rng)
+/* One block at first, since many streams give but a few numbers; then some side by side. */
+void sc_rng_refill(sc_rng *rng)
 {
-    if (rng->n_left == 0) {
-        stream_block(rng->key, rng->block++, rng->buffer);
-        rng->n_left = 4;
-    }
-    return rng->buffer[4 - rng->n_left--];
+    const uint32_t n = rng->block == 0 ? 1 : SIDE;
+    if (n == 1)
+        stream_block(rng->key, rng->block, rng->buffer);
+    else
+        stream_blocks(rng->key, rng->block, rng->buffer);
+    rng->block += n;
+    rng->at = 0;
+    rng->end = 4 * n;
 }
 
 uint64_t sc_rng_u64(sc_rng *rng)

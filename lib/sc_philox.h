@@ -36,12 +36,18 @@ void sc_shuffle(sc_key key, int64_t n, int64_t *perm);
 /* A stream read one number after the other, for draws that need an unknown number of them. */
 typedef struct sc_rng {
     sc_key key;
-    uint32_t block, n_left;
-    uint32_t buffer[4];
+    uint32_t block, at, end; /* the next block, and what is left of the buffer */
+    uint32_t buffer[16];
 } sc_rng;
 
 sc_rng sc_rng_new(sc_key key);
-uint32_t sc_rng_u32(sc_rng *rng);
+void sc_rng_refill(sc_rng *rng); /* for sc_rng_u32 */
+static inline uint32_t sc_rng_u32(sc_rng *rng)
+{
+    if (rng->at == rng->end)
+        sc_rng_refill(rng);
+    return rng->buffer[rng->at++];
+}
 uint64_t sc_rng_u64(sc_rng *rng);
 double sc_rng_uniform(sc_rng *rng); /* [0, 1), multiples of 2^-53 */
 double sc_rng_normal(sc_rng *rng);
