@@ -86,7 +86,7 @@ for_python() {
         fit -m "$model" $options -o "$T/m.scm"
         for_python "$T/m.scm" "$F/sim.scz" "$T/$n"
     done < <(models)
-    for case in "$SHARED"/parity/{scvi,ldvae,scanvi}_*; do
+    for case in "$SHARED"/parity/{scvi,ldvae,scanvi,totalvi}_*; do
         [ -d "$case" ] || continue
         n=$((n + 1))
         sc-read -q "$case/adata.h5ad" >"$T/cells.scz"
