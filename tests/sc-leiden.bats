@@ -46,6 +46,62 @@ clusters() { # of a stream: name and cluster
     [ "$(cat "$T/n")" -gt 4 ]
 }
 
+# Values of a .npy file, COLUMNS to a line: npy FILE TYPE BYTES COLUMNS, TYPE as od has it.
+npy() { od -A n -v -j 128 -t "$2$3" -w$(($3 * $4)) "$1"; }
+
+# Modularity at 0.8, number of clusters, and for each flavor the mean Rand index to its five stored partitions.
+judge() { # CLUSTERED PARTITIONS...
+    sc-view -t obsp/connectivities "$1" >"$T/edges"
+    clusters <"$1" >"$T/found"
+    awk '
+        function pairs(x) { return x * (x - 1) / 2 }
+        function rand_index(  c, k, j, both, a, b, m) {
+            both = a = b = 0
+            for (k in t) both += pairs(t[k])
+            for (k in na) a += pairs(na[k])
+            for (k in nb) b += pairs(nb[k])
+            m = a * b / pairs(n)
+            return (both - m) / ((a + b) / 2 - m)
+        }
+        FILENAME ~ /found$/ { c[n++] = $2; size[$2]++; next }
+        FILENAME ~ /edges$/ {
+            if (FNR == 1) next
+            i = substr($1, 2)
+            w += $3; strength[c[i]] += $3
+            if (c[i] == c[$2]) inside += $3
+            next
+        }
+        {
+            split("", t); split("", na); split("", nb)
+            for (i = 0; i < n; i++) { t[c[i], $(i + 1)]++; na[c[i]]++; nb[$(i + 1)]++ }
+            ari[FILENAME] += rand_index() / 5
+        }
+        END {
+            for (k in strength) chance += strength[k] ^ 2 / w
+            for (f in ari) if (ari[f] > best) best = ari[f]
+            print (inside - 0.8 * chance) / w, length(size), best
+        }' "$T/found" "$T/edges" "${@:2}"
+}
+
+@test "clusters of real cells are as good as those of leidenalg and igraph" {
+    need_shared parity/graph_pbmc1k/input/latent.npy
+    dir=$SHARED/parity/graph_pbmc1k
+    { printf 'cell'; printf '\tz%d' 0 1 2 3 4 5 6 7 8 9; echo
+      npy "$dir/input/latent.npy" f 4 10 | awk '{ $1 = $1; print "c" NR - 1, $0 }' OFS='\t'; } >"$T/z.tsv"
+    sc-read -q --format csv "$T/z.tsv" >"$T/z.scz"
+    while read -r k quality least most rand; do
+        for f in leidenalg igraph; do npy "$dir/expected/leiden_k${k}_$f.npy" d 4 2860 >"$T/$f"; done
+        sc-neighbors --use-rep X -k "$k" "$T/z.scz" | sc-leiden --resolution 0.8 >"$T/l.scz"
+        got=$(judge "$T/l.scz" "$T/leidenalg" "$T/igraph")
+        echo "k $k: $got"
+        awk -v got="$got" -v q="$quality" -v lo="$least" -v hi="$most" -v r="$rand" 'BEGIN {
+            split(got, g, " "); exit !(g[1] >= q && g[2] >= lo && g[2] <= hi && g[3] >= r) }'
+    done <<'END'
+15 0.8342 11 14 0.776
+20 0.8284 10 13 0.853
+END
+}
+
 @test "what is missing or senseless is named" {
     sc-read -q --format csv "$F/m.tsv" >"$T/m.scz"
     fails 3 "sc-neighbors" sc-leiden "$T/m.scz" -o "$T/out.scz"
