@@ -77,6 +77,7 @@ load helper
     awk 'NR > 1 && !($3 > 0 && $3 <= 1) { exit 1 }' accuracy.tsv
     [ "$(head -1 confusion.tsv | cut -f1)" = truth ]
     [ "$(awk -F'\t' 'NR > 1 { for (i = 2; i <= NF; i++) n += $i } END { print n }' confusion.tsv)" = "$(awk 'NR == 2 { print $2 }' accuracy.tsv)" ]
+    [ "$(tail -n 1 calibration.svg)" = "</svg>" ]
     for column in cell_type seed_label scanvi knn probability_type_1 probability_type_4; do [ -s "umap_$column.svg" ]; done
 }
 

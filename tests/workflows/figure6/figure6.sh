@@ -75,6 +75,7 @@ evaluate -v of=scanvi -f "$here/calibration.awk" >calibration.tsv
 tail -n 1 calibration.tsv
 
 say "pictures"
+awk -f "$here/calibration_svg.awk" calibration.tsv >calibration.svg
 sc-view -t obsm/scanvi_probs labelled.scz >probs.tsv
 sed '1s/\t/\tprobability_/g' probs.tsv >probs.obs.tsv
 sc-embed scanvi.scm labelled.scz | sc-annotate --obs probs.obs.tsv |
