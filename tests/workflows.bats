@@ -93,3 +93,13 @@ load helper
     sc-view -H "$T/f/seeds.scz" | grep -q "cell_type (category: type_1, type_2)"
     [ "$(awk 'NR == 2 { print $2 }' "$T/f/accuracy.tsv")" -eq 210 ]
 }
+
+@test "imputation: a correlation for each hidden protein and seed" {
+    need_shared data/pbmc_5k_protein_v3.h5ad data/pbmc_10k_protein_v3.h5ad
+    cd "$T"
+    run make -s -f "$ROOT/tests/workflows/imputation/Makefile" OUT=m DATA="$(realpath "$SHARED")/data" EPOCHS=20 SEEDS="0 1" GENES=300
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ "$(cut -f 1 m/table.tsv | paste -sd' ')" = "seed 0 1 mean" ]
+    awk -F'\t' 'NF != 9 { exit 1 } $1 == "mean" { exit !($3 > 0.7 && $9 > 0.2) }' m/table.tsv
+}
