@@ -1,4 +1,4 @@
-/* Labels cells: by a model's classifier, or seeds from marker genes. */
+/* Labels cells: by a model's classifier, from labelled cells, or seeds from marker genes. */
 #include "sc-label/label.h"
 
 static const sc_param params[] = {
@@ -22,15 +22,24 @@ static const sc_param params[] = {
     SC_STRING(label_opts, seed_labels, "seed-labels", "FILE",
               "no model: label the cells that show a class's marker genes best"),
     SC_INT(label_opts, n_seeds, "n-seeds", 50, 1, 1000000000, "cells of each class to label so"),
+    SC_STRING(label_opts, reference, "reference", "FILE",
+              "no model: labels of these cells, as --label-key has them, carried over"),
+    SC_CHOICE(label_opts, method, "method", LABEL_KNN, "knn|forest|network",
+              "with --reference, by weighted neighbors, a random forest or a neural network"),
+    {SC_PARAM_INT, "n-neighbors", offsetof(label_opts, n_neighbors), 50, 1, 10000, "N",
+     "reference cells to ask", 'k'},
+    SC_INT(label_opts, n_trees, "n-trees", 100, 1, 100000, "trees of the forest"),
+    SC_STRING(label_opts, use_rep, "use-rep", "NAME",
+              "with --reference, the name in obsm, or X; default the only one there is"),
     SC_OVER_PARAMS(label_opts, over),
     SC_PARAM_END};
 
 const sc_tool label_tool = {"sc-label",
-                            "label cells by a model's classifier, or by marker genes",
+                            "label cells by a model, by labelled cells or by marker genes",
                             "[MODEL] [IN]",
                             0,
                             2,
-                            SC_TOOL_THREADS | SC_TOOL_OUTPUT | SC_TOOL_PG,
+                            SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG,
                             params,
                             sizeof(label_opts),
                             "sc-label --soft scanvi.scm query.scz > labelled.scz"};
@@ -39,10 +48,22 @@ static sc_status run(label_opts *o, sc_err *err)
 {
     if (!o->unknown)
         o->unknown = "Unknown";
+    const char *alone = o->use_rep             ? "--use-rep"
+                        : o->method            ? "--method"
+                        : o->n_neighbors != 50 ? "--n-neighbors"
+                        : o->n_trees != 100    ? "--n-trees"
+                                               : NULL;
+    if (o->reference && o->seed_labels)
+        return sc_fail(err, SC_EUSAGE, "--reference and --seed-labels exclude each other");
+    if (o->reference)
+        return label_by_reference(o, err);
+    if (alone)
+        return sc_fail(err, SC_EUSAGE, "%s is for --reference", alone);
     if (o->seed_labels)
         return label_seeds(o, err);
     if (o->common.n_operands == 0)
-        return sc_fail(err, SC_EUSAGE, "which model? or --seed-labels FILE for labels without one");
+        return sc_fail(err, SC_EUSAGE,
+                       "which model? or --reference or --seed-labels FILE for labels without one");
     return label_by_classifier(o, err);
 }
 

@@ -14,7 +14,12 @@ typedef struct label_opts {
     const char *calibrate, *calibrate_cells;
     const char *seed_labels;
     int64_t n_seeds;
+    const char *reference, *use_rep;
+    int method;
+    int64_t n_neighbors, n_trees;
 } label_opts;
+
+enum { LABEL_KNN, LABEL_FOREST, LABEL_NETWORK };
 
 extern const sc_tool label_tool;
 
@@ -30,5 +35,8 @@ sc_status label_calibrate(const label_opts *o, sc_over *s, int32_t node, const s
 
 /* --seed-labels FILE [IN]: seeds from marker genes. */
 sc_status label_seeds(const label_opts *o, sc_err *err) SC_MUST_CHECK;
+
+/* --reference REF [IN]: from labelled cells in a common representation. */
+sc_status label_by_reference(const label_opts *o, sc_err *err) SC_MUST_CHECK;
 
 #endif
