@@ -84,9 +84,10 @@ tsan:
 	$(MAKE) B=build/tsan CFLAGS="-O1 -g -fsanitize=thread" LDFLAGS=-fsanitize=thread NOUNDEF= check
 install: all
 	tests/install $B "$(DESTDIR)$(PREFIX)" "$(PREFIX)" "$(VERSION)"
-bench: all $B/bench/kernels $B/bench/train
+bench: all $B/bench/kernels $B/bench/train # SCVI_PYTHON=python with scvi-tools: side by side with it
 	$B/bench/kernels
 	$B/bench/train
+	tests/bench/run $B
 fmt:
 	clang-format -i $$(git ls-files '*.[ch]')
 clean:

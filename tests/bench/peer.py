@@ -1,0 +1,108 @@
+"""What tests/bench/run compares with: the same work in scvi-tools and scanpy. One line of JSON a task.
+
+   python peer.py train MODEL LIKELIHOOD FILE BATCH THREADS EPOCHS
+   python peer.py embed MODEL_DIR FILE THREADS | read FILE | hvg FILE | tutorial FILE...
+   python peer.py serve         tasks of training from stdin, a line each, so that imports count once
+"""
+
+import json
+import resource
+import sys
+import time
+
+
+def threads(n):
+    import torch
+
+    torch.set_num_threads(int(n))
+
+
+def quiet():
+    import logging
+    import warnings
+
+    warnings.filterwarnings("ignore")
+    import scvi
+
+    scvi.settings.verbosity = 40
+    for name in ("lightning.pytorch", "lightning"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return scvi
+
+
+def model_of(scvi, name, likelihood, adata):
+    if name == "totalvi":
+        scvi.model.TOTALVI.setup_anndata(adata, protein_expression_obsm_key="protein_expression")
+        return scvi.model.TOTALVI(adata)
+    if name == "scanvi":
+        scvi.model.SCANVI.setup_anndata(adata, labels_key="few", unlabeled_category="Unknown")
+        return scvi.model.SCANVI(adata)
+    cls = {"scvi": scvi.model.SCVI, "ldvae": scvi.model.LinearSCVI}[name]
+    cls.setup_anndata(adata)
+    return cls(adata, gene_likelihood=likelihood)
+
+
+def train(name, likelihood, path, batch, n_threads, epochs, cache={}):
+    import anndata
+
+    scvi = quiet()
+    threads(n_threads)
+    adata = cache.setdefault(path, anndata.read_h5ad(path)).copy()
+    scvi.settings.seed = 0
+    model = model_of(scvi, name, likelihood, adata)
+    plan = {} if name != "totalvi" else {"adversarial_classifier": False, "early_stopping": False}
+    start = time.perf_counter()
+    model.train(
+        max_epochs=int(epochs), batch_size=int(batch), accelerator="cpu", train_size=1.0, validation_size=0.0,
+        enable_progress_bar=False, enable_model_summary=False, logger=True,
+        **({"early_stopping": False, "reduce_lr_on_plateau": False} if plan else {}),
+    )
+    return time.perf_counter() - start
+
+
+def embed(path, h5ad, n_threads):
+    scvi = quiet()
+    import anndata
+
+    threads(n_threads)
+    adata = anndata.read_h5ad(h5ad)
+    model = scvi.model.SCVI.load(path, adata, accelerator="cpu")
+    adata.obsm["X_scVI"] = model.get_latent_representation()
+    adata.write_h5ad(h5ad + ".out")
+
+
+def read(path):
+    import scanpy
+
+    data = scanpy.read_10x_mtx(path) if not path.endswith(".h5ad") else scanpy.read_h5ad(path)
+    data.write_h5ad("/tmp/.peer.h5ad" if "/" not in path else path.rstrip("/") + ".peer")
+
+
+def hvg(path):
+    import scanpy
+
+    data = scanpy.read_h5ad(path)
+    data.layers["counts"] = data.X.copy()
+    scanpy.pp.normalize_total(data, target_sum=1e4)
+    scanpy.pp.log1p(data)
+    scanpy.pp.highly_variable_genes(data, n_top_genes=1000, flavor="seurat_v3", layer="counts", subset=True)
+    data.write_h5ad(path + ".out")
+
+
+def run(argv):
+    start = time.perf_counter()
+    seconds = globals()[argv[0]](*argv[1:])
+    print(json.dumps({
+        "seconds": seconds if seconds is not None else time.perf_counter() - start,
+        "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }), flush=True)
+
+
+def serve():
+    for line in sys.stdin:
+        run(line.split())
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    serve() if sys.argv[1] == "serve" else run(sys.argv[1:])
