@@ -63,6 +63,25 @@ right() {
             END { print held / n; exit !(held > 0.86 * n && held < 0.94 * n) }' "$T/cells" -
 }
 
+@test "surgery maps a query whose cells have all, some or none of their labels; an unknown label is refused" {
+    sc-fit -q -m scanvi --labels-key few --batch-key batch --n-hidden 8 --max-epochs 1 -o "$T/ref" "$F/few.scz"
+    sc-sim -q --n-obs 60 --n-vars 200 --n-types 4 --depth 300 --seed 2 >"$T/sim"
+    sc-view -t obs "$T/sim" | awk -v OFS='\t' 'NR == 1 { print "cell", "batch"; next } { print $1, "new" }' >"$T/batch.tsv"
+    sc-annotate -q --drop batch "$T/sim" | sc-annotate -q --obs "$T/batch.tsv" >"$T/q"
+    for how in all some martian; do
+        sc-view -t obs "$T/q" | awk -F'\t' -v OFS='\t' -v how=$how '
+            NR == 1 { print "cell", "few"; next }
+            { print $1, how == "martian" ? how : how == "all" || NR % 2 ? $2 : "Unknown" }' >"$T/few.tsv"
+        sc-annotate -q --obs "$T/few.tsv" "$T/q" >"$T/$how.scz"
+    done
+    for in in "$T/all.scz" "$T/some.scz" "$T/q"; do
+        sc-surgery -q --max-epochs 1 -o "$T/m" "$T/ref" "$in"
+        sc-label "$T/m" "$T/q" | obs few_pred few_pred_prob | awk -F'\t' '!($1 != "" && $2 > 0) { exit 1 }'
+    done
+    fails 3 "has 'martian' in obs column 'few', which the model does not know" \
+        sc-surgery -q --max-epochs 1 -o "$T/x" "$T/ref" "$T/martian.scz"
+}
+
 @test "sets of too few calibrating cells hold all classes" {
     sc-view -t obs "$F/few.scz" | sed -n '5,8p' | cut -f1 >"$T/cells"
     sc-label --calibrate "$F/few.scz" --calibrate-cells "$T/cells" --label-key cell_type --conformal 0.95 \
