@@ -75,7 +75,7 @@ def read(path):
     import scanpy
 
     data = scanpy.read_10x_mtx(path) if not path.endswith(".h5ad") else scanpy.read_h5ad(path)
-    data.write_h5ad("/tmp/.peer.h5ad" if "/" not in path else path.rstrip("/") + ".peer")
+    data.write_h5ad(path.rstrip("/") + ".peer")
 
 
 def hvg(path):
