@@ -1,6 +1,6 @@
 #include "sc_entries.h"
 
-#include "sc_source.h"
+#include "sc_temp.h"
 
 #include <errno.h>
 #include <stdlib.h>

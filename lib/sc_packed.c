@@ -1,11 +1,10 @@
 #include "sc_packed.h"
 
 #include "sc_data.h"
+#include "sc_temp.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -72,24 +71,6 @@ void sc_packed_free(sc_packed *p)
     free(p);
 }
 
-static const char *folder(void)
-{
-    const char *dir = getenv("TMPDIR");
-    return dir && *dir ? dir : "/tmp";
-}
-
-static sc_status open_file(sc_packed *p, sc_err *err)
-{
-    char path[4096];
-    if (snprintf(path, sizeof path, "%s/sluice-XXXXXX", folder()) >= (int)sizeof path)
-        return sc_fail(err, SC_EIO, "the name of the folder for scratch files is too long");
-    p->fd = mkostemp(path, O_CLOEXEC);
-    if (p->fd < 0)
-        return sc_fail_errno(err, "can't make a scratch file in '%s'", folder());
-    (void)unlink(path);
-    return SC_OK;
-}
-
 static sc_status append(sc_packed *p, const unsigned char *data, int64_t n, sc_err *err)
 {
     while (n > 0) {
@@ -97,7 +78,7 @@ static sc_status append(sc_packed *p, const unsigned char *data, int64_t n, sc_e
         if (done < 0 && errno == EINTR)
             continue;
         if (done < 0)
-            return sc_fail_errno(err, "can't write a scratch file in '%s'", folder());
+            return sc_fail_errno(err, "can't write a scratch file in '%s'", sc_temp_folder());
         data += done;
         n -= done;
         p->file_size += done;
@@ -172,7 +153,7 @@ static sc_status close_chunk(sc_packed *p, sc_err *err)
         return SC_OK;
     if (p->fd >= 0)
         return to_disk(p, i, err);
-    SC_TRY(open_file(p, err));
+    SC_TRY(sc_temp_fd(&p->fd, err));
     for (int64_t k = 0; k <= i; k++)
         SC_TRY(to_disk(p, k, err));
     return SC_OK;
@@ -255,9 +236,9 @@ static sc_status fetch(const sc_packed *p, unsigned char *to, int64_t n, int64_t
         if (done < 0 && errno == EINTR)
             continue;
         if (done < 0)
-            return sc_fail_errno(err, "can't read a scratch file in '%s'", folder());
+            return sc_fail_errno(err, "can't read a scratch file in '%s'", sc_temp_folder());
         if (done == 0)
-            return sc_fail(err, SC_EIO, "a scratch file in '%s' was cut", folder());
+            return sc_fail(err, SC_EIO, "a scratch file in '%s' was cut", sc_temp_folder());
         to += done;
         at += done;
         n -= done;
@@ -297,20 +278,6 @@ sc_status sc_packed_row(const sc_packed *p, int64_t row, int32_t *index, float *
         unpack_value(buf, vb, some, value + k);
     }
     return SC_OK;
-}
-
-void sc_packed_want(const sc_packed *p, int64_t row)
-{
-    const chunk *c = &p->chunks[row / CHUNK_ROWS];
-    if (!c->data)
-        (void)posix_fadvise(p->fd, (off_t)(c->at + offset_of(p, row)),
-                            (off_t)(sc_packed_count(p, row) * (p->index_bytes + c->value_bytes)),
-                            POSIX_FADV_WILLNEED);
-}
-
-bool sc_packed_is_on_disk(const sc_packed *p)
-{
-    return p->fd >= 0;
 }
 
 uint64_t sc_packed_digest(const sc_packed *p)

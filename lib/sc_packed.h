@@ -8,7 +8,6 @@
 
 #include "sc_err.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct sc_packed sc_packed;
@@ -25,9 +24,6 @@ int64_t sc_packed_count(const sc_packed *p, int64_t row); /* counts that the row
 /* Unpacks a row. Threads may read at the same time. */
 sc_status sc_packed_row(const sc_packed *p, int64_t row, int32_t *index, float *value,
                         sc_err *err) SC_MUST_CHECK;
-/* Tells the system that a row is wanted soon. */
-void sc_packed_want(const sc_packed *p, int64_t row);
-bool sc_packed_is_on_disk(const sc_packed *p);
 /* Hash of all rows, wherever they are. */
 uint64_t sc_packed_digest(const sc_packed *p);
 

@@ -1,5 +1,7 @@
 #include "sc_source.h"
 
+#include "sc_temp.h"
+
 #include <archive.h>
 #include <assert.h>
 #include <errno.h>
@@ -141,22 +143,6 @@ out:
         return st;
     }
     *out = &s->src;
-    return SC_OK;
-}
-
-sc_status sc_temp_fd(int *fd, sc_err *err)
-{
-    const char *dir = getenv("TMPDIR");
-    if (!dir || !*dir)
-        dir = "/tmp";
-    char path[4096];
-    const int len = snprintf(path, sizeof path, "%s/sluice.XXXXXX", dir);
-    if (len < 0 || (size_t)len >= sizeof path)
-        return sc_fail(err, SC_EIO, "the path of TMPDIR is too long");
-    *fd = mkostemp(path, O_CLOEXEC);
-    if (*fd < 0)
-        return sc_fail_errno(err, "temporary file in '%s'", dir);
-    unlink(path);
     return SC_OK;
 }
 

@@ -16,8 +16,4 @@ sc_status sc_source_spool(sc_source *src, sc_err *err) SC_MUST_CHECK;
 sc_status sc_source_fd(sc_source *src, int *fd, sc_err *err) SC_MUST_CHECK;
 void sc_source_close(sc_source *src);
 
-/* An unlinked, empty file in $TMPDIR (or /tmp), open for reading and writing; the caller closes
- * it. */
-sc_status sc_temp_fd(int *fd, sc_err *err) SC_MUST_CHECK;
-
 #endif

@@ -1,10 +1,9 @@
 /* Records in and out: a head with its own checksum, then the stored bytes of one frame. */
 #include "sc_stream_int.h"
+#include "sc_temp.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -182,16 +181,7 @@ sc_status sc_in_keep(sc_in *in, sc_err *err)
 {
     if (in->is_seekable || in->spool >= 0)
         return SC_OK;
-    const char *dir = getenv("TMPDIR");
-    char path[PATH_MAX];
-    if (!dir || !*dir)
-        dir = "/tmp";
-    if (snprintf(path, sizeof path, "%s/sluice-XXXXXX", dir) >= (int)sizeof path)
-        return sc_fail(err, SC_EIO, "TMPDIR is too long a path");
-    in->spool = mkostemp(path, O_CLOEXEC);
-    if (in->spool < 0)
-        return sc_fail_errno(err, "cannot make a file in '%s'", dir);
-    (void)unlink(path);
+    SC_TRY(sc_temp_fd(&in->spool, err));
     in->spool_from = in->pos;
     return SC_OK;
 }

@@ -2,6 +2,8 @@
  * matrix stands before it. */
 #include "mtx.h"
 
+#include "sc_temp.h"
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>

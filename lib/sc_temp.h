@@ -1,0 +1,13 @@
+/*
+ * Scratch files: unlinked, in $TMPDIR or else /tmp.
+ */
+#ifndef SC_TEMP_H
+#define SC_TEMP_H
+
+#include "sc_err.h"
+
+const char *sc_temp_folder(void);
+/* Empty, open for reading and writing; the caller closes it. SC_EIO naming the folder. */
+sc_status sc_temp_fd(int *fd, sc_err *err) SC_MUST_CHECK;
+
+#endif
