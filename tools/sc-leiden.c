@@ -44,9 +44,7 @@ static const sc_tool tool = {
 
 typedef struct job {
     leiden_opts o;
-    sc_reader *in;
-    sc_output to;
-    sc_header out;
+    sc_twice t;
     sc_csr graph;
     int32_t *code; /* of each cell */
     int32_t n_clusters;
@@ -196,18 +194,17 @@ static sc_status describe_output(job *j, sc_err *err)
 {
     const sc_common *c = &j->o.common;
     sc_col *column;
-    SC_TRY(sc_header_copy(&j->out, sc_reader_header(j->in), err));
-    SC_TRY(add_column(&j->out.obs, key_of(j), j->n_clusters, &column, err));
+    SC_TRY(add_column(&j->t.out.obs, key_of(j), j->n_clusters, &column, err));
     json_t *uns =
         json_pack("{s:{s:f, s:I, s:I}}", "params", "resolution", j->o.resolution, "n_iterations",
                   (json_int_t)j->o.n_iterations, "random_state", (json_int_t)c->seed);
     char *text = uns ? json_dumps(uns, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
-    const sc_status st = text ? sc_uns_set(&j->out, key_of(j), text, err)
+    const sc_status st = text ? sc_uns_set(&j->t.out, key_of(j), text, err)
                               : sc_fail(err, SC_ENOMEM, "there is no memory for 'uns/leiden'");
     free(text);
     json_decref(uns);
     SC_TRY(st);
-    return c->no_pg ? SC_OK : sc_header_record(&j->out, tool.name, c->argc, c->argv, err);
+    return SC_OK;
 }
 
 static sc_status add(void *ctx, sc_block *b, sc_err *err)
@@ -231,33 +228,25 @@ static sc_status run(job *j, sc_err *err)
     if (o->n_iterations == 0)
         return sc_fail(err, SC_EUSAGE, "--n-iterations takes 1 or more, or -1");
     sc_graph_path(o->neighbors_key, "connectivities", graph, sizeof graph);
-    SC_TRY(sc_reader_open_path(&j->in, c->n_operands ? c->operands[0] : NULL, err));
-    SC_TRY(sc_output_open(&j->to, c->output, true, err));
-    SC_TRY(sc_reader_keep(j->in, err));
-    SC_TRY(sc_gather_sparse(&j->graph, j->in, graph, err));
+    SC_TRY(sc_twice_open(&j->t, &tool, c, err));
+    SC_TRY(sc_gather_sparse(&j->graph, j->t.in, graph, err));
     SC_TRY(cluster_cells(j, err));
     if (c->verbose)
         sc_cli_note(&tool, o, "%d clusters, quality %.6f", (int)j->n_clusters, j->quality);
     SC_TRY(describe_output(j, err));
-    SC_TRY(sc_write_again(j->in, &j->out, &j->to, add, j, err));
-    return sc_output_commit(&j->to, err);
+    return sc_twice_write(&j->t, add, j, err);
 }
 
 int main(int argc, char **argv)
 {
-    job j = {.to = {.fd = -1}};
+    job j = {0};
     sc_err err = {0};
     sc_status st = sc_cli_parse(&tool, &j.o, argc, argv, &err);
     if (st == SC_OK)
         st = run(&j, &err);
-    if (st == SC_EDATA && j.in)
-        (void)sc_err_prefix(&err, st, "%s", sc_reader_name(j.in));
-    const int code = sc_cli_exit(&tool, st, &err);
-    sc_output_abandon(&j.to);
+    const int code = sc_twice_exit(&j.t, &tool, st, &err);
     sc_csr_free(&j.graph);
     free(j.code);
-    sc_header_free(&j.out);
-    sc_reader_close(j.in);
     sc_cli_free(&j.o);
     return code;
 }

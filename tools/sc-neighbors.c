@@ -39,10 +39,7 @@ static const sc_tool tool = {
 
 typedef struct job {
     neighbors_opts o;
-    sc_reader *in;
-    sc_output to;
-    sc_pool *pool;
-    sc_header out;
+    sc_twice t;
     sc_dense rep;
     sc_csr distances, connectivities;
     char distances_path[512], connectivities_path[512];
@@ -91,10 +88,10 @@ static sc_status make_graph(job *j, sc_err *err)
         j->o.k = k;
     }
     SC_GOTO(st,
-            sc_knn_find(&knn, &j->rep, NULL, (int)j->o.k, (sc_metric)j->o.metric, j->pool,
+            sc_knn_find(&knn, &j->rep, NULL, (int)j->o.k, (sc_metric)j->o.metric, j->t.pool,
                         sc_kernels_get(NULL), err),
             out);
-    SC_GOTO(st, sc_fuzzy_graph(&j->connectivities, &knn, j->pool, err), out);
+    SC_GOTO(st, sc_fuzzy_graph(&j->connectivities, &knn, j->t.pool, err), out);
     st = make_distances(&j->distances, &knn, err);
 out:
     sc_knn_free(&knn);
@@ -110,7 +107,7 @@ static sc_status set_uns(job *j, const char *rep, sc_err *err)
                   "method", "umap", "metric", j->o.metric == SC_COSINE ? "cosine" : "euclidean",
                   "n_neighbors", (json_int_t)j->o.k, "random_state", 0, "use_rep", name);
     char *text = uns ? json_dumps(uns, JSON_COMPACT) : NULL;
-    const sc_status st = text ? sc_uns_set(&j->out, j->o.key ? j->o.key : "neighbors", text, err)
+    const sc_status st = text ? sc_uns_set(&j->t.out, j->o.key ? j->o.key : "neighbors", text, err)
                               : sc_fail(err, SC_ENOMEM, "there is no memory for 'uns/neighbors'");
     free(text);
     json_decref(uns);
@@ -119,13 +116,11 @@ static sc_status set_uns(job *j, const char *rep, sc_err *err)
 
 static sc_status describe_output(job *j, const char *rep, sc_err *err)
 {
-    const sc_common *c = &j->o.common;
     const int64_t n = j->rep.n_rows;
-    SC_TRY(sc_header_copy(&j->out, sc_reader_header(j->in), err));
-    SC_TRY(sc_header_add(&j->out, j->distances_path, SC_REAL, true, n, NULL, err));
-    SC_TRY(sc_header_add(&j->out, j->connectivities_path, SC_REAL, true, n, NULL, err));
+    SC_TRY(sc_header_add(&j->t.out, j->distances_path, SC_REAL, true, n, NULL, err));
+    SC_TRY(sc_header_add(&j->t.out, j->connectivities_path, SC_REAL, true, n, NULL, err));
     SC_TRY(set_uns(j, rep, err));
-    return c->no_pg ? SC_OK : sc_header_record(&j->out, tool.name, c->argc, c->argv, err);
+    return SC_OK;
 }
 
 static sc_status add(void *ctx, sc_block *b, sc_err *err)
@@ -141,39 +136,29 @@ static sc_status run(job *j, sc_err *err)
     int mat;
     if (j->o.key && (!*j->o.key || strlen(j->o.key) > 255))
         return sc_fail(err, SC_EUSAGE, "--key-added takes a name of 1 to 255 bytes");
-    SC_TRY(sc_reader_open_path(&j->in, c->n_operands ? c->operands[0] : NULL, err));
-    SC_TRY(sc_find_rep(sc_reader_header(j->in), j->o.use_rep, &mat, err));
-    const char *rep = sc_reader_header(j->in)->mats[mat].path;
-    SC_TRY(sc_output_open(&j->to, c->output, true, err));
-    SC_TRY(sc_pool_new(&j->pool, (int)c->n_threads, err));
-    SC_TRY(sc_reader_keep(j->in, err));
+    SC_TRY(sc_twice_open(&j->t, &tool, c, err));
+    SC_TRY(sc_find_rep(sc_reader_header(j->t.in), j->o.use_rep, &mat, err));
+    const char *rep = sc_reader_header(j->t.in)->mats[mat].path;
     sc_graph_path(j->o.key, "distances", j->distances_path, sizeof j->distances_path);
     sc_graph_path(j->o.key, "connectivities", j->connectivities_path,
                   sizeof j->connectivities_path);
-    SC_TRY(sc_gather_dense(&j->rep, j->in, rep, err));
+    SC_TRY(sc_gather_dense(&j->rep, j->t.in, rep, err));
     SC_TRY(make_graph(j, err));
     SC_TRY(describe_output(j, rep, err));
-    SC_TRY(sc_write_again(j->in, &j->out, &j->to, add, j, err));
-    return sc_output_commit(&j->to, err);
+    return sc_twice_write(&j->t, add, j, err);
 }
 
 int main(int argc, char **argv)
 {
-    job j = {.to = {.fd = -1}};
+    job j = {0};
     sc_err err = {0};
     sc_status st = sc_cli_parse(&tool, &j.o, argc, argv, &err);
     if (st == SC_OK)
         st = run(&j, &err);
-    if (st == SC_EDATA && j.in)
-        (void)sc_err_prefix(&err, st, "%s", sc_reader_name(j.in));
-    const int code = sc_cli_exit(&tool, st, &err);
-    sc_output_abandon(&j.to);
+    const int code = sc_twice_exit(&j.t, &tool, st, &err);
     sc_csr_free(&j.distances);
     sc_csr_free(&j.connectivities);
     sc_dense_free(&j.rep);
-    sc_header_free(&j.out);
-    sc_pool_free(j.pool);
-    sc_reader_close(j.in);
     sc_cli_free(&j.o);
     return code;
 }

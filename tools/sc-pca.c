@@ -39,10 +39,7 @@ static const sc_tool tool = {
 
 typedef struct job {
     pca_opts o;
-    sc_reader *in;
-    sc_output to;
-    sc_pool *pool;
-    sc_header out;
+    sc_twice t;
     const sc_mat *mat;   /* lent by the reader */
     const char *mask;    /* column that was taken, or NULL */
     int32_t *old_to_new; /* of genes; -1: not taken */
@@ -74,7 +71,7 @@ static sc_status choose_genes(job *j, const sc_table *var, sc_err *err)
 
 static sc_status choose_matrix(job *j, sc_err *err)
 {
-    const sc_header *h = sc_reader_header(j->in);
+    const sc_header *h = sc_reader_header(j->t.in);
     const char *layer = j->o.layer ? j->o.layer : "X";
     char path[512];
     (void)snprintf(path, sizeof path, "%s%s", strcmp(layer, "X") == 0 ? "" : "layers/", layer);
@@ -96,18 +93,18 @@ static sc_status make_components(job *j, sc_err *err)
                     (long long)j->x.n_rows, (long long)j->x.n_cols, (long long)side - 1);
         j->o.n_comps = side - 1;
     }
-    SC_TRY(sc_pca_fit(&j->pca, &j->x, (int)j->o.n_comps, j->pool, err));
+    SC_TRY(sc_pca_fit(&j->pca, &j->x, (int)j->o.n_comps, j->t.pool, err));
     j->rep = (sc_dense){j->x.n_rows, j->o.n_comps, NULL};
     SC_TRY(sc_alloc(&j->rep.values, (size_t)(j->rep.n_rows * j->rep.n_cols), sizeof(float), err));
-    sc_pca_project(&j->pca, &j->x, j->rep.values, j->pool);
+    sc_pca_project(&j->pca, &j->x, j->rep.values, j->t.pool);
     return SC_OK;
 }
 
 static sc_status add_loadings(job *j, sc_err *err)
 {
-    const int64_t n_vars = j->out.var.n_rows, k = j->pca.k;
+    const int64_t n_vars = j->t.out.var.n_rows, k = j->pca.k;
     sc_mat *m;
-    SC_TRY(sc_header_add(&j->out, "varm/PCs", SC_REAL, false, k, &m, err));
+    SC_TRY(sc_header_add(&j->t.out, "varm/PCs", SC_REAL, false, k, &m, err));
     m->varm = (sc_dense){n_vars, k, NULL};
     SC_TRY(sc_alloc(&m->varm.values, (size_t)(n_vars * k), sizeof(float), err));
     for (int64_t g = 0; g < n_vars; g++)
@@ -127,7 +124,7 @@ static sc_status set_uns(job *j, sc_err *err)
     json_t *uns = json_pack("{s:{s:b, s:s?}, s:o, s:o}", "params", "zero_center", 1, "mask_var",
                             j->mask, "variance", variance, "variance_ratio", ratio);
     char *text = uns && !bad ? json_dumps(uns, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
-    const sc_status st = text ? sc_uns_set(&j->out, "pca", text, err)
+    const sc_status st = text ? sc_uns_set(&j->t.out, "pca", text, err)
                               : sc_fail(err, SC_ENOMEM, "there is no memory for 'uns/pca'");
     free(text);
     json_decref(uns);
@@ -136,12 +133,10 @@ static sc_status set_uns(job *j, sc_err *err)
 
 static sc_status describe_output(job *j, sc_err *err)
 {
-    const sc_common *c = &j->o.common;
-    SC_TRY(sc_header_copy(&j->out, sc_reader_header(j->in), err));
-    SC_TRY(sc_header_add(&j->out, "obsm/X_pca", SC_REAL, false, j->pca.k, NULL, err));
+    SC_TRY(sc_header_add(&j->t.out, "obsm/X_pca", SC_REAL, false, j->pca.k, NULL, err));
     SC_TRY(add_loadings(j, err));
     SC_TRY(set_uns(j, err));
-    return c->no_pg ? SC_OK : sc_header_record(&j->out, tool.name, c->argc, c->argv, err);
+    return SC_OK;
 }
 
 static sc_status add(void *ctx, sc_block *b, sc_err *err)
@@ -155,37 +150,27 @@ static sc_status run(job *j, sc_err *err)
     const sc_common *c = &j->o.common;
     if (j->o.mask && j->o.all_genes)
         return sc_fail(err, SC_EUSAGE, "--all-genes excludes --mask-var");
-    SC_TRY(sc_reader_open_path(&j->in, c->n_operands ? c->operands[0] : NULL, err));
+    SC_TRY(sc_twice_open(&j->t, &tool, c, err));
     SC_TRY(choose_matrix(j, err));
-    SC_TRY(choose_genes(j, &sc_reader_header(j->in)->var, err));
-    SC_TRY(sc_output_open(&j->to, c->output, true, err));
-    SC_TRY(sc_pool_new(&j->pool, (int)c->n_threads, err));
-    SC_TRY(sc_reader_keep(j->in, err));
-    SC_TRY(sc_gather_columns(&j->x, j->in, j->mat->path, j->old_to_new, j->n_taken, err));
+    SC_TRY(choose_genes(j, &sc_reader_header(j->t.in)->var, err));
+    SC_TRY(sc_gather_columns(&j->x, j->t.in, j->mat->path, j->old_to_new, j->n_taken, err));
     SC_TRY(make_components(j, err));
     SC_TRY(describe_output(j, err));
-    SC_TRY(sc_write_again(j->in, &j->out, &j->to, add, j, err));
-    return sc_output_commit(&j->to, err);
+    return sc_twice_write(&j->t, add, j, err);
 }
 
 int main(int argc, char **argv)
 {
-    job j = {.to = {.fd = -1}};
+    job j = {0};
     sc_err err = {0};
     sc_status st = sc_cli_parse(&tool, &j.o, argc, argv, &err);
     if (st == SC_OK)
         st = run(&j, &err);
-    if (st == SC_EDATA && j.in)
-        (void)sc_err_prefix(&err, st, "%s", sc_reader_name(j.in));
-    const int code = sc_cli_exit(&tool, st, &err);
-    sc_output_abandon(&j.to);
+    const int code = sc_twice_exit(&j.t, &tool, st, &err);
     sc_pca_free(&j.pca);
     sc_csr_free(&j.x);
     sc_dense_free(&j.rep);
     free(j.old_to_new);
-    sc_header_free(&j.out);
-    sc_pool_free(j.pool);
-    sc_reader_close(j.in);
     sc_cli_free(&j.o);
     return code;
 }

@@ -42,10 +42,7 @@ static const sc_tool tool = {
 
 typedef struct job {
     umap_opts o;
-    sc_reader *in;
-    sc_output to;
-    sc_pool *pool;
-    sc_header out;
+    sc_twice t;
     sc_csr graph;
     sc_dense layout;
     char path[512];
@@ -65,21 +62,19 @@ static sc_status make_layout(job *j, sc_err *err)
     sc_dense *y = &j->layout;
     *y = (sc_dense){j->graph.n_rows, o->n_components, NULL};
     SC_TRY(sc_alloc(&y->values, (size_t)(y->n_rows * y->n_cols), sizeof(float), err));
-    SC_TRY(sc_umap_start(&j->graph, &opts, y->values, j->pool, err));
-    return sc_umap_layout(&j->graph, &opts, y->values, j->pool, err);
+    SC_TRY(sc_umap_start(&j->graph, &opts, y->values, j->t.pool, err));
+    return sc_umap_layout(&j->graph, &opts, y->values, j->t.pool, err);
 }
 
 static sc_status describe_output(job *j, sc_err *err)
 {
-    const sc_common *c = &j->o.common;
     char uns[128];
     double a, b;
-    SC_TRY(sc_header_copy(&j->out, sc_reader_header(j->in), err));
-    SC_TRY(sc_header_add(&j->out, j->path, SC_REAL, false, j->o.n_components, NULL, err));
+    SC_TRY(sc_header_add(&j->t.out, j->path, SC_REAL, false, j->o.n_components, NULL, err));
     sc_umap_curve(j->o.min_dist, j->o.spread, &a, &b);
     (void)snprintf(uns, sizeof uns, "{\"params\":{\"a\":%.17g,\"b\":%.17g}}", a, b);
-    SC_TRY(sc_uns_set(&j->out, j->o.key ? j->o.key : "umap", uns, err));
-    return c->no_pg ? SC_OK : sc_header_record(&j->out, tool.name, c->argc, c->argv, err);
+    SC_TRY(sc_uns_set(&j->t.out, j->o.key ? j->o.key : "umap", uns, err));
+    return SC_OK;
 }
 
 static sc_status add(void *ctx, sc_block *b, sc_err *err)
@@ -98,33 +93,23 @@ static sc_status run(job *j, sc_err *err)
                        o->spread);
     (void)snprintf(j->path, sizeof j->path, "obsm/%s", o->key ? o->key : "X_umap");
     sc_graph_path(o->neighbors_key, "connectivities", graph, sizeof graph);
-    SC_TRY(sc_reader_open_path(&j->in, c->n_operands ? c->operands[0] : NULL, err));
-    SC_TRY(sc_output_open(&j->to, c->output, true, err));
-    SC_TRY(sc_pool_new(&j->pool, (int)c->n_threads, err));
-    SC_TRY(sc_reader_keep(j->in, err));
-    SC_TRY(sc_gather_sparse(&j->graph, j->in, graph, err));
+    SC_TRY(sc_twice_open(&j->t, &tool, c, err));
+    SC_TRY(sc_gather_sparse(&j->graph, j->t.in, graph, err));
     SC_TRY(make_layout(j, err));
     SC_TRY(describe_output(j, err));
-    SC_TRY(sc_write_again(j->in, &j->out, &j->to, add, j, err));
-    return sc_output_commit(&j->to, err);
+    return sc_twice_write(&j->t, add, j, err);
 }
 
 int main(int argc, char **argv)
 {
-    job j = {.to = {.fd = -1}};
+    job j = {0};
     sc_err err = {0};
     sc_status st = sc_cli_parse(&tool, &j.o, argc, argv, &err);
     if (st == SC_OK)
         st = run(&j, &err);
-    if (st == SC_EDATA && j.in)
-        (void)sc_err_prefix(&err, st, "%s", sc_reader_name(j.in));
-    const int code = sc_cli_exit(&tool, st, &err);
-    sc_output_abandon(&j.to);
+    const int code = sc_twice_exit(&j.t, &tool, st, &err);
     sc_csr_free(&j.graph);
     sc_dense_free(&j.layout);
-    sc_header_free(&j.out);
-    sc_pool_free(j.pool);
-    sc_reader_close(j.in);
     sc_cli_free(&j.o);
     return code;
 }

@@ -10,17 +10,15 @@
 typedef struct transfer {
     const label_opts *o;
     sc_kernels const *kernels;
-    sc_pool *pool;
-    sc_reader *ref, *in;
-    char *path; /* of the representation */
+    sc_reader *ref;
+    sc_twice twice; /* the cells to be labelled */
+    char *path;     /* of the representation */
     sc_labelled known;
     sc_category labels; /* levels: the classes */
     sc_dense query;
     float *probs; /* query x classes */
     sc_label_rules rules;
     char key[200];
-    sc_header out;
-    sc_output to;
 } transfer;
 
 /* The reference is read twice: for the representation, and for the labels. */
@@ -115,9 +113,7 @@ out:
 static sc_status read_query(transfer *t, sc_err *err)
 {
     const label_opts *o = t->o;
-    SC_TRY(sc_reader_open_path(&t->in, o->common.n_operands ? o->common.operands[0] : NULL, err));
-    SC_TRY(sc_reader_keep(t->in, err));
-    SC_TRY(sc_gather_dense(&t->query, t->in, t->path, err));
+    SC_TRY(sc_gather_dense(&t->query, t->twice.in, t->path, err));
     if (t->query.n_cols != t->known.x.n_cols)
         return sc_fail(err, SC_EDATA, "'%s' has %lld columns here and %lld in '%s'", t->path,
                        (long long)t->query.n_cols, (long long)t->known.x.n_cols, o->reference);
@@ -132,15 +128,15 @@ static sc_status find_probs(transfer *t, sc_err *err)
     SC_TRY(
         sc_alloc(&t->probs, (size_t)(t->query.n_rows * t->known.n_classes), sizeof *t->probs, err));
     if (o->method == LABEL_FOREST)
-        return sc_transfer_forest(t->probs, &t->known, &t->query, (int)o->n_trees, seed, t->pool,
-                                  err);
+        return sc_transfer_forest(t->probs, &t->known, &t->query, (int)o->n_trees, seed,
+                                  t->twice.pool, err);
     if (o->method == LABEL_NETWORK)
         return sc_transfer_network(t->probs, &t->known, &t->query, seed, err);
     if (k > t->known.x.n_rows) {
         k = (int)t->known.x.n_rows;
         sc_cli_note(&label_tool, o, "the reference has only %d labelled cells: all are asked", k);
     }
-    return sc_transfer_knn(t->probs, &t->known, &t->query, k, t->pool, t->kernels, err);
+    return sc_transfer_knn(t->probs, &t->known, &t->query, k, t->twice.pool, t->kernels, err);
 }
 
 static sc_status add(void *ctx, sc_block *b, sc_err *err)
@@ -153,10 +149,8 @@ static sc_status add(void *ctx, sc_block *b, sc_err *err)
 static sc_status label_all(transfer *t, sc_err *err)
 {
     const label_opts *o = t->o;
-    const sc_common *c = &o->common;
     SC_TRY(sc_kernels_pick(o->over.isa, &t->kernels, err));
-    SC_TRY(sc_pool_new(&t->pool, (int)c->n_threads, err));
-    SC_TRY(sc_output_open(&t->to, c->output, true, err));
+    SC_TRY(sc_twice_open(&t->twice, &label_tool, &o->common, err));
     SC_TRY(read_reference(t, err));
     SC_TRY(read_query(t, err));
     SC_TRY(find_probs(t, err));
@@ -166,12 +160,8 @@ static sc_status label_all(transfer *t, sc_err *err)
                                 .is_soft = o->soft,
                                 .min_prob = o->min_prob,
                                 .temperature = 1};
-    SC_TRY(sc_header_copy(&t->out, sc_reader_header(t->in), err));
-    SC_TRY(sc_label_header(&t->rules, &t->labels.levels, &t->out, err));
-    if (!c->no_pg)
-        SC_TRY(sc_header_record(&t->out, label_tool.name, c->argc, c->argv, err));
-    SC_TRY(sc_write_again(t->in, &t->out, &t->to, add, t, err));
-    return sc_output_commit(&t->to, err);
+    SC_TRY(sc_label_header(&t->rules, &t->labels.levels, &t->twice.out, err));
+    return sc_twice_write(&t->twice, add, t, err);
 }
 
 static sc_status check_options(const label_opts *o, sc_err *err)
@@ -206,20 +196,17 @@ static sc_status check_options(const label_opts *o, sc_err *err)
 
 sc_status label_by_reference(const label_opts *o, sc_err *err)
 {
-    transfer t = {.o = o, .to = {.fd = -1}};
+    transfer t = {.o = o};
     sc_status st = check_options(o, err);
     if (st == SC_OK)
         st = label_all(&t, err);
-    sc_output_abandon(&t.to);
-    sc_header_free(&t.out);
+    sc_twice_close(&t.twice);
     sc_category_free(&t.labels);
     sc_dense_free(&t.known.x);
     free(t.known.class);
     sc_dense_free(&t.query);
     free(t.probs);
     free(t.path);
-    sc_reader_close(t.in);
     sc_reader_close(t.ref);
-    sc_pool_free(t.pool);
     return st;
 }
