@@ -15,8 +15,9 @@ PKGS_sc-leiden = igraph
 
 pc = $(shell pkg-config --$(1) $(2) 2>/dev/null)
 PKG_CFLAGS := $(call pc,cflags,$(PKGS))
+INCLUDES = $(patsubst %/,-I%,$(sort $(dir $(wildcard lib/*/sc_*.h))))
 LIBS := -lm -ldl $(call pc,libs,libzstd jansson libxxhash libarchive)
-CC_ALL = $(CC) $(CPPFLAGS) -D_GNU_SOURCE -Ilib -DSC_VERSION='"$(VERSION)"' -DSC_PREFIX='"$(PREFIX)"' $(CFLAGS) -std=c17 $(WARN) \
+CC_ALL = $(CC) $(CPPFLAGS) -D_GNU_SOURCE -Ilib $(INCLUDES) -DSC_VERSION='"$(VERSION)"' -DSC_PREFIX='"$(PREFIX)"' $(CFLAGS) -std=c17 $(WARN) \
 	-pthread -fPIC -fvisibility=hidden -ffp-contract=off -ffile-prefix-map=$(CURDIR)=. -MMD -MP
 LINK = @mkdir -p $(@D); $(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $@
 quote = '$(subst ','\'',$(1))'
@@ -25,7 +26,7 @@ ISAS = avx512 avx2 base
 ISA_avx512 = -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mprefer-vector-width=512 -DSC_ISA_WIDTH=16
 ISA_avx2 = -mavx2 -mfma -DSC_ISA_WIDTH=8
 ISA_base = -DSC_ISA_WIDTH=4
-SRC = $(sort $(wildcard lib/*.c lib/exec/*.c))
+SRC = $(sort $(filter-out $(ISASRC) $(OPSRC),$(wildcard lib/*/*.c)))
 ISASRC = $(sort $(wildcard lib/isa/*.c))
 OPSRC = $(sort $(wildcard lib/ops/*.c))
 OBJ = $(SRC:%.c=$B/%.o) $(patsubst %.c,$B/%.f64.o,$(wildcard lib/exec/*.c) $(OPSRC)) $(foreach i,$(ISAS),$(patsubst %.c,$B/%.$i.o,$(ISASRC) $(OPSRC)))

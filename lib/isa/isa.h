@@ -6,7 +6,7 @@
 #ifndef SC_ISA_H
 #define SC_ISA_H
 
-#include "../sc_kernels.h"
+#include "sc_kernels.h"
 
 #define SC_PASTE_(a, b) a##_##b
 #define SC_PASTE(a, b) SC_PASTE_(a, b)
