@@ -1,12 +1,12 @@
-"""What tests/bench/run compares with: the same work in scvi-tools and scanpy. One line of JSON a task.
+"""What tests/bench/run compares with: the same work in scvi-tools and scanpy. A task prints its seconds and peak KB.
 
    python peer.py train MODEL LIKELIHOOD FILE BATCH THREADS EPOCHS
+   python peer.py surgery MODEL MODEL_DIR FILE BATCH THREADS EPOCHS
    python peer.py embed MODEL_DIR FILE THREADS | read FILE | hvg FILE | tutorial FILE...
    python peer.py serve         tasks of training from stdin, a line each, so that imports count once
 """
 
-import json
-import resource
+import gc
 import sys
 import time
 
@@ -32,7 +32,7 @@ def quiet():
 
 def model_of(scvi, name, likelihood, adata):
     if name == "totalvi":
-        scvi.model.TOTALVI.setup_anndata(adata, protein_expression_obsm_key="protein_expression")
+        scvi.model.TOTALVI.setup_anndata(adata, protein_expression_obsm_key="protein_expression", batch_key="batch")
         return scvi.model.TOTALVI(adata)
     if name == "scanvi":
         scvi.model.SCANVI.setup_anndata(adata, labels_key="few", unlabeled_category="Unknown")
@@ -42,22 +42,43 @@ def model_of(scvi, name, likelihood, adata):
     return cls(adata, gene_likelihood=likelihood)
 
 
-def train(name, likelihood, path, batch, n_threads, epochs, cache={}):
+def cells(path, cache={}):
+    """The cells of the last file asked for; a copy, since models write into them."""
     import anndata
 
-    scvi = quiet()
-    threads(n_threads)
-    adata = cache.setdefault(path, anndata.read_h5ad(path)).copy()
-    scvi.settings.seed = 0
-    model = model_of(scvi, name, likelihood, adata)
-    plan = {} if name != "totalvi" else {"adversarial_classifier": False, "early_stopping": False}
+    if path not in cache:
+        cache.clear()
+        cache[path] = anndata.read_h5ad(path)
+    return cache[path].copy()
+
+
+def timed_training(model, batch, epochs, **options):
     start = time.perf_counter()
     model.train(
         max_epochs=int(epochs), batch_size=int(batch), accelerator="cpu", train_size=1.0, validation_size=0.0,
-        enable_progress_bar=False, enable_model_summary=False, logger=True,
-        **({"early_stopping": False, "reduce_lr_on_plateau": False} if plan else {}),
+        enable_progress_bar=False, enable_model_summary=False, early_stopping=False, **options,
     )
     return time.perf_counter() - start
+
+
+def train(name, likelihood, path, batch, n_threads, epochs):
+    scvi = quiet()
+    threads(n_threads)
+    scvi.settings.seed = 0
+    model = model_of(scvi, name, likelihood, cells(path))
+    return timed_training(model, batch, epochs, **({"reduce_lr_on_plateau": False} if name == "totalvi" else {}))
+
+
+def surgery(name, reference, path, batch, n_threads, epochs):
+    scvi = quiet()
+    threads(n_threads)
+    scvi.settings.seed = 0
+    cls = {"scvi": scvi.model.SCVI, "totalvi": scvi.model.TOTALVI}[name]
+    model = cls.load_query_data(cells(path), reference, accelerator="cpu")
+    return timed_training(
+        model, batch, epochs, plan_kwargs={"weight_decay": 0.0},
+        **({"reduce_lr_on_plateau": False} if name == "totalvi" else {}),
+    )
 
 
 def embed(path, h5ad, n_threads):
@@ -89,13 +110,22 @@ def hvg(path):
     data.write_h5ad(path + ".out")
 
 
+def peak_kb(reset=False):
+    """The largest resident memory since the start or the last reset."""
+    if reset:
+        with open("/proc/self/clear_refs", "w") as f:
+            f.write("5")
+    with open("/proc/self/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmHWM"))
+
+
 def run(argv):
+    peak_kb(reset=True)
     start = time.perf_counter()
     seconds = globals()[argv[0]](*argv[1:])
-    print(json.dumps({
-        "seconds": seconds if seconds is not None else time.perf_counter() - start,
-        "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }), flush=True)
+    seconds = seconds if seconds is not None else time.perf_counter() - start
+    print(f"{seconds:.4f} {peak_kb()}", flush=True)
+    gc.collect()
 
 
 def serve():

@@ -1,0 +1,68 @@
+# Of tests/bench/run: lines of whole tools, from file to file, imports of the peer included.
+# shellcheck shell=bash disable=SC2154  # the variables of tests/bench/run
+big=100000
+
+make_big() { sim big $big 2000; }
+make_model() {
+    make_big
+    [ -e big.scm ] || sc-fit -q -@ "$threads" -m scvi --max-epochs 1 -o big.scm big.scz
+    [ ! "$python" ] || [ -e big.pt.d ] || sc-model export --to scvi-tools big.pt.d big.scm big.scz >/dev/null
+}
+make_mtx() {
+    [ -d mtx ] && return
+    sc-sim -q -@ "$threads" --n-obs 20000 --n-vars 11000 --n-types 8 --n-batches 2 --seed 1 -o wide.scz
+    sc-write -q --format mtx -o mtx wide.scz
+}
+
+tools() {
+    if wants tools embed; then
+        make_model
+        processes embed "sc-embed, 100000 x 2000" $big "$rounds" embed big.pt.d "$work/big.h5ad" "$threads" -- \
+            sc-embed -q -@ "$threads" -o out.scz big.scm big.scz
+    fi
+    if wants tools hvg; then
+        make_big
+        processes hvg "sc-norm | sc-hvg, 100000 x 2000" $big "$rounds" hvg "$work/big.h5ad" -- bash -c \
+            'sc-norm -q --target-sum 1e4 --log1p big.scz | sc-hvg -q --flavor seurat_v3 -n 1000 --subset -o out.scz'
+    fi
+    if wants tools read-mtx; then
+        make_mtx
+        processes read-mtx "sc-read mtx.gz, 20000 x 11000" 20000 "$rounds" read "$work/mtx" -- \
+            sc-read -q -o out.scz mtx
+    fi
+    if wants tools read-h5ad; then
+        make_big
+        processes read-h5ad "sc-read h5ad, 100000 x 2000" $big "$rounds" read "$work/big.h5ad" -- \
+            sc-read -q -o out.scz big.h5ad
+    fi
+}
+
+# an epoch with the counts in memory and on disk: the same model, byte for byte
+memory() {
+    wants scale memory || return 0
+    make_big
+    local m
+    for m in 0 32M; do
+        rm -f own.t
+        timed own.t sc-fit -q -@ "$threads" -m scvi --memory $m --max-epochs 1 -o big-$m.scm big.scz
+        row "memory" "an epoch of 100000, --memory $m" $big "" own.t
+    done
+    cmp big-0.scm big-32M.scm
+}
+
+start_up() {
+    wants start start || return 0
+    local c what
+    make_model
+    sc-sim -q --n-obs 1 --n-vars 2000 --n-types 1 --n-batches 1 --seed 1 -o one.scz
+    for c in "sc-view -H one.scz" "sc-embed -q big.scm one.scz"; do
+        rm -f own.t
+        for _ in $(seq 21); do
+            s=$(date +%s%N)
+            $c >/dev/null
+            echo "$(($(date +%s%N) - s))e-9 0" >>own.t
+        done
+        [[ $c == *embed* ]] && what="sc-embed, one cell" || what="sc-view -H, one cell"
+        row start "$what" 0 "" own.t
+    done
+}
