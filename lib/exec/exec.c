@@ -206,11 +206,17 @@ static void one_tile(void *ctx, int64_t tile, int tid)
 {
     (void)tid;
     const job *j = ctx;
-    const sc_entry *t = j->entry;
-    while (tile >= t->end)
-        t++;
-    const sc_op *op = j->e->ops[nd(j->e, t->id)->op];
-    (j->backward ? op->bwd : op->fwd)(j->e, t->id, t->phase, tile - t->first);
+    const sc_entry *entry = j->entry;
+    while (tile >= entry->end)
+        entry++;
+    tile -= entry->first;
+    for (int i = entry->from; i < entry->to; i++) {
+        const sc_task *t = &j->e->steps->tasks[i];
+        const sc_op *op = j->e->ops[nd(j->e, t->id)->op];
+        const int64_t share = entry->to - entry->from > 1 ? t->share : 1;
+        for (int64_t k = tile * share; k < min64(t->n_tiles, (tile + 1) * share); k++)
+            (j->backward ? op->bwd : op->fwd)(j->e, t->id, t->phase, k);
+    }
 }
 
 static void sweep(void *ctx, int tid, int n_threads)

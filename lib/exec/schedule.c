@@ -3,31 +3,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PHASES_MAX = 3 };
+enum { PHASES_MAX = 3, BLOCK = 32 }; /* rows of a chain's tile */
 
 sc_status SC_R(sc_steps_new)(sc_steps *s, const sc_built *g, sc_err *err)
 {
-    const size_t n = (size_t)g->n_nodes, entries = n * PHASES_MAX;
-    SC_TRY(sc_alloc(&s->from, entries + 1, sizeof *s->from, err));
-    SC_TRY(sc_alloc(&s->entries, entries, sizeof *s->entries, err));
-    SC_TRY(sc_alloc(&s->level, n, sizeof *s->level, err));
-    SC_TRY(sc_alloc(&s->order, n, sizeof *s->order, err));
-    SC_TRY(sc_alloc(&s->stamp, n, sizeof *s->stamp, err));
-    SC_TRY(sc_alloc(&s->waiting, entries, sizeof *s->waiting, err));
-    SC_TRY(sc_alloc(&s->weight_writer, (size_t)g->n_weights, sizeof *s->weight_writer, err));
-    return sc_alloc(&s->weight_stamp, (size_t)g->n_weights, sizeof *s->weight_stamp, err);
+    const size_t n = (size_t)g->n_nodes, tasks = n * PHASES_MAX;
+    SC_TRY(sc_alloc(&s->from, tasks + 1, sizeof *s->from, err));
+    SC_TRY(sc_alloc(&s->entries, tasks, sizeof *s->entries, err));
+    SC_TRY(sc_alloc(&s->tasks, tasks, sizeof *s->tasks, err));
+    SC_TRY(sc_alloc(&s->places, tasks, sizeof *s->places, err));
+    SC_TRY(sc_alloc(&s->of_node, n, sizeof *s->of_node, err));
+    return sc_alloc(&s->of_weight, (size_t)g->n_weights, sizeof *s->of_weight, err);
 }
 
 void SC_R(sc_steps_free)(sc_steps *s)
 {
     free(s->from);
     free(s->entries);
-    free(s->level);
-    free(s->order);
-    free(s->stamp);
-    free(s->waiting);
-    free(s->weight_stamp);
-    free(s->weight_writer);
+    free(s->tasks);
+    free(s->places);
+    free(s->of_node);
+    free(s->of_weight);
 }
 
 /* What node id reads, a head's inside left out: number k, or 0 behind the last. */
@@ -40,129 +36,185 @@ static int32_t parent(const ex *e, int32_t id, int k)
     return h && k == n->n_in ? h->library : 0;
 }
 
-/* A batch norm that a model passes twice moves its statistics in the order of the passes: the
- * level behind the passes before the i-th of the list. */
-static int behind_same(const sc_steps *s, const ex *e, const int32_t *list, int i)
+static int n_parents(const ex *e, int32_t id)
 {
-    const sc_gnode *n = nd(e, list[i]);
-    int level = 0;
-    for (int k = 0; k < i && n->op == SC_OP_BATCH_NORM; k++)
-        if (nd(e, list[k])->op == SC_OP_BATCH_NORM && nd(e, list[k])->weight == n->weight &&
-            s->level[list[k]] >= level)
-            level = s->level[list[k]] + 1;
-    return level;
+    const int n = nd(e, id)->n_in;
+    return parent(e, id, n) ? n + 1 : n;
 }
 
-/* A node's level is one more than that of any it depends on; -1: not in the list. */
-static int find_levels(sc_steps *s, const ex *e, const int32_t *list, int n, bool backward)
-{
-    int top = 0;
-    for (int i = 0; i < e->g->n_nodes; i++)
-        s->level[i] = -1;
-    for (int i = 0; i < n; i++)
-        s->level[list[i]] = 0;
-    for (int i = 0; i < n; i++) {
-        int32_t p, *own = &s->level[list[i]];
-        if (!backward)
-            *own = behind_same(s, e, list, i);
-        for (int k = 0; (p = parent(e, list[i], k)) != 0 || k < nd(e, list[i])->n_in; k++) {
-            if (s->level[p] < 0)
-                continue;
-            if (!backward)
-                *own = s->level[p] >= *own ? s->level[p] + 1 : *own;
-            else if (s->level[p] <= *own)
-                s->level[p] = *own + 1;
-        }
-        top = *own > top ? *own : top;
-    }
-    return top;
-}
-
-static bool has_weights(const sc_gnode *n)
-{
-    return n->op == SC_OP_LINEAR || n->op == SC_OP_BATCH_NORM;
-}
-
-/* Whether another node of this step writes what id would; marks what id writes if not. */
-static bool collides(sc_steps *s, const ex *e, int32_t id, int phase, bool backward)
+/* Rows of a tile of the phase, if it reads and writes no others; else 0. */
+static int64_t height_of(const ex *e, int32_t id, int phase, bool backward)
 {
     const sc_gnode *n = nd(e, id);
     const sc_op *op = e->ops[n->op];
-    const bool by_node = backward && (!op->reach || op->reach(e, id, phase) == SC_REACH_PARENTS);
-    const bool by_weight = has_weights(n) && (backward || n->op == SC_OP_BATCH_NORM);
-    int32_t p;
-    if (by_weight && s->weight_stamp[n->weight] == s->last_stamp &&
-        s->weight_writer[n->weight] != id)
-        return true;
-    for (int k = 0; by_node && ((p = parent(e, id, k)) != 0 || k < n->n_in); k++)
-        if (wants_grad(e, p) && s->stamp[p] == s->last_stamp)
-            return true;
-    if (by_weight) {
-        s->weight_stamp[n->weight] = s->last_stamp;
-        s->weight_writer[n->weight] = id;
+    const int64_t rows = op->rows && n->reps ? op->rows(e, id, phase, backward) : 0;
+    for (int k = 0; k < n->n_in; k++) {
+        const sc_gnode *p = nd(e, n->in[k]);
+        if (p->reps && (p->reps != n->reps || p->stream != n->stream))
+            return 0;
     }
-    for (int k = 0; by_node && ((p = parent(e, id, k)) != 0 || k < n->n_in); k++)
-        s->stamp[p] = s->last_stamp;
-    return false;
+    return rows;
 }
 
-/* The waiting nodes' phases, in as few steps as their collisions allow. */
-static void add_steps(sc_steps *s, const ex *e, int n_waiting, bool backward)
+static int root_of(const sc_steps *s, int task)
 {
-    while (n_waiting > 0) {
-        int n_left = 0;
+    while (s->places[task].chain != task)
+        task = s->places[task].chain;
+    return task;
+}
+
+/* A chain holds rows of one kind. */
+static bool may_follow(const sc_steps *s, const ex *e, int earlier, int task)
+{
+    if (earlier < 0 || !s->places[task].height)
+        return false;
+    const sc_gnode *a = nd(e, s->places[earlier].task.id), *b = nd(e, s->places[task].task.id);
+    return a->stream == b->stream && a->reps == b->reps;
+}
+
+/* The task comes behind w: in the same step if it can follow in its chain. */
+static void come_behind(const sc_steps *s, const ex *e, sc_writer *w, int task)
+{
+    sc_place *p = &s->places[task];
+    const int step = may_follow(s, e, w->task, task) ? w->step : w->step + 1;
+    if (p->step < step)
+        p->step = step;
+}
+
+/* Now that its step is known: it is one chain with those of the step that it comes behind. */
+static void join(const sc_steps *s, const ex *e, sc_writer *w, int task)
+{
+    if (w->step != s->places[task].step || !may_follow(s, e, w->task, task))
+        return;
+    const int a = root_of(s, w->task), b = root_of(s, task);
+    s->places[a > b ? a : b].chain = a > b ? b : a;
+}
+
+static void has_written(const sc_steps *s, const ex *e, sc_writer *w, int task)
+{
+    (void)e;
+    const sc_place *p = &s->places[task];
+    *w = (sc_writer){p->step, p->height ? task : -1};
+}
+
+/* What a task comes behind and then has written: its node, in backward the parents it adds to, and
+ * weights, of a batch norm its statistics, too, in the order of the passes. Rows alone change no
+ * weights. */
+typedef void visit(const sc_steps *s, const ex *e, sc_writer *w, int task);
+
+static void for_each_writer(const sc_steps *s, const ex *e, int task, bool backward, visit *visits,
+                            bool as_writer)
+{
+    const sc_place *p = &s->places[task];
+    const int32_t id = p->task.id;
+    const sc_gnode *n = nd(e, id);
+    const sc_op *op = e->ops[n->op];
+    const bool to_parents =
+        backward && (!op->reach || op->reach(e, id, p->task.phase) == SC_REACH_PARENTS);
+    visits(s, e, &s->of_node[id], task);
+    for (int k = 0; (as_writer || backward ? to_parents : true) && k < n_parents(e, id); k++)
+        visits(s, e, &s->of_node[parent(e, id, k)], task);
+    if (!p->height && (n->op == SC_OP_BATCH_NORM || (backward && n->op == SC_OP_LINEAR)))
+        visits(s, e, &s->of_weight[n->weight], task);
+}
+
+static void add_task(sc_steps *s, const ex *e, int32_t id, int phase, bool backward)
+{
+    const int64_t tiles = e->ops[nd(e, id)->op]->tiles(e, id, phase, backward);
+    if (tiles <= 0)
+        return;
+    const int task = s->n_tasks++;
+    s->places[task] = (sc_place){.task = {id, phase, tiles, 0},
+                                 .step = s->n,
+                                 .chain = task,
+                                 .height = height_of(e, id, phase, backward)};
+    s->places[task].task.share = s->places[task].height ? BLOCK / s->places[task].height : 1;
+    for_each_writer(s, e, task, backward, come_behind, false);
+    for_each_writer(s, e, task, backward, join, false);
+    for_each_writer(s, e, task, backward, has_written, true);
+}
+
+static bool is_late(const ex *e, int32_t id, int phase, bool backward)
+{
+    const sc_op *op = e->ops[nd(e, id)->op];
+    return backward && op->reach && op->reach(e, id, phase) == SC_REACH_END;
+}
+
+static int phases_of(const ex *e, int32_t id, bool backward)
+{
+    const sc_op *op = e->ops[nd(e, id)->op];
+    return backward ? op->bwd_phases : op->fwd_phases;
+}
+
+/* The steps from the one that a task added next may have at the earliest. */
+static void count_steps(sc_steps *s)
+{
+    for (int i = 0; i < s->n_tasks; i++)
+        if (s->places[i].step >= s->n)
+            s->n = s->places[i].step + 1;
+}
+
+/* Chains become entries, in the order of their first tasks, step by step. */
+static void sort_entries(sc_steps *s)
+{
+    memset(s->from, 0, (size_t)(s->n + 1) * sizeof *s->from);
+    memset(s->entries, 0, (size_t)s->n_tasks * sizeof *s->entries);
+    for (int i = 0; i < s->n_tasks; i++)
+        if (s->places[i].chain == i)
+            s->from[s->places[i].step + 1]++;
+    for (int k = 0; k < s->n; k++)
+        s->from[k + 1] += s->from[k];
+    s->n_entries = s->from[s->n];
+    for (int i = 0; i < s->n_tasks; i++) {
+        sc_place *p = &s->places[i];
+        p->entry = p->chain == i ? s->from[p->step]++ : s->places[root_of(s, i)].entry;
+        s->entries[p->entry].to++;
+    }
+    for (int k = s->n; k > 0; k--) /* back to where each begins */
+        s->from[k] = s->from[k - 1];
+    s->from[0] = 0;
+    for (int k = 0, at = 0; k < s->n_entries; k++) {
+        s->entries[k].from = at;
+        at += s->entries[k].to;
+        s->entries[k].to = s->entries[k].from;
+    }
+    for (int i = 0; i < s->n_tasks; i++) {
+        const sc_place *p = &s->places[i];
+        s->tasks[s->entries[p->entry].to++] = p->task;
+    }
+}
+
+static void count_tiles(sc_steps *s, const ex *e)
+{
+    for (int k = 0; k < s->n; k++) {
         int64_t tiles = 0;
-        s->last_stamp++;
-        for (int i = 0; i < n_waiting; i++) {
-            const int32_t id = s->waiting[i].id;
-            const int phase = s->waiting[i].phase;
-            const int64_t n = e->ops[nd(e, id)->op]->tiles(e, id, phase, backward);
-            if (n <= 0)
-                continue;
-            if (collides(s, e, id, phase, backward)) {
-                s->waiting[n_left++] = s->waiting[i];
-                continue;
-            }
-            s->entries[s->n_entries++] = (sc_entry){id, phase, tiles, tiles + n};
-            tiles += n;
+        for (int i = s->from[k]; i < s->from[k + 1]; i++) {
+            sc_entry *to = &s->entries[i];
+            const bool is_chain = to->to - to->from > 1;
+            sc_task *first = &s->tasks[to->from];
+            to->first = tiles;
+            to->end = tiles += is_chain ? ceil_div(rows_of(e, first->id), BLOCK) : first->n_tiles;
         }
-        if (tiles)
-            s->from[++s->n] = s->n_entries;
-        n_waiting = n_left;
     }
-}
-
-/* Those of a run of nodes, or of all, that have this phase, and whose time it is. */
-static int collect(const sc_steps *s, const ex *e, int from, int to, int phase, bool backward,
-                   bool is_end, sc_entry *waiting)
-{
-    int n = 0;
-    for (int i = from; i < to; i++) {
-        const int32_t id = s->order[i];
-        const sc_op *op = e->ops[nd(e, id)->op];
-        const bool is_late = backward && op->reach && op->reach(e, id, phase) == SC_REACH_END;
-        if (phase < (backward ? op->bwd_phases : op->fwd_phases) && is_late == is_end)
-            waiting[n++] = (sc_entry){id, phase, 0, 0};
-    }
-    return n;
 }
 
 void SC_R(sc_steps_make)(sc_steps *s, const ex *e, const int32_t *list, int n, bool backward)
 {
-    const int top = find_levels(s, e, list, n, backward);
-    int at = 0, n_late = 0;
-    for (int level = 0; level <= top; level++)
-        for (int i = 0; i < n; i++)
-            if (s->level[list[i]] == level)
-                s->order[at++] = list[i];
-    s->n = s->n_entries = s->from[0] = 0;
-    for (int from = 0, to = 0; from < n; from = to) {
-        while (to < n && s->level[s->order[to]] == s->level[s->order[from]])
-            to++;
-        for (int phase = 0; phase < PHASES_MAX; phase++)
-            add_steps(s, e, collect(s, e, from, to, phase, backward, false, s->waiting), backward);
-    }
+    s->n = s->n_tasks = 0;
+    for (int i = 0; i < e->g->n_nodes; i++)
+        s->of_node[i] = (sc_writer){-1, -1};
+    for (int i = 0; i < e->g->n_weights; i++)
+        s->of_weight[i] = (sc_writer){-1, -1};
+    for (int i = 0; i < n; i++)
+        for (int phase = 0; phase < phases_of(e, list[i], backward); phase++)
+            if (!is_late(e, list[i], phase, backward))
+                add_task(s, e, list[i], phase, backward);
+    count_steps(s);
     for (int phase = PHASES_MAX - 1; phase >= 0; phase--) /* counts have the longest tiles */
-        n_late += collect(s, e, 0, n, phase, backward, true, s->waiting + n_late);
-    add_steps(s, e, n_late, backward);
+        for (int i = 0; i < n; i++)
+            if (phase < phases_of(e, list[i], backward) && is_late(e, list[i], phase, backward))
+                add_task(s, e, list[i], phase, backward);
+    count_steps(s);
+    sort_entries(s);
+    count_tiles(s, e);
 }

@@ -8,10 +8,9 @@
  * minibatches. A training minibatch of one row has no variance: it uses the stored statistics and
  * leaves them as they are.
  *
- * Statistics are taken column by column. A narrow matrix is then in the cache, and a tile goes on
- * with its columns; a wide one is written row by row in a second phase, since the CPU fetches ahead
- * along rows only. aux, one row each: mean and 1/sd of the pass, the factor of x, and what backward
- * takes off.
+ * Statistics are taken column by column. Values are written row by row in a second phase, which
+ * other ops of the rows follow. aux, one row each: mean and 1/sd of the pass, the factor of x, and
+ * what backward takes off.
  */
 enum { MEAN, INV, FACTOR, MEAN_DY, MEAN_DYX, N_AUX, COLUMNS = 64, NARROW = 256 };
 
@@ -39,9 +38,8 @@ static int64_t tile_width(const ex *e, int32_t id)
 static int64_t tiles(const ex *e, int32_t id, int phase, bool backward)
 {
     (void)backward;
-    if (phase == 0)
-        return ceil_div(cols_of(e, id), tile_width(e, id));
-    return is_narrow(e, id) ? 0 : ceil_div(rows_of(e, id), ROW_TILE);
+    return phase == 0 ? ceil_div(cols_of(e, id), tile_width(e, id))
+                      : ceil_div(rows_of(e, id), ROW_TILE);
 }
 
 static int64_t aux(const ex *e, int32_t id, int64_t rows)
@@ -115,16 +113,15 @@ static void stored_statistics(ex *e, int32_t id, int64_t j0, int64_t nc)
     }
 }
 
-/* Rows [i0, i1) of columns [j0, j0 + nc). */
-static void normalise(ex *e, int32_t id, int64_t i0, int64_t i1, int64_t j0, int64_t nc)
+static void normalise(ex *e, int32_t id, int64_t i0, int64_t i1)
 {
     const sc_gnode *n = nd(e, id);
-    const real *restrict mean = aux_row(e, id, MEAN) + j0, *restrict b = w_of(e, n, 1) + j0;
-    const real *restrict k = aux_row(e, id, FACTOR) + j0;
+    const real *restrict mean = aux_row(e, id, MEAN), *restrict b = w_of(e, n, 1);
+    const real *restrict k = aux_row(e, id, FACTOR);
     for (int64_t i = i0; i < i1; i++) {
-        const real *restrict x = e->val[n->in[0]] + i * n->n_cols + j0;
-        real *restrict y = e->val[id] + i * n->n_cols + j0;
-        for (int64_t j = 0; j < nc; j++)
+        const real *restrict x = e->val[n->in[0]] + i * n->n_cols;
+        real *restrict y = e->val[id] + i * n->n_cols;
+        for (int64_t j = 0; j < n->n_cols; j++)
             y[j] = (x[j] - mean[j]) * k[j] + b[j];
     }
 }
@@ -134,7 +131,7 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
     const int64_t cols = cols_of(e, id), rows = rows_of(e, id), i0 = tile * ROW_TILE;
     const int64_t j0 = tile * tile_width(e, id), nc = min64(tile_width(e, id), cols - j0);
     if (phase == 1) {
-        normalise(e, id, i0, min64(rows, i0 + ROW_TILE), 0, cols);
+        normalise(e, id, i0, min64(rows, i0 + ROW_TILE));
         return;
     }
     if (by_batch(e, rows))
@@ -143,8 +140,6 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
         stored_statistics(e, id, j0, nc);
     for (int64_t j = j0; j < j0 + nc; j++)
         aux_row(e, id, FACTOR)[j] = aux_row(e, id, INV)[j] * w_of(e, nd(e, id), 0)[j];
-    if (is_narrow(e, id))
-        normalise(e, id, 0, rows, j0, nc);
 }
 
 /* Gradients of weight and bias, and what those of x need. */
@@ -169,20 +164,18 @@ static void bwd_columns(ex *e, int32_t id, int64_t j0, int64_t nc)
 }
 
 /* dx = k (dy - mean(dy) - xhat mean(dy xhat)) */
-static void bwd_block(ex *e, int32_t id, int64_t i0, int64_t i1, int64_t j0, int64_t nc)
+static void bwd_rows(ex *e, int32_t id, int64_t i0, int64_t i1)
 {
     const sc_gnode *n = nd(e, id);
-    const real *restrict mean = aux_row(e, id, MEAN) + j0, *restrict k =
-                                                               aux_row(e, id, FACTOR) + j0;
-    const real *restrict a = aux_row(e, id, MEAN_DY) + j0;
-    const real *restrict c = aux_row(e, id, MEAN_DYX) + j0;
+    const real *restrict mean = aux_row(e, id, MEAN), *restrict k = aux_row(e, id, FACTOR);
+    const real *restrict a = aux_row(e, id, MEAN_DY), *restrict c = aux_row(e, id, MEAN_DYX);
     for (int64_t i = i0; i < i1 && wants_grad(e, n->in[0]); i++) {
-        const real *restrict x = e->val[n->in[0]] + i * n->n_cols + j0;
-        const real *restrict dy = e->grad[id] + i * n->n_cols + j0;
-        real *restrict dx = e->grad[n->in[0]] + i * n->n_cols + j0;
+        const real *restrict x = e->val[n->in[0]] + i * n->n_cols;
+        const real *restrict dy = e->grad[id] + i * n->n_cols;
+        real *restrict dx = e->grad[n->in[0]] + i * n->n_cols;
         if (assigns(e, n->in[0]))
-            memset(dx, 0, (size_t)nc * sizeof *dx);
-        for (int64_t j = 0; j < nc; j++)
+            memset(dx, 0, (size_t)n->n_cols * sizeof *dx);
+        for (int64_t j = 0; j < n->n_cols; j++)
             dx[j] += k[j] * (dy[j] - a[j] - (x[j] - mean[j]) * c[j]);
     }
 }
@@ -192,12 +185,16 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
     const int64_t cols = cols_of(e, id), rows = rows_of(e, id), i0 = tile * ROW_TILE;
     const int64_t j0 = tile * tile_width(e, id), nc = min64(tile_width(e, id), cols - j0);
     if (phase == 1) {
-        bwd_block(e, id, i0, min64(rows, i0 + ROW_TILE), 0, cols);
+        bwd_rows(e, id, i0, min64(rows, i0 + ROW_TILE));
         return;
     }
     bwd_columns(e, id, j0, nc);
-    if (is_narrow(e, id))
-        bwd_block(e, id, 0, rows, j0, nc);
 }
 
-const sc_op SC_X(sc_op_batch_norm) = {2, 2, tiles, fwd, bwd, aux, NULL};
+static int64_t rows_of_tile(const ex *e, int32_t id, int phase, bool backward)
+{
+    (void)e, (void)id, (void)backward;
+    return phase == 1 ? ROW_TILE : 0;
+}
+
+const sc_op SC_X(sc_op_batch_norm) = {2, 2, tiles, fwd, bwd, aux, NULL, rows_of_tile};

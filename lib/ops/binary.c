@@ -131,6 +131,6 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
         bwd_broadcast(e, id, tile);
 }
 
-const sc_op SC_X(sc_op_add) = {1, 2, tiles, fwd, bwd, NULL, NULL};
-const sc_op SC_X(sc_op_mul) = {1, 2, tiles, fwd, bwd, NULL, NULL};
-const sc_op SC_X(sc_op_div) = {1, 2, tiles, fwd, bwd, NULL, NULL};
+const sc_op SC_X(sc_op_add) = {1, 2, tiles, fwd, bwd, NULL, NULL, rows_alone};
+const sc_op SC_X(sc_op_mul) = {1, 2, tiles, fwd, bwd, NULL, NULL, rows_alone};
+const sc_op SC_X(sc_op_div) = {1, 2, tiles, fwd, bwd, NULL, NULL, rows_alone};

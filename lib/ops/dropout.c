@@ -68,4 +68,4 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
         dx[k] += is_on ? dy[k] * mask[k] : dy[k];
 }
 
-const sc_op SC_X(sc_op_dropout) = {1, 1, row_tiles, fwd, bwd, aux, NULL};
+const sc_op SC_X(sc_op_dropout) = {1, 1, row_tiles, fwd, bwd, aux, NULL, rows_alone};

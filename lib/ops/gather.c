@@ -37,4 +37,4 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
     }
 }
 
-const sc_op SC_X(sc_op_gather) = {1, 1, tiles, fwd, bwd, NULL, NULL};
+const sc_op SC_X(sc_op_gather) = {1, 1, tiles, fwd, bwd, NULL, NULL, NULL};

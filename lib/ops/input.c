@@ -25,6 +25,6 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
         e->val[id][k] = (real)from[k];
 }
 
-const sc_op SC_X(sc_op_input) = {1, 0, tiles, fwd, NULL, NULL, NULL};
-const sc_op SC_X(sc_op_weight) = {0, 0, tiles, NULL, NULL, NULL, NULL};
-const sc_op SC_X(sc_op_enumerate) = {0, 0, tiles, NULL, NULL, NULL, NULL};
+const sc_op SC_X(sc_op_input) = {1, 0, tiles, fwd, NULL, NULL, NULL, rows_alone};
+const sc_op SC_X(sc_op_weight) = {0, 0, tiles, NULL, NULL, NULL, NULL, NULL};
+const sc_op SC_X(sc_op_enumerate) = {0, 0, tiles, NULL, NULL, NULL, NULL, NULL};

@@ -196,4 +196,4 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
     }
 }
 
-const sc_op SC_X(sc_op_kl) = {1, 1, row_tiles, fwd, bwd, NULL, NULL};
+const sc_op SC_X(sc_op_kl) = {1, 1, row_tiles, fwd, bwd, NULL, NULL, rows_alone};

@@ -85,4 +85,4 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
     }
 }
 
-const sc_op SC_X(sc_op_latent) = {1, 1, row_tiles, fwd, bwd, aux, NULL};
+const sc_op SC_X(sc_op_latent) = {1, 1, row_tiles, fwd, bwd, aux, NULL, rows_alone};

@@ -259,8 +259,18 @@ static sc_reach reach(const ex *e, int32_t id, int phase)
     return phase == 0 ? SC_REACH_PARENTS : SC_REACH_END;
 }
 
+/* Counts take long, and have as many tiles as there are. */
+static int64_t rows_of_tile(const ex *e, int32_t id, int phase, bool backward)
+{
+    const sc_gnode *n = nd(e, id);
+    for (int p = 0; p < n->n_in && !backward; p++)
+        if (nd(e, n->in[p])->form == SC_SPARSE)
+            return 0;
+    return phase == 0 && !is_wide(e, id) && (backward || n->n_cols <= COLS) ? ROWS : 0;
+}
+
 #ifdef SC_ISA
-const sc_op SC_X(sc_op_linear) = {1, 3, tiles, fwd, bwd, SC_X(sc_wide_aux), reach};
+const sc_op SC_X(sc_op_linear) = {1, 3, tiles, fwd, bwd, SC_X(sc_wide_aux), reach, rows_of_tile};
 #else
-const sc_op SC_X(sc_op_linear) = {1, 2, tiles, fwd, bwd, NULL, reach};
+const sc_op SC_X(sc_op_linear) = {1, 2, tiles, fwd, bwd, NULL, reach, rows_of_tile};
 #endif

@@ -69,6 +69,6 @@ static void fwd_stop(ex *e, int32_t id, int phase, int64_t tile)
         e->val[id][k] = e->val[nd(e, id)->in[0]][k];
 }
 
-const sc_op SC_X(sc_op_map) = {1, 1, row_tiles, fwd, bwd, NULL, NULL};
-const sc_op SC_X(sc_op_affine) = {1, 1, row_tiles, fwd_affine, bwd_affine, NULL, NULL};
-const sc_op SC_X(sc_op_stop_gradient) = {1, 0, row_tiles, fwd_stop, NULL, NULL, NULL};
+const sc_op SC_X(sc_op_map) = {1, 1, row_tiles, fwd, bwd, NULL, NULL, rows_alone};
+const sc_op SC_X(sc_op_affine) = {1, 1, row_tiles, fwd_affine, bwd_affine, NULL, NULL, rows_alone};
+const sc_op SC_X(sc_op_stop_gradient) = {1, 0, row_tiles, fwd_stop, NULL, NULL, NULL, rows_alone};

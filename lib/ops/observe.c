@@ -196,4 +196,4 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
         bwd_broadcast(e, id, tile);
 }
 
-const sc_op SC_X(sc_op_observe) = {1, 2, tiles, fwd, bwd, aux, NULL};
+const sc_op SC_X(sc_op_observe) = {1, 2, tiles, fwd, bwd, aux, NULL, NULL};

@@ -63,6 +63,9 @@ typedef struct sc_op {
     void (*bwd)(ex *e, int32_t id, int phase, int64_t tile);
     int64_t (*aux)(const ex *e, int32_t id, int64_t rows); /* elements of scratch; NULL: none */
     sc_reach (*reach)(const ex *e, int32_t id, int phase); /* of bwd; NULL: all go to parents */
+    /* rows of a tile, at most 32 and a part of it, where it reads and writes these rows of parents,
+     * of the node and of aux and nothing else but weights it reads; 0: not so; NULL: never */
+    int64_t (*rows)(const ex *e, int32_t id, int phase, bool backward);
 } sc_op;
 
 enum { ROW_TILE = 16, COL_TILE = 64 };
@@ -128,6 +131,12 @@ static inline int64_t row_tiles(const ex *e, int32_t id, int phase, bool backwar
     (void)backward;
     return ceil_div(rows_of(e, id), ROW_TILE);
 }
+/* sc_op.rows of ops that row_tiles cuts, and in backward of those whose phase 0 it does */
+static inline int64_t rows_alone(const ex *e, int32_t id, int phase, bool backward)
+{
+    (void)e, (void)id, (void)backward;
+    return phase == 0 ? ROW_TILE : 0;
+}
 
 #if defined SC_F64 || defined SC_ISA
 /* y += a x */
@@ -173,9 +182,10 @@ void SC_X(sc_map_grad)(int map, double arg, int64_t n, const real *x, const real
     X(SC_OP_LAYER_NORM, layer_norm)                                                                \
     X(SC_OP_DROPOUT, dropout)                                                                      \
     X(SC_OP_MAP, map)                                                                              \
-    X(SC_OP_AFFINE, affine) X(SC_OP_ADD, add) X(SC_OP_MUL, mul) X(SC_OP_DIV, div)                  \
-        X(SC_OP_SOFTMAX, softmax) X(SC_OP_ROW_SUM, row_sum) X(SC_OP_CONCAT, concat)                \
-            X(SC_OP_SLICE, slice) X(SC_OP_GATHER, gather) X(SC_OP_STOP_GRADIENT, stop_gradient)    \
+    X(SC_OP_AFFINE, affine)                                                                        \
+    X(SC_OP_ADD, add) X(SC_OP_MUL, mul) X(SC_OP_DIV, div) X(SC_OP_SOFTMAX, softmax)                \
+        X(SC_OP_ROW_SUM, row_sum) X(SC_OP_CONCAT, concat) X(SC_OP_SLICE, slice)                    \
+            X(SC_OP_GATHER, gather) X(SC_OP_STOP_GRADIENT, stop_gradient)                          \
                 X(SC_OP_ENUMERATE, enumerate) X(SC_OP_REPEAT_ROWS, repeat_rows)                    \
                     X(SC_OP_UNSTACK, unstack) X(SC_OP_PICK, pick) X(SC_OP_LATENT, latent)          \
                         X(SC_OP_KL, kl) X(SC_OP_LOG_PROB, log_prob) X(SC_OP_OBSERVE, observe)

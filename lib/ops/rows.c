@@ -148,9 +148,11 @@ static void bwd_pick(ex *e, int32_t id, int phase, int64_t tile)
         e->grad[n->in[0]][i * cols_of(e, n->in[0]) + code_at(e, n->in[1], i)] += e->grad[id][i];
 }
 
-const sc_op SC_X(sc_op_row_sum) = {1, 1, row_tiles, fwd_row_sum, bwd_row_sum, NULL, NULL};
-const sc_op SC_X(sc_op_concat) = {1, 1, row_tiles, fwd_concat, bwd_concat, NULL, NULL};
-const sc_op SC_X(sc_op_slice) = {1, 1, row_tiles, fwd_slice, bwd_slice, NULL, NULL};
-const sc_op SC_X(sc_op_repeat_rows) = {1, 1, tiles_repeat, fwd_repeat, bwd_repeat, NULL, NULL};
-const sc_op SC_X(sc_op_unstack) = {1, 1, row_tiles, fwd_unstack, bwd_unstack, NULL, NULL};
-const sc_op SC_X(sc_op_pick) = {1, 1, row_tiles, fwd_pick, bwd_pick, NULL, NULL};
+const sc_op SC_X(sc_op_row_sum) = {1,           1,    row_tiles, fwd_row_sum,
+                                   bwd_row_sum, NULL, NULL,      rows_alone};
+const sc_op SC_X(sc_op_concat) = {1, 1, row_tiles, fwd_concat, bwd_concat, NULL, NULL, rows_alone};
+const sc_op SC_X(sc_op_slice) = {1, 1, row_tiles, fwd_slice, bwd_slice, NULL, NULL, rows_alone};
+const sc_op SC_X(sc_op_repeat_rows) = {1,          1,    tiles_repeat, fwd_repeat,
+                                       bwd_repeat, NULL, NULL,         NULL};
+const sc_op SC_X(sc_op_unstack) = {1, 1, row_tiles, fwd_unstack, bwd_unstack, NULL, NULL, NULL};
+const sc_op SC_X(sc_op_pick) = {1, 1, row_tiles, fwd_pick, bwd_pick, NULL, NULL, rows_alone};

@@ -50,4 +50,4 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
                          e->grad[x] + i * cols);
 }
 
-const sc_op SC_X(sc_op_softmax) = {1, 1, row_tiles, fwd, bwd, NULL, NULL};
+const sc_op SC_X(sc_op_softmax) = {1, 1, row_tiles, fwd, bwd, NULL, NULL, rows_alone};
