@@ -119,7 +119,8 @@ static void mark(search *s, int32_t id, int32_t *inside)
 /* Ops that assign the gradient of what nobody but them takes. */
 static void mark_assigned(search *s, const sc_gnode *n)
 {
-    if ((n->op == SC_OP_BATCH_NORM || n->op == SC_OP_MAP || n->op == SC_OP_DROPOUT) &&
+    if ((n->op == SC_OP_BATCH_NORM || n->op == SC_OP_LAYER_NORM || n->op == SC_OP_MAP ||
+         n->op == SC_OP_DROPOUT) &&
         n->form == SC_DENSE && s->uses[n->in[0]] == 1 && at(s, n->in[0])->op != SC_OP_WEIGHT)
         s->p->is_graded[n->in[0]] = true;
 }
