@@ -15,6 +15,20 @@ static bool is_on(const sc_built *g, int32_t node, unsigned streams)
     return (streams >> g->nodes[node].stream & 1U) != 0;
 }
 
+/* A branch that is kept runs for the sake of its batch norms: up to the last of them. */
+static sc_status need_kept(const sc_built *g, unsigned streams, bool *need, sc_err *err)
+{
+    bool *kept = NULL;
+    SC_TRY(sc_alloc(&kept, (size_t)g->n_nodes, sizeof *kept, err));
+    for (int i = 0; i < g->n_keeps; i++)
+        kept[g->keeps[i]] |= is_on(g, g->keeps[i], streams);
+    need_parents(g, kept);
+    for (int i = 1; i < g->n_nodes; i++)
+        need[i] = need[i] || (kept[i] && g->nodes[i].op == SC_OP_BATCH_NORM);
+    free(kept);
+    return SC_OK;
+}
+
 /* By weight: how many nodes of the graph read it. */
 static void count_readers(const sc_built *g, int *readers)
 {
@@ -72,8 +86,8 @@ sc_status sc_plan_make(sc_plan *p, const sc_built *g, unsigned streams, unsigned
         p->term_on[t] = is_on(g, g->terms[t].node, streams);
         need[g->terms[t].node] |= p->term_on[t];
     }
-    for (int i = 0; i < g->n_keeps && what & SC_PLAN_KEEPS; i++)
-        need[g->keeps[i]] |= is_on(g, g->keeps[i], streams);
+    if (what & SC_PLAN_KEEPS)
+        SC_GOTO(st, need_kept(g, streams, need, err), out);
     for (int i = 0; i < n_roots; i++)
         need[roots[i]] = true;
     need_parents(g, need);

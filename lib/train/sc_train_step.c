@@ -39,10 +39,12 @@ static sc_status plan_for(sc_trainer *t, const sc_draw_rows *d, bool is_val, sc_
     *out = is_val ? &t->check[streams] : &t->fit[streams];
     if ((*out)->fwd)
         return SC_OK;
-    return sc_plan_make(
-        *out, t->net->g, streams,
-        SC_PLAN_FUSE | (is_val ? SC_PLAN_TERMS : SC_PLAN_TERMS | SC_PLAN_KEEPS | SC_PLAN_BACKWARD),
-        NULL, 0, err);
+    /* what is kept moves statistics, which only training in its own mode does */
+    const unsigned more = is_val           ? 0
+                          : t->o.eval_mode ? SC_PLAN_BACKWARD
+                                           : SC_PLAN_BACKWARD | SC_PLAN_KEEPS;
+    return sc_plan_make(*out, t->net->g, streams, SC_PLAN_TERMS | SC_PLAN_FUSE | more, NULL, 0,
+                        err);
 }
 
 /* The stream whose cells a step counts: the first that takes part. */
