@@ -241,10 +241,11 @@ static const sc_gweight *source(const sc_built *g, const sc_gnode *n)
     return n->op == SC_OP_LINEAR ? &g->weights[n->weight] : NULL;
 }
 
-static bool meets(const sc_span *spans, int64_t n, int64_t from, int64_t to)
+static bool meets(const sc_span *spans, int64_t n, int64_t from, int64_t to, bool decays_too)
 {
     for (int64_t i = 0; i < n; i++)
-        if (!spans[i].decays_only && spans[i].from < to && spans[i].from + spans[i].n > from)
+        if ((decays_too || !spans[i].decays_only) && spans[i].from < to &&
+            spans[i].from + spans[i].n > from)
             return true;
     return false;
 }
@@ -264,20 +265,45 @@ static void skip_gradients(sc_net *net, const sc_span *spans, int64_t n)
         sc_gweight *w = &net->g->weights[i];
         int64_t at = w->offset;
         if (w->kind == SC_W_BIAS)
-            w->frozen = !meets(spans, n, at, at + w->cols);
+            w->frozen = !meets(spans, n, at, at + w->cols, false);
         if (w->kind == SC_W_LINEAR && !covers(spans, n, at, at + w->rows * w->cols))
             w->frozen |= UINT64_C(1) << 63; /* not whole */
         for (int s = 0; w->kind == SC_W_LINEAR && s < w->n_segments; s++) {
             const int64_t size = w->segments[s].n * w->rows;
-            w->frozen |= (uint64_t)!meets(spans, n, at, at + size) << s;
+            w->frozen |= (uint64_t)!meets(spans, n, at, at + size, false) << s;
             at += size;
         }
+    }
+}
+
+static bool is_open(const sc_net *net, int weight, const sc_span *spans, int64_t n)
+{
+    const sc_gweight *w = weight >= 0 ? &net->g->weights[weight] : NULL;
+    return w && meets(spans, n, w->offset, w->offset + w->rows * w->cols, true);
+}
+
+/* Backward ends at nodes behind which nothing moves. */
+static void skip_nodes(const sc_net *net, const sc_span *spans, int64_t n)
+{
+    for (int i = 1; i < net->g->n_nodes; i++) {
+        sc_gnode *at = &net->g->nodes[i];
+        bool open = false;
+        for (int k = 0; k < at->n_in; k++)
+            open = open || net->g->nodes[at->in[k]].needs_grad;
+        if (at->op == SC_OP_WEIGHT || at->op == SC_OP_LINEAR || at->op == SC_OP_BATCH_NORM)
+            open = open || is_open(net, at->weight, spans, n);
+        if (at->op == SC_OP_LINEAR)
+            open = open || is_open(net, at->bias, spans, n);
+        if (at->op == SC_OP_BATCH_NORM)
+            open = open || is_open(net, at->weight + 1, spans, n);
+        at->needs_grad = at->needs_grad && open;
     }
 }
 
 void sc_surgery_quiet(sc_net *net, const sc_surgery_opts *o, const sc_span *spans, int64_t n_spans)
 {
     skip_gradients(net, spans, n_spans);
+    skip_nodes(net, spans, n_spans);
     const unsigned all = o->unfreeze & SC_UNFREEZE_ALL;
     for (int i = 1; i < net->g->n_nodes && !all; i++) {
         sc_gnode *n = &net->g->nodes[i];

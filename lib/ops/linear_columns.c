@@ -18,14 +18,27 @@ static int32_t counts_of(const ex *e, int32_t id)
     return 0;
 }
 
+/* Whether backward wants the gradient of a layer's rows of W that take counts. */
+static bool moves_by_counts(const ex *e, int32_t id)
+{
+    const sc_gnode *n = nd(e, id);
+    bool moves = false, is_open = false;
+    for (int p = 0; p < n->n_in; p++)
+        is_open = is_open || (nd(e, n->in[p])->form == SC_SPARSE &&
+                              !(e->g->weights[n->weight].frozen >> p & 1));
+    for (int k = 0; k < SC_GROUPS_MAX; k++)
+        moves = moves || (e->plan->moves[k] && e->plan->moves[k][n->weight]);
+    return is_open && moves;
+}
+
 int64_t SC_X(sc_sorts_columns)(const ex *e, int32_t id)
 {
     const int32_t x = counts_of(e, id);
-    if (!x || !e->plan->owned[0])
+    if (!x || !e->plan->owned[0] || !moves_by_counts(e, id))
         return 0;
     for (int i = 0; i < e->plan->n_fwd; i++) { /* the first such layer of the stream does it */
         const int32_t other = e->plan->fwd[i];
-        if (nd(e, other)->op == SC_OP_LINEAR && counts_of(e, other) &&
+        if (nd(e, other)->op == SC_OP_LINEAR && counts_of(e, other) && moves_by_counts(e, other) &&
             nd(e, counts_of(e, other))->stream == nd(e, x)->stream)
             return other == id ? SORTS : 0;
     }
