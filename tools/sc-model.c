@@ -1,4 +1,5 @@
-/* sc-model: what models and formats there are, what is in a model, a model for scvi-tools. */
+/* sc-model: what models and formats there are, what is in a model, a model for scvi-tools; plugins
+ * of users' own, begun and checked. */
 #include "sc-model/model.h"
 
 #include <stdlib.h>
@@ -8,15 +9,16 @@
 static const sc_param params[] = {
     SC_CHOICE(model_opts, to, "to", 0, "scvi-tools", "export: whose file to write"), SC_PARAM_END};
 
-const sc_tool model_tool = {.name = "sc-model",
-                            .brief = "list, show and export models",
-                            .operands = "list | show MODEL | export DIR MODEL [IN]",
-                            .min_operands = 1,
-                            .max_operands = 4,
-                            .flags = SC_TOOL_OUTPUT,
-                            .params = params,
-                            .opts_size = sizeof(model_opts),
-                            .example = "sc-model export --to scvi-tools saved/ m.scm hvg.scz"};
+const sc_tool model_tool = {
+    .name = "sc-model",
+    .brief = "list, show and export models; begin and check plugins",
+    .operands = "list | show MODEL | export DIR MODEL [IN] | new NAME | check PLUGIN",
+    .min_operands = 1,
+    .max_operands = 4,
+    .flags = SC_TOOL_OUTPUT,
+    .params = params,
+    .opts_size = sizeof(model_opts),
+    .example = "sc-model export --to scvi-tools saved/ m.scm hvg.scz"};
 
 static const struct {
     const char *name, *usage;
@@ -27,6 +29,8 @@ static const struct {
     {"list", "list", 0, 0, true, model_list},
     {"show", "show MODEL", 1, 1, true, model_show},
     {"export", "export DIR MODEL [IN]", 2, 3, false, model_export},
+    {"new", "new NAME", 1, 1, false, model_new},
+    {"check", "check PLUGIN", 1, 1, true, model_check},
 };
 
 static sc_status print(const model_opts *o, int command, sc_err *err)
@@ -54,14 +58,16 @@ static sc_status run(const model_opts *o, sc_err *err)
     while (k < n_commands && strcmp(commands[k].name, name) != 0)
         k++;
     if (k == n_commands)
-        return sc_fail(err, SC_EUSAGE, "unknown command '%s'; there are list, show and export",
+        return sc_fail(err, SC_EUSAGE,
+                       "unknown command '%s'; there are list, show, export, new "
+                       "and check",
                        name);
     if (n < commands[k].min || n > commands[k].max)
         return sc_fail(err, SC_EUSAGE, "usage is 'sc-model [options] %s'", commands[k].usage);
     if (commands[k].prints)
         return print(o, k, err);
     if (o->common.output)
-        return sc_fail(err, SC_EUSAGE, "'sc-model %s' has no -o: it writes into DIR", name);
+        return sc_fail(err, SC_EUSAGE, "'sc-model %s' has no -o: it writes into a folder", name);
     return commands[k].run(o, o->common.operands + 1, NULL, err);
 }
 

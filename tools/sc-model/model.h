@@ -22,6 +22,11 @@ sc_status model_show(const model_opts *o, const char *const *operands, FILE *to,
 sc_status model_export(const model_opts *o, const char *const *operands, FILE *to,
                        sc_err *err) SC_MUST_CHECK;
 
+sc_status model_new(const model_opts *o, const char *const *operands, FILE *to,
+                    sc_err *err) SC_MUST_CHECK;
+sc_status model_check(const model_opts *o, const char *const *operands, FILE *to,
+                      sc_err *err) SC_MUST_CHECK;
+
 /* What was written of the cells. */
 typedef struct exported_cells {
     int64_t n_obs;
