@@ -40,7 +40,7 @@ static inline sc_node sc_fc_layers(sc_graph *g, const char *name, const sc_node 
     for (; n < n_parts && n < SC_PARTS_MAX; n++)
         in[n] = parts[n];
     for (int64_t layer = 0; layer < o->n_layers; layer++) {
-        char at[SC_NAME_MAX];
+        char at[SC_NAME_MAX + 32];
         if (layer) {
             in[0] = h;
             n = 1;

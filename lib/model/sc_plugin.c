@@ -29,8 +29,9 @@ static sc_status list_folders(sc_strs *dirs, sc_err *err)
     if (n > 0) {
         exe[n] = '\0';
         char *slash = strrchr(exe, '/');
-        static const char *const beside[] = {"/../plugins", "/../formats"};
-        for (size_t k = 0; slash && k < 2; k++) {
+        static const char *const beside[] = {"/../plugins", "/../formats", "/../lib/sluice/plugins",
+                                             "/../lib/sluice/formats"};
+        for (size_t k = 0; slash && k < sizeof beside / sizeof *beside; k++) {
             strcpy(slash, beside[k]);
             SC_TRY(push_folder(dirs, exe, strlen(exe), err));
         }
@@ -226,8 +227,9 @@ static sc_status fail_unknown(const char *kind, const char *name, sc_err *err)
             st = sc_strs_push(&names, list.items[k].name, strlen(list.items[k].name), err);
     if (st == SC_OK) {
         sc_strs_near(&names, name, near, sizeof near);
-        st = sc_fail(err, SC_EUSAGE, "unknown %s '%s'%s%s", kind, name,
-                     near[0] ? "; did you mean " : "", near);
+        st = sc_fail(
+            err, SC_EUSAGE, "unknown %s '%s'; %s%s", kind, name,
+            near[0] ? "did you mean " : "is the folder of its plugin in SLUICE_PLUGIN_PATH?", near);
     }
     sc_strs_free(&names);
     sc_plugin_list_free(&list);

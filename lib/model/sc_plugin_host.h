@@ -2,8 +2,9 @@
  * Finding and loading plugins of any kind (sc_plugin.h).
  *
  * A name is looked for as NAME.so, first in the folders of $SLUICE_PLUGIN_PATH (colon-separated),
- * then in the build tree beside the running tool (../plugins and ../formats of its folder), then in
- * SC_PREFIX/lib/sluice/plugins and .../formats. A name with a slash in it is a path.
+ * then beside the running tool: in a build tree ../plugins and ../formats of its folder, installed
+ * ../lib/sluice/plugins and ../lib/sluice/formats; then in the same two of SC_PREFIX. A name with a
+ * slash in it is a path.
  */
 #ifndef SC_PLUGIN_HOST_H
 #define SC_PLUGIN_HOST_H
