@@ -57,14 +57,12 @@ static sc_status lay_out(ex *e, sc_err *err)
     for (int i = 1; i < g->n_nodes; i++) {
         const sc_gnode *n = &g->nodes[i];
         const sc_op *op = e->ops[n->op];
-        e->cap[i] = value_size(e, n);
         if (n->op == SC_OP_WEIGHT) {
             e->val[i] = e->w + g->weights[n->weight].offset;
             e->grad[i] = e->with_backward ? e->gw + g->weights[n->weight].offset : NULL;
         } else if (n->form == SC_DENSE) {
-            e->val[i] = e->slab_val + at;
-            e->grad[i] = e->with_backward ? e->slab_grad + at : NULL;
-            at += e->cap[i] + APART;
+            e->at[i] = at;
+            at += value_size(e, n) + APART;
         }
         if (op->aux) {
             e->aux[i] = e->slab_val + aux;
@@ -95,7 +93,7 @@ sc_status SC_R(sc_exec_new)(ex **out, const sc_built *g, int64_t max_rows, bool 
     SC_GOTO(st, sc_alloc(&e->grad, n, sizeof *e->grad, err), fail);
     SC_GOTO(st, sc_alloc(&e->aux, n, sizeof *e->aux, err), fail);
     SC_GOTO(st, sc_alloc(&e->sparse, n, sizeof *e->sparse, err), fail);
-    SC_GOTO(st, sc_alloc(&e->cap, n, sizeof *e->cap, err), fail);
+    SC_GOTO(st, sc_alloc(&e->at, n, sizeof *e->at, err), fail);
     SC_GOTO(st, sc_alloc(&e->is_dirty, (size_t)g->n_weights, sizeof *e->is_dirty, err), fail);
     SC_GOTO(st, sc_alloc(&e->steps, 1, sizeof *e->steps, err), fail);
     SC_GOTO(st, SC_R(sc_steps_new)(e->steps, g, err), fail);
@@ -128,7 +126,7 @@ void SC_R(sc_exec_free)(ex *e)
         SC_R(sc_steps_free)(e->steps);
     free(e->steps);
     free(e->sparse);
-    free(e->cap);
+    free(e->at);
     free(e->is_dirty);
     sc_pages_free(e->slab_val);
     sc_pages_free(e->slab_grad);
@@ -236,19 +234,26 @@ static void run_list(job *j)
     sc_pool_run(j->e->pool, sweep, j);
 }
 
-/* A head has read its logits when it writes their gradient, and the layer they come from does not
- * need its value for backward: the gradient takes the value's place, which is in the cache. */
+/* Ops that go over their parent's memory take it. A head has read its logits when it writes their
+ * gradient, and the layer they come from does not need its value for backward: the gradient takes
+ * the value's place, which is in the cache. */
 static void share_memory(ex *e)
 {
     const sc_plan *p = e->plan;
+    for (int i = 1; i < e->g->n_nodes; i++) {
+        const sc_gnode *n = nd(e, i);
+        if (n->op == SC_OP_WEIGHT || n->form != SC_DENSE)
+            continue;
+        e->val[i] = p->is_over && p->is_over[i] ? e->val[n->in[0]] : e->slab_val + e->at[i];
+        if (e->with_backward)
+            e->grad[i] = e->slab_grad + (e->val[i] - e->slab_val);
+    }
     for (int i = 1; i < e->g->n_nodes && e->with_backward && p->head; i++) {
         const int32_t logits = p->head[i].logits;
-        if (!logits)
-            continue;
         const sc_op_id op = nd(e, logits)->op;
-        const bool shares = p->owned[0] && !p->head[i].keeps_logits &&
-                            (op == SC_OP_LINEAR || op == SC_OP_BATCH_NORM);
-        e->grad[logits] = shares ? e->val[logits] : e->slab_grad + (e->val[logits] - e->slab_val);
+        if (logits && p->owned[0] && !p->head[i].keeps_logits &&
+            (op == SC_OP_LINEAR || op == SC_OP_BATCH_NORM))
+            e->grad[logits] = e->val[logits];
     }
 }
 
@@ -257,12 +262,12 @@ sc_status SC_R(sc_exec_forward)(ex *e, const sc_plan *p, const sc_run *run, sc_e
     e->run = run;
     e->plan = p;
     SC_TRY(reserve(e, err));
+    share_memory(e);
     for (int i = 0; i < run->n_given; i++) {
         const int32_t id = run->given[i].node;
         for (int64_t k = 0; k < rows_of(e, id) * cols_of(e, id); k++)
             e->val[id][k] = (real)run->given[i].values[k];
     }
-    share_memory(e);
     job j = {.e = e, .list = p->fwd, .n = p->n_fwd};
     run_list(&j);
     return SC_OK;

@@ -69,6 +69,8 @@ typedef struct sc_plan {
     /* By node: its gradient is assigned, by forward or by the backward of its only consumer, so that
      * nobody clears it; likewise. */
     bool *is_graded;
+    /* By node: its value is written over its parent's, its gradient over what comes in; likewise. */
+    bool *is_over;
 } sc_plan;
 
 /* FUSE: the float executor only; nodes inside of heads then have no values, and after backward

@@ -125,6 +125,16 @@ static void mark_assigned(search *s, const sc_gnode *n)
         s->p->is_graded[n->in[0]] = true;
 }
 
+/* A rectifier and a dropout go over what they take, where nobody else takes it and the op it comes
+ * from does not ask for it in backward. */
+static void mark_over(search *s, int32_t id)
+{
+    const sc_gnode *n = at(s, id), *p = at(s, n->in[0]);
+    const bool can = n->op == SC_OP_DROPOUT || (n->op == SC_OP_MAP && n->map == SC_MAP_RELU);
+    const bool may = p->op == SC_OP_LINEAR || p->op == SC_OP_BATCH_NORM || s->p->is_over[n->in[0]];
+    s->p->is_over[id] = can && may && p->form == SC_DENSE && is_inside(s, n->in[0]);
+}
+
 sc_status sc_plan_fuse(sc_plan *p, const sc_built *g, const int32_t *roots, int n_roots,
                        sc_err *err)
 {
@@ -137,14 +147,17 @@ sc_status sc_plan_fuse(sc_plan *p, const sc_built *g, const int32_t *roots, int 
     SC_GOTO(st, sc_alloc(&inside, n, sizeof *inside, err), out);
     SC_GOTO(st, sc_alloc(&p->head, n, sizeof *p->head, err), out);
     SC_GOTO(st, sc_alloc(&p->is_graded, n, sizeof *p->is_graded, err), out);
+    SC_GOTO(st, sc_alloc(&p->is_over, n, sizeof *p->is_over, err), out);
     count_uses(&s, roots, n_roots);
     for (int i = 0; i < p->n_fwd; i++)
         if (find_head(&s, p->fwd[i], &p->head[p->fwd[i]]))
             mark(&s, p->fwd[i], inside);
         else
             p->head[p->fwd[i]] = (sc_head){0};
-    for (int i = 0; i < p->n_fwd; i++)
+    for (int i = 0; i < p->n_fwd; i++) {
         mark_assigned(&s, at(&s, p->fwd[i]));
+        mark_over(&s, p->fwd[i]);
+    }
     p->n_fwd = drop(p->head, inside, p->n_fwd, p->fwd);
     for (int k = 0; k < SC_GROUPS_MAX; k++)
         p->n_bwd[k] = drop(p->head, inside, p->n_bwd[k], p->bwd[k]);

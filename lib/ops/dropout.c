@@ -36,20 +36,34 @@ static void masks(const ex *e, int32_t id, int64_t i0, int64_t i1, real *mask)
 #endif
 }
 
+static void scale(int64_t n, const real *restrict by, real *restrict x)
+{
+    for (int64_t k = 0; k < n; k++)
+        x[k] *= by[k];
+}
+
+static void multiply(int64_t n, const real *restrict x, const real *restrict by, real *restrict y)
+{
+    for (int64_t k = 0; k < n; k++)
+        y[k] = x[k] * by[k];
+}
+
 static void fwd(ex *e, int32_t id, int phase, int64_t tile)
 {
     (void)phase;
     const int64_t cols = cols_of(e, id), i0 = tile * ROW_TILE,
-                  i1 = min64(rows_of(e, id), i0 + ROW_TILE);
-    const real *restrict x = e->val[nd(e, id)->in[0]] + i0 * cols;
-    real *restrict y = e->val[id] + i0 * cols, *restrict mask = e->aux[id] + i0 * cols;
-    if (!drops(e)) {
-        memcpy(y, x, (size_t)((i1 - i0) * cols) * sizeof(real));
-        return;
+                  i1 = min64(rows_of(e, id), i0 + ROW_TILE), n = (i1 - i0) * cols;
+    const real *x = e->val[nd(e, id)->in[0]] + i0 * cols;
+    real *y = e->val[id] + i0 * cols, *mask = e->aux[id] + i0 * cols;
+    if (drops(e)) {
+        masks(e, id, i0, i1, mask);
+        if (is_over(e, id))
+            scale(n, mask, y);
+        else
+            multiply(n, x, mask, y);
+    } else if (!is_over(e, id)) {
+        memcpy(y, x, (size_t)n * sizeof(real));
     }
-    masks(e, id, i0, i1, mask);
-    for (int64_t k = 0; k < (i1 - i0) * cols; k++)
-        y[k] = x[k] * mask[k];
 }
 
 static void bwd(ex *e, int32_t id, int phase, int64_t tile)
@@ -62,6 +76,11 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
     const real *restrict dy = e->grad[id] + i0 * cols, *restrict mask = e->aux[id] + i0 * cols;
     real *restrict dx = e->grad[n->in[0]] + i0 * cols;
     const bool is_on = drops(e);
+    if (is_over(e, id)) {
+        if (is_on)
+            scale((i1 - i0) * cols, mask, dx);
+        return;
+    }
     if (assigns(e, n->in[0]))
         memset(dx, 0, (size_t)((i1 - i0) * cols) * sizeof *dx);
     for (int64_t k = 0; k < (i1 - i0) * cols; k++)

@@ -23,6 +23,11 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
     int64_t a, b;
     range(e, id, tile, &a, &b);
     real *const *m = n->form == SC_SPARSE ? e->sparse : e->val;
+    if (is_over(e, id)) {
+        for (int64_t k = a; k < b; k++)
+            m[id][k] = m[id][k] > 0 ? m[id][k] : 0;
+        return;
+    }
     SC_X(sc_map_apply)(e, n->map, n->arg, b - a, m[n->in[0]] + a, m[id] + a);
 }
 
@@ -32,6 +37,13 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
     const sc_gnode *n = nd(e, id);
     int64_t a, b;
     range(e, id, tile, &a, &b);
+    if (is_over(e, id)) { /* a dropout that follows leaves 0 where its gradient is 0, too */
+        const real *restrict y = e->val[id];
+        real *restrict dy = e->grad[id];
+        for (int64_t k = a; k < b; k++)
+            dy[k] = y[k] > 0 ? dy[k] : 0;
+        return;
+    }
     if (n->form == SC_DENSE && assigns(e, n->in[0]))
         memset(e->grad[n->in[0]] + a, 0, (size_t)(b - a) * sizeof(real));
     if (n->form == SC_DENSE && wants_grad(e, n->in[0]))

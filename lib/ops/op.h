@@ -47,7 +47,7 @@ struct SC_R(sc_exec) {
     bool *is_dirty;            /* by weight: its gradient is not 0 */
     real *w, *gw;              /* flat weights and gradients */
     real **val, **grad, **aux; /* by node */
-    int64_t *cap;              /* by node: elements of val */
+    int64_t *at;               /* by node: where its own memory is in the slabs */
     real *slab_val, *slab_grad;
     real **sparse; /* by sparse node: max_nnz values */
 };
@@ -95,6 +95,11 @@ static inline bool wants_grad(const ex *e, int32_t id)
 static inline bool assigns(const ex *e, int32_t id)
 {
     return e->plan->is_graded && e->plan->is_graded[id];
+}
+/* whether node id has the memory of its parent, value and gradient */
+static inline bool is_over(const ex *e, int32_t id)
+{
+    return e->plan->is_over && e->plan->is_over[id];
 }
 static inline int64_t min64(int64_t a, int64_t b)
 {
