@@ -17,11 +17,24 @@ row() {
     awk -v id="$1" -v what="$2" -v cells="$3" -v share="$4" -f "$here/row.awk" "$5" "${peer[@]}"
 }
 
+# few N: rounds, at most N, for what takes long
+few() { echo "$((rounds < $1 ? rounds : $1))"; }
+
 # timed FILE COMMAND...: seconds and peak of a whole process and of what it starts, into FILE
 timed() {
     local out=$1
     shift
     command time -a -o "$out" -f '%e %M' "$@" >/dev/null
+}
+# the same of a task of the peer; what it prints is left in said.txt
+timed_peer() {
+    local out=$1
+    shift
+    command time -a -o "$out" -f '%e %M' "$python" "$here/peer.py" "$@" >said.txt 2>peer.err || the_peer_failed
+}
+the_peer_failed() {
+    echo "the peer failed: $(grep -v '^Command exited' peer.err | tail -n 1)" >&2
+    exit 1
 }
 
 # processes LINE WHAT CELLS ROUNDS PEER-TASK... -- COMMAND...: whole processes, imports included; without a task, no peer
@@ -36,7 +49,7 @@ processes() {
     rm -f own.t peer.t
     for _ in $(seq "$n"); do
         timed own.t "$@"
-        [ -z "$python" ] || [ ${#task[@]} = 0 ] || timed peer.t "$python" "$here/peer.py" "${task[@]}" 2>/dev/null
+        [ -z "$python" ] || [ ${#task[@]} = 0 ] || timed_peer peer.t "${task[@]}"
     done
     row "$line" "$what" "$cells" "" own.t peer.t
 }
@@ -53,7 +66,7 @@ start_peer() {
 ask() {
     local answer
     echo "$*" >&"${PEER[1]}"
-    read -r answer <&"${PEER[0]}" || { echo "the peer ended: $(tail -n 1 peer.err)" >&2; exit 1; }
+    read -r answer <&"${PEER[0]}" || the_peer_failed
     echo "$answer" >>peer.t
 }
 

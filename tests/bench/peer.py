@@ -2,7 +2,8 @@
 
    python peer.py train MODEL LIKELIHOOD FILE BATCH THREADS EPOCHS
    python peer.py surgery MODEL MODEL_DIR FILE BATCH THREADS EPOCHS
-   python peer.py embed MODEL_DIR FILE THREADS | read FILE | hvg FILE | tutorial FILE...
+   python peer.py embed MODEL_DIR FILE THREADS | hvg FILE | read FILE | decode FILE | rewrite FILE
+   python peer.py tutorial FOLDER THREADS | graph FILE THREADS
    python peer.py serve         tasks of training from stdin, a line each, so that imports count once
 """
 
@@ -107,6 +108,73 @@ def hvg(path):
     scanpy.pp.normalize_total(data, target_sum=1e4)
     scanpy.pp.log1p(data)
     scanpy.pp.highly_variable_genes(data, n_top_genes=1000, flavor="seurat_v3", layer="counts", subset=True)
+    data.write_h5ad(path + ".out")
+
+
+def decode(path):
+    import anndata
+
+    anndata.read_h5ad(path)
+
+
+def rewrite(path):
+    import anndata
+
+    anndata.read_h5ad(path).write_h5ad(path + ".out", compression="gzip")
+
+
+def tutorial(folder, n_threads):
+    import tarfile
+    import tempfile
+
+    import anndata
+    import scanpy
+
+    scvi = quiet()
+    threads(n_threads)
+    parts = []
+    for name in "abc":
+        with tempfile.TemporaryDirectory() as out, tarfile.open(f"{folder}/{name}.tar.gz") as tar:
+            tar.extractall(out)
+            parts.append(scanpy.read_10x_mtx(out + "/filtered_feature_bc_matrix"))
+            parts[-1].var_names_make_unique()
+    data = anndata.concat(parts, join="inner", label="batch", keys=list("abc"), index_unique="-")
+    data.layers["counts"] = data.X.copy()
+    scanpy.pp.normalize_total(data, target_sum=1e5)
+    scanpy.pp.log1p(data)
+    scanpy.pp.highly_variable_genes(data, n_top_genes=1000, flavor="seurat_v3", layer="counts", subset=True)
+    scvi.settings.seed = 0
+    scvi.model.LinearSCVI.setup_anndata(data, layer="counts")
+    model = scvi.model.LinearSCVI(data, n_latent=10)
+    model.train(
+        max_epochs=250, plan_kwargs={"lr": 5e-3}, check_val_every_n_epoch=10, accelerator="cpu",
+        enable_progress_bar=False, enable_model_summary=False,
+    )
+    model.get_loadings().to_csv(folder + "/peer.loadings.csv")
+    data.obsm["X_ldvae"] = model.get_latent_representation()
+    data.write_h5ad(folder + "/peer.h5ad")
+
+
+def graph(path, n_threads):
+    """Neighbors, layout and clusters; the seconds and peak KB of each, too."""
+    import numba
+    import scanpy
+    import scipy.sparse
+
+    if not hasattr(scipy.sparse.csr_array, "getnnz"):  # scanpy 1.11 takes pynndescent 0.7's answer for a csr_matrix
+        scipy.sparse.csr_array.getnnz = lambda self, axis=None: self._getnnz(axis=axis)
+    numba.set_num_threads(int(n_threads))
+    data = scanpy.read_h5ad(path)
+    steps = {
+        "neighbors": lambda: scanpy.pp.neighbors(data, n_neighbors=15, use_rep="X"),
+        "umap": lambda: scanpy.tl.umap(data, min_dist=0.3),
+        "leiden": lambda: scanpy.tl.leiden(data, flavor="igraph", n_iterations=2, directed=False),
+    }
+    for name, step in steps.items():
+        peak_kb(reset=True)
+        start = time.perf_counter()
+        step()
+        print(f"{name} {time.perf_counter() - start:.4f} {peak_kb()}", flush=True)
     data.write_h5ad(path + ".out")
 
 

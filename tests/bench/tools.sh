@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2154  # the variables of tests/bench/run
 big=100000
 
-make_big() { sim big $big 2000; }
+make_big() { sim big "$big" 2000; }
 make_model() {
     make_big
     [ -e big.scm ] || sc-fit -q -@ "$threads" -m scvi --max-epochs 1 -o big.scm big.scz
@@ -17,12 +17,12 @@ make_mtx() {
 tools() {
     if wants tools embed; then
         make_model
-        processes embed "sc-embed, 100000 x 2000" $big "$rounds" embed big.pt.d "$work/big.h5ad" "$threads" -- \
+        processes embed "sc-embed, 100000 x 2000" "$big" "$rounds" embed big.pt.d "$work/big.h5ad" "$threads" -- \
             sc-embed -q -@ "$threads" -o out.scz big.scm big.scz
     fi
     if wants tools hvg; then
         make_big
-        processes hvg "sc-norm | sc-hvg, 100000 x 2000" $big "$rounds" hvg "$work/big.h5ad" -- bash -c \
+        processes hvg "sc-norm | sc-hvg, 100000 x 2000" "$big" "$rounds" hvg "$work/big.h5ad" -- bash -c \
             'sc-norm -q --target-sum 1e4 --log1p big.scz | sc-hvg -q --flavor seurat_v3 -n 1000 --subset -o out.scz'
     fi
     if wants tools read-mtx; then
@@ -32,22 +32,9 @@ tools() {
     fi
     if wants tools read-h5ad; then
         make_big
-        processes read-h5ad "sc-read h5ad, 100000 x 2000" $big "$rounds" read "$work/big.h5ad" -- \
+        processes read-h5ad "sc-read h5ad, 100000 x 2000" "$big" "$rounds" read "$work/big.h5ad" -- \
             sc-read -q -o out.scz big.h5ad
     fi
-}
-
-# an epoch with the counts in memory and on disk: the same model, byte for byte
-memory() {
-    wants scale memory || return 0
-    make_big
-    local m
-    for m in 0 32M; do
-        rm -f own.t
-        timed own.t sc-fit -q -@ "$threads" -m scvi --memory $m --max-epochs 1 -o big-$m.scm big.scz
-        row "memory" "an epoch of 100000, --memory $m" $big "" own.t
-    done
-    cmp big-0.scm big-32M.scm
 }
 
 start_up() {
@@ -65,4 +52,29 @@ start_up() {
         [[ $c == *embed* ]] && what="sc-embed, one cell" || what="sc-view -H, one cell"
         row start "$what" 0 "" own.t
     done
+}
+
+# counts of three runs, as tarballs: the real ones where they are at hand
+make_tarballs() {
+    local k data=${SLUICE_SHARED:-$here/../../../shared}/data
+    [ -e tarballs/c.tar.gz ] && return
+    mkdir -p tarballs
+    if [ -e "$data/pbmc1k_v2.tar.gz" ]; then
+        cp "$data/pbmc1k_v2.tar.gz" tarballs/a.tar.gz
+        cp "$data/pbmc1k_v3.tar.gz" tarballs/b.tar.gz
+        cp "$data/pbmc1k_5p.tar.gz" tarballs/c.tar.gz
+        return
+    fi
+    for k in a b c; do
+        rm -rf filtered_feature_bc_matrix
+        sc-sim -q -@ "$threads" --n-obs 950 --n-vars 15000 --n-types 8 --seed 1 | sc-write -q --format mtx -o filtered_feature_bc_matrix
+        tar czf tarballs/$k.tar.gz filtered_feature_bc_matrix
+    done
+}
+
+tutorial() {
+    wants tutorial tutorial || return 0
+    make_tarballs
+    processes tutorial "3 tarballs to loadings, embedding" 0 "$rounds" tutorial "$work/tarballs" "$threads" -- \
+        "$here/tutorial.sh" "$threads" "$work/tarballs"
 }
