@@ -72,8 +72,12 @@ is_svg() { head -c 200 "$1" | grep -q '<svg' && tail -c 20 "$1" | grep -q '</svg
 @test "a misused option, an unknown picture, cells for a history: one sentence each" {
   sc-sim --mock -o "$T/m.scz"
   fails 2 "there is no picture 'histroy'" sc-plot histroy "$T/m.scz"
-  fails 2 "--color is for cells" sc-plot history --color batch "$T/m.scz"
-  fails 2 "--all is for a history" sc-plot latent --all "$T/m.scz"
+  fails 2 "--color means nothing to history: it is for latent, umap" sc-plot history --color batch "$T/m.scz"
+  fails 2 "--all means nothing to latent: it is for history" sc-plot latent --all "$T/m.scz"
+  fails 2 "--group-by means nothing to umap: it is for violin" sc-plot umap --group-by batch "$T/m.scz"
+  fails 2 "needs --key" sc-plot violin "$T/m.scz"
+  fails 2 "needs --truth and --pred" sc-plot confusion --truth batch "$T/m.scz"
+  fails 2 "needs --truth" sc-plot calibration "$T/m.scz"
   fails 1 "" sc-plot history "$T/m.scz"
 }
 
@@ -83,4 +87,112 @@ is_svg() { head -c 200 "$1" | grep -q '<svg' && tail -c 20 "$1" | grep -q '</svg
   fails 1 "" sc-plot latent -o "$T/z.svg" "$T/cut.scz"
   [ ! -e "$T/z.svg" ]
   fails 1 "No space left" bash -c 'sc-plot latent "$T/m.scz" > /dev/full'
+}
+
+# The colours of a png's pixels: "r,g,b<TAB>pixels".
+colours() {
+  need_command python3
+  python3 "$ROOT/tests/png_colours.py" "$1"
+}
+
+# Six cells of three genes, two columns of labels and one of numbers.
+six() {
+  printf 'cell,CD3E,LYZ,MS4A1\nc1,9,0,0\nc2,5,0,0\nc3,0,9,0\nc4,0,7,1\nc5,0,0,8\nc6,0,1,9\n' > "$T/six.csv"
+  printf 'cell\ttruth\tguess\tscore\nc1\tT\tT\t0.5\nc2\tT\tB\t1.5\nc3\tMono\tMono\t2.5\nc4\tMono\tMono\t\nc5\tB\tB\t4.5\nc6\tB\tB\t0.25\n' > "$T/six.tsv"
+  sc-read -q "$T/six.csv" | sc-annotate --obs "$T/six.tsv" > "$T/six.scz"
+}
+
+@test "a gene colours the cells, from X, from a layer, and from raw where X lacks it" {
+  sc-sim --mock | sc-norm --log1p -o "$T/m.scz"
+  gene=$(sc-view -t var -n 1 "$T/m.scz" | tail -n 1 | cut -f 1)
+  sc-plot latent --color "$gene" -o "$T/x.svg" "$T/m.scz"
+  is_svg "$T/x.svg"
+  sc-plot latent --color "$gene" --layer counts -o "$T/c.svg" "$T/m.scz"
+  run cmp -s "$T/x.svg" "$T/c.svg"
+  [ "$status" -eq 1 ]
+  sc-plot latent --color "$gene" --layer X "$T/m.scz" | cmp - "$T/x.svg"
+  fails 3 "there is no layer 'none'" sc-plot latent --color "$gene" --layer none "$T/m.scz"
+  fails 3 "no gene 'NOTHING'" sc-plot latent --color NOTHING "$T/m.scz"
+  sc-hvg -q -n 20 --subset --keep-raw -o "$T/h.scz" "$T/m.scz"
+  lost=$(comm -23 <(sc-view -t var "$T/m.scz" | tail -n +2 | cut -f 1 | sort) \
+    <(sc-view -t var "$T/h.scz" | tail -n +2 | cut -f 1 | sort) | head -n 1)
+  sc-plot latent --color "$lost" -o "$T/r.svg" "$T/h.scz"
+  sc-plot latent --color "$lost" "$T/m.scz" | cmp - "$T/r.svg"
+}
+
+@test "cells without a transcript of the gene are grey, those with the most dark" {
+  sc-sim --mock | sc-norm --log1p -o "$T/m.scz"
+  gene=$(sc-view -t var -n 1 "$T/m.scz" | tail -n 1 | cut -f 1)
+  sc-plot latent --color "$gene" --dpi 100 -o "$T/x.png" "$T/m.scz"
+  colours "$T/x.png" > "$T/colours"
+  # faint discs of the lightest colour on white: grey without a hue
+  awk -F '[,\t]' '$1 > 215 && $1 < 245 && $3 - $1 < 6 && $1 - $2 < 4 { grey += $4 } END { exit !(grey > 50) }' "$T/colours"
+  awk -F '[,\t]' '$1 < 60 && $2 < 20 && $3 > 70 { dark += $4 } END { exit !(dark > 10) }' "$T/colours"
+}
+
+@test "violins: a number or a gene, by groups or of all cells; missing values are left out" {
+  six
+  for o in "--key score" "--key score --group-by truth" "--key LYZ --group-by guess"; do
+    # shellcheck disable=SC2086
+    sc-plot violin $o -o "$T/v.svg" "$T/six.scz"
+    is_svg "$T/v.svg"
+  done
+  sc-plot violin --key score --group-by truth --dpi 100 -o "$T/v.png" "$T/six.scz"
+  colours "$T/v.png" > "$T/colours"
+  for c in 0,114,178 230,159,0 0,158,115; do grep -q "^$c" "$T/colours"; done
+  fails 3 "'truth' is not a column of numbers" sc-plot violin --key truth "$T/six.scz"
+  fails 3 "groups are needed" sc-plot violin --key LYZ --group-by score "$T/six.scz"
+}
+
+@test "a confusion is whole where the two columns agree" {
+  six
+  sc-plot confusion --truth truth --pred guess --dpi 100 -o "$T/c.png" "$T/six.scz"
+  sc-plot confusion --truth truth --pred truth --dpi 100 -o "$T/same.png" "$T/six.scz"
+  whole() { colours "$1" | awk -F '\t' '$1 == "5,63,115" { print $2 }'; } # the colour of 100 %
+  # three whole squares where all agree, two where half of the T cells are taken for B cells
+  awk -v same="$(whole "$T/same.png")" -v c="$(whole "$T/c.png")" 'BEGIN { print same, c; exit !(same / c > 1.4 && same / c < 1.6) }'
+  fails 3 "no obs column 'gues'" sc-plot confusion --truth truth --pred gues "$T/six.scz"
+}
+
+@test "calibration is drawn from what sc-label --soft adds" {
+  need_command sc-fit
+  sc-sim --n-obs 300 --n-vars 60 -o "$T/m.scz"
+  sc-view -t obs "$T/m.scz" | awk -F '\t' 'NR == 1 { for (c = 1; c <= NF; c++) if ($c == "cell_type") k = c; print "cell\tseed" }
+    NR > 1 { print $1 "\t" (NR % 3 ? $k : "Unknown") }' > "$T/seed.tsv"
+  sc-annotate --obs "$T/seed.tsv" -o "$T/s.scz" "$T/m.scz"
+  sc-fit -q -m scanvi --labels-key seed --unlabeled Unknown --max-epochs 3 -o "$T/m.scm" "$T/s.scz"
+  sc-label -q --soft -o "$T/l.scz" "$T/m.scm" "$T/s.scz"
+  sc-plot calibration --truth cell_type --use-rep seed_pred_probs -o "$T/k.svg" "$T/l.scz"
+  is_svg "$T/k.svg"
+  fails 3 "no obsm that ends in '_probs'" sc-plot calibration --truth cell_type "$T/m.scz"
+  fails 3 "is one of the" sc-plot calibration --truth batch "$T/l.scz"
+  sc-plot calibration --truth cell_type "$T/l.scz" | cmp - "$T/k.svg" # the only obsm of that kind
+  fails 3 "have no names" sc-plot calibration --truth cell_type --use-rep X_true "$T/l.scz"
+}
+
+@test "loadings are drawn of a linear decoder, and of no other" {
+  model
+  sc-plot loadings -o "$T/l.svg" "$T/m.scm"
+  is_svg "$T/l.svg"
+  sc-plot loadings --top 3 --dpi 60 -o "$T/l.png" - < "$T/m.scm"
+  [ "$(head -c 4 "$T/l.png" | tail -c 3)" = PNG ]
+  sc-sim --mock | sc-fit -q -m scvi --max-epochs 1 -o "$T/n.scm"
+  fails 2 "no linear decoder" sc-plot loadings -o "$T/n.svg" "$T/n.scm"
+  [ ! -e "$T/n.svg" ]
+}
+
+@test "long names, many values, one value, no value: a picture all the same" {
+  sc-sim --mock -o "$T/m.scz"
+  sc-view -t obs "$T/m.scz" | awk -F '\t' 'NR == 1 { print "cell\tmany\tone\tnone\tlong" }
+    NR > 1 { print $1 "\tv" NR % 75 "\tonly\t\t" (NR % 2 ? "a very long name of a rare type of cell, résumé in all its parts" : "b") }' > "$T/t.tsv"
+  sc-annotate --obs "$T/t.tsv" -o "$T/n.scz" "$T/m.scz"
+  gene=$(sc-view -t var -n 1 "$T/m.scz" | tail -n 1 | cut -f 1)
+  for c in many one none long; do
+    sc-plot latent --color $c "$T/n.scz" > "$T/a.svg"
+    is_svg "$T/a.svg"
+    sc-plot violin --key "$gene" --group-by $c "$T/n.scz" > "$T/b.svg"
+    is_svg "$T/b.svg"
+    sc-plot confusion --truth $c --pred cell_type "$T/n.scz" > "$T/c.svg"
+    is_svg "$T/c.svg"
+  done
 }

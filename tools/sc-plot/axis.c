@@ -84,7 +84,7 @@ static void draw_x(cairo_t *cr, const plot_rect *r, const plot_axis *x)
 
 static void draw_y(cairo_t *cr, const plot_rect *r, const plot_axis *y, bool has_grid)
 {
-    const double step = plot_axis_step(y, r->h > 250 ? 6 : 4);
+    const double step = plot_axis_step(y, r->h > 250 ? 6 : r->h > 100 ? 4 : 2);
     double widest = 0;
     char text[64];
     for (double k = ceil(y->low / step); k * step <= y->high; k++) {
@@ -113,7 +113,8 @@ void plot_axes(cairo_t *cr, const plot_rect *r, const plot_axis *x, const plot_a
 {
     cairo_set_line_cap(cr, CAIRO_LINE_CAP_BUTT);
     draw_y(cr, r, y, has_grid);
-    draw_x(cr, r, x);
+    if (x)
+        draw_x(cr, r, x);
     set_ink(cr, 0.8);
     cairo_set_line_cap(cr, CAIRO_LINE_CAP_SQUARE);
     line(cr, r->x, r->y, r->x, r->y + r->h);

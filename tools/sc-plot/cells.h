@@ -1,31 +1,33 @@
 /*
- * What a scatter needs of a stream: coordinates, and a column to colour by.
+ * What a scatter needs of a stream: coordinates, and a value to colour by.
  */
 #ifndef PLOT_CELLS_H
 #define PLOT_CELLS_H
 
-#include "sc_stream.h"
-
-typedef enum plot_tint { PLOT_TINT_NONE, PLOT_TINT_CATEGORY, PLOT_TINT_NUMBER } plot_tint;
+#include "sc_vector.h"
 
 typedef struct plot_cells {
     int64_t n, room;
     int n_dims;
-    float **dims; /* n_dims of n */
-    char **names; /* of the dims, n_dims */
-    char *rep;    /* the obsm they come from, without "obsm/" */
-    plot_tint tint;
-    sc_strs levels; /* category; only those that some cell has */
-    int32_t *code;  /* category: n, -1 missing */
-    float *number;  /* n, NaN missing */
+    float **dims;   /* n_dims of n */
+    char **names;   /* of the dims, n_dims */
+    char *rep;      /* the obsm they come from, without "obsm/" */
+    sc_vector tint; /* kind SC_VECTOR_ANY: no colour was asked for */
 } plot_cells;
+
+/* What there is to choose from, as "'a', 'b'". suffix NULL: any name. */
+sc_status plot_find_obsm(const sc_reader *in, const char *key, const char *suffix,
+                         const sc_mat **out, sc_err *err) SC_MUST_CHECK;
+/* SC_EDATA if in is a model. */
+sc_status plot_need_cells(const sc_reader *in, sc_err *err) SC_MUST_CHECK;
 
 /*
  * Reads all cells, of the obsm no more than max_dims columns. rep NULL: the only obsm there is;
- * color NULL: none. SC_EDATA, naming what there is, if a key is missing or more than one would do.
+ * color NULL: none; layer: see sc_vector_open. SC_EDATA, naming what there is, if a key is missing
+ * or more than one would do.
  */
 sc_status plot_cells_read(plot_cells *c, sc_reader *in, const char *rep, const char *color,
-                          int max_dims, sc_err *err) SC_MUST_CHECK;
+                          const char *layer, int max_dims, sc_err *err) SC_MUST_CHECK;
 void plot_cells_free(plot_cells *c);
 
 #endif

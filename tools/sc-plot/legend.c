@@ -8,14 +8,15 @@
 #define TITLE_TEXT 8.5
 #define ROW 12.0
 #define NAME_MAX_WIDTH 130.0
+#define TITLE_MAX_WIDTH 150.0
 #define RAMP_W 9.0
 #define RAMP_H 90.0
 
-/* Cuts whole characters off until the name fits. */
-static const char *fitted(cairo_t *cr, const char *name, char *buf, size_t buf_len)
+const char *plot_text_fit(cairo_t *cr, double size, double width, const char *name, char *buf,
+                          size_t buf_len)
 {
     size_t len = strlen(name);
-    if (plot_text_width(cr, TEXT, name) <= NAME_MAX_WIDTH)
+    if (plot_text_width(cr, size, name) <= width)
         return name;
     if (len > buf_len - 4)
         len = buf_len - 4;
@@ -24,20 +25,34 @@ static const char *fitted(cairo_t *cr, const char *name, char *buf, size_t buf_l
             len--;
         while (len > 0 && ((unsigned char)name[len] & 0xC0) == 0x80);
         (void)snprintf(buf, buf_len, "%.*s\u2026", (int)len, name);
-    } while (len > 0 && plot_text_width(cr, TEXT, buf) > NAME_MAX_WIDTH);
+    } while (len > 0 && plot_text_width(cr, size, buf) > width);
     return buf;
+}
+
+static const char *fitted(cairo_t *cr, const char *name, char *buf, size_t buf_len)
+{
+    return plot_text_fit(cr, TEXT, NAME_MAX_WIDTH, name, buf, buf_len);
+}
+
+static const char *title_of(cairo_t *cr, const plot_legend *l, char *buf, size_t buf_len)
+{
+    return plot_text_fit(cr, TITLE_TEXT, TITLE_MAX_WIDTH, l->title, buf, buf_len);
 }
 
 void plot_legend_fit(cairo_t *cr, plot_legend *l, double height)
 {
-    const double head = l->title ? TITLE_TEXT + 6 : 0;
-    const double title = l->title ? plot_text_width(cr, TITLE_TEXT, l->title) + 6 : 0;
     char buf[256];
+    const double head = (l->title ? TITLE_TEXT + 6 : 0) + (l->note ? TEXT + 3 : 0);
+    double title = l->title ? plot_bold_width(cr, TITLE_TEXT, title_of(cr, l, buf, sizeof buf)) : 0;
+    if (l->note)
+        title = fmax(title, plot_text_width(cr, TEXT, l->note));
     if (l->n == 0) {
         l->width = fmax(
             title, RAMP_W + 6 +
                        fmax(plot_text_width(cr, TEXT, l->low), plot_text_width(cr, TEXT, l->high)));
-        l->height = head + RAMP_H;
+        l->height = head + RAMP_H + (l->has_missing ? ROW + 4 : 0);
+        if (l->has_missing)
+            l->width = fmax(l->width, 11 + plot_text_width(cr, TEXT, "missing"));
         return;
     }
     const int fit = (int)((height - head) / ROW), n = (int)l->n, most = fit < 1 ? 1 : fit;
@@ -52,11 +67,19 @@ void plot_legend_fit(cairo_t *cr, plot_legend *l, double height)
     l->height = head + l->n_rows * ROW;
 }
 
+static void draw_entry(cairo_t *cr, double left, double middle, plot_colour c, const char *name)
+{
+    cairo_set_source_rgb(cr, c.r, c.g, c.b);
+    cairo_arc(cr, left + 3.2, middle, 3.2, 0, 6.28318530717958647693);
+    cairo_fill(cr);
+    plot_text(cr, left + 11, middle + TEXT * 0.36, PLOT_LEFT, TEXT, false, plot_ink, name);
+}
+
 static void draw_ramp(cairo_t *cr, const plot_legend *l, double x, double y)
 {
     cairo_pattern_t *fill = cairo_pattern_create_linear(x, y + RAMP_H, x, y);
     for (int k = 0; k <= 16; k++) {
-        const plot_colour c = plot_ramp_colour(k / 16.0);
+        const plot_colour c = l->is_gene ? plot_gene_colour(k / 16.0) : plot_ramp_colour(k / 16.0);
         cairo_pattern_add_color_stop_rgb(fill, k / 16.0, c.r, c.g, c.b);
     }
     cairo_rectangle(cr, x, y, RAMP_W, RAMP_H);
@@ -65,14 +88,21 @@ static void draw_ramp(cairo_t *cr, const plot_legend *l, double x, double y)
     cairo_pattern_destroy(fill);
     plot_text(cr, x + RAMP_W + 5, y + TEXT * 0.8, PLOT_LEFT, TEXT, false, plot_ink, l->high);
     plot_text(cr, x + RAMP_W + 5, y + RAMP_H, PLOT_LEFT, TEXT, false, plot_ink, l->low);
+    if (l->has_missing)
+        draw_entry(cr, x, y + RAMP_H + 4 + ROW / 2, plot_missing, "missing");
 }
 
 void plot_legend_draw(cairo_t *cr, const plot_legend *l, double x, double y)
 {
     char buf[256];
     if (l->title) {
-        plot_text(cr, x, y + TITLE_TEXT, PLOT_LEFT, TITLE_TEXT, true, plot_ink, l->title);
+        plot_text(cr, x, y + TITLE_TEXT, PLOT_LEFT, TITLE_TEXT, true, plot_ink,
+                  title_of(cr, l, buf, sizeof buf));
         y += TITLE_TEXT + 6;
+    }
+    if (l->note) {
+        plot_text(cr, x, y + TEXT - 3, PLOT_LEFT, TEXT, false, plot_faint, l->note);
+        y += TEXT + 3;
     }
     if (l->n == 0) {
         draw_ramp(cr, l, x, y);
@@ -81,11 +111,6 @@ void plot_legend_draw(cairo_t *cr, const plot_legend *l, double x, double y)
     for (int64_t k = 0; k < l->n; k++) {
         const double left = x + (double)(k / l->n_rows) * l->column_width;
         const double middle = y + ((double)(k % l->n_rows) + 0.5) * ROW;
-        const plot_colour c = l->colours[k];
-        cairo_set_source_rgb(cr, c.r, c.g, c.b);
-        cairo_arc(cr, left + 3.2, middle, 3.2, 0, 6.28318530717958647693);
-        cairo_fill(cr);
-        plot_text(cr, left + 11, middle + TEXT * 0.36, PLOT_LEFT, TEXT, false, plot_ink,
-                  fitted(cr, l->names[k], buf, sizeof buf));
+        draw_entry(cr, left, middle, l->colours[k], fitted(cr, l->names[k], buf, sizeof buf));
     }
 }

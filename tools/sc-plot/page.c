@@ -121,6 +121,24 @@ double plot_text_width(cairo_t *cr, double size, const char *text)
     return e.x_advance;
 }
 
+double plot_bold_width(cairo_t *cr, double size, const char *text)
+{
+    cairo_text_extents_t e;
+    choose_font(cr, size, true);
+    cairo_text_extents(cr, text, &e);
+    return e.x_advance;
+}
+
+void plot_text_turned(cairo_t *cr, double x, double y, double angle, int align, double size,
+                      plot_colour c, const char *text)
+{
+    cairo_save(cr);
+    cairo_translate(cr, x, y);
+    cairo_rotate(cr, angle * 0.01745329251994329577);
+    plot_text(cr, 0, 0, align, size, false, c, text);
+    cairo_restore(cr);
+}
+
 void plot_text(cairo_t *cr, double x, double y, int align, double size, bool is_bold, plot_colour c,
                const char *text)
 {

@@ -30,13 +30,9 @@ plot_colour plot_category_colour(int64_t k)
     return c;
 }
 
-/* Stops of a ramp from deep violet over teal to yellow, whose lightness rises evenly and whose hues
- * stay apart for every kind of colour vision. */
-plot_colour plot_ramp_colour(double u)
+static plot_colour between(const uint32_t *hex, int n, double u)
 {
-    static const uint32_t hex[] = {0x440F54, 0x472F7D, 0x3B528B, 0x2C718E, 0x21908C,
-                                   0x27AD81, 0x5CC863, 0xAADC32, 0xF2E127};
-    const int last = (int)(sizeof hex / sizeof *hex) - 1;
+    const int last = n - 1;
     if (isnan(u))
         return plot_missing;
     const double at = (u < 0 ? 0 : u > 1 ? 1 : u) * last;
@@ -45,4 +41,29 @@ plot_colour plot_ramp_colour(double u)
     const double part = at - k;
     return (plot_colour){a.r + (b.r - a.r) * part, a.g + (b.g - a.g) * part,
                          a.b + (b.b - a.b) * part};
+}
+
+/* Stops of a ramp from deep violet over teal to yellow, whose lightness rises evenly and whose hues
+ * stay apart for every kind of colour vision. */
+plot_colour plot_ramp_colour(double u)
+{
+    static const uint32_t hex[] = {0x440F54, 0x472F7D, 0x3B528B, 0x2C718E, 0x21908C,
+                                   0x27AD81, 0x5CC863, 0xAADC32, 0xF2E127};
+    return between(hex, (int)(sizeof hex / sizeof *hex), u);
+}
+
+/* From light grey, which cells without a transcript have, to a dark violet: lightness falls evenly.
+ */
+plot_colour plot_gene_colour(double u)
+{
+    static const uint32_t hex[] = {0xDDDCE0, 0xD3B5C8, 0xC988B0, 0xB35A9C,
+                                   0x8F3089, 0x5F1570, 0x2E0854};
+    return between(hex, (int)(sizeof hex / sizeof *hex), u);
+}
+
+/* White to deep blue, of shares. */
+plot_colour plot_share_colour(double u)
+{
+    static const uint32_t hex[] = {0xFFFFFF, 0xCFE1EF, 0x8FBEDC, 0x4793C4, 0x0B66A8, 0x053F73};
+    return between(hex, (int)(sizeof hex / sizeof *hex), u);
 }

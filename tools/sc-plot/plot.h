@@ -21,10 +21,13 @@ typedef struct plot_rect {
 
 /* What to draw, as the command line has it. */
 typedef struct plot_opts {
-    const char *output, *color, *use_rep, *title;
+    const char *output, *title;
     int format; /* plot_format */
     int64_t dpi;
+    const char *color, *layer, *use_rep, *key, *group_by, *truth, *pred;
+    int64_t top; /* 0: not given */
     bool all;
+    const char *input; /* NULL: stdin */
 } plot_opts;
 
 /* page.c: a surface that becomes a file */
@@ -49,11 +52,20 @@ enum { PLOT_LEFT, PLOT_CENTRE, PLOT_RIGHT };
 void plot_text(cairo_t *cr, double x, double y, int align, double size, bool is_bold, plot_colour c,
                const char *text);
 double plot_text_width(cairo_t *cr, double size, const char *text);
+double plot_bold_width(cairo_t *cr, double size, const char *text);
+/* The same turned by `angle` degrees, clockwise, about x, y. */
+void plot_text_turned(cairo_t *cr, double x, double y, double angle, int align, double size,
+                      plot_colour c, const char *text);
+/* The name, or, cut by whole characters to fit, in buf with an ellipsis. */
+const char *plot_text_fit(cairo_t *cr, double size, double width, const char *name, char *buf,
+                          size_t buf_len);
 
 /* palette.c */
 extern const plot_colour plot_ink, plot_faint, plot_missing;
 plot_colour plot_category_colour(int64_t k); /* apart for colour-blind eyes up to eight */
 plot_colour plot_ramp_colour(double u);      /* 0 .. 1, evenly brighter */
+plot_colour plot_gene_colour(double u);      /* 0 .. 1, from light grey to dark */
+plot_colour plot_share_colour(double u);     /* 0 .. 1, from white to dark */
 
 /* axis.c */
 typedef struct plot_axis {
@@ -70,7 +82,7 @@ double plot_axis_step(const plot_axis *a, int n);
 double plot_axis_at(const plot_axis *a, double v, double from, double to);
 /* The value as a tick says it: as many decimals as the step needs, a true minus sign. */
 void plot_number(double v, double step, char *buf, size_t buf_len);
-/* Left and bottom spine, ticks, labels around the rectangle of the data. */
+/* Left and bottom spine, ticks, labels around the rectangle of the data. x NULL: a bare spine. */
 void plot_axes(cairo_t *cr, const plot_rect *r, const plot_axis *x, const plot_axis *y,
                bool has_grid);
 
@@ -80,6 +92,7 @@ typedef struct plot_points {
     const float *x, *y;   /* NaN: not drawn */
     const int32_t *code;  /* category, -1 missing; or NULL */
     const float *shade;   /* 0 .. 1, NaN missing; or NULL */
+    bool is_gene;         /* shade is of a gene's expression */
     const int64_t *order; /* drawn in this order */
 } plot_points;
 /* Many points are drawn as an image, so that the file does not grow with them. */
@@ -91,21 +104,26 @@ sc_status plot_density(const plot_axis *x, const plot_axis *y, const plot_points
 
 /* legend.c */
 typedef struct plot_legend {
-    const char *title; /* may be NULL */
-    int64_t n;         /* entries: 0 for a ramp */
+    const char *title, *note; /* either may be NULL */
+    int64_t n;                /* entries: 0 for a ramp */
     const char **names;
     const plot_colour *colours;
     int n_columns, n_rows; /* set by plot_legend_fit */
     double column_width, width, height;
-    char low[32], high[32]; /* ends of a ramp */
+    char low[32], high[32];    /* ends of a ramp */
+    bool is_gene, has_missing; /* of a ramp */
 } plot_legend;
 /* Lays it out no higher than `height`. */
 void plot_legend_fit(cairo_t *cr, plot_legend *l, double height);
 void plot_legend_draw(cairo_t *cr, const plot_legend *l, double x, double y);
 
-/* The pictures. in: a reader of sc_reader_open_any_path, lent. */
+/* The pictures. in: a reader of sc_reader_open_any_path, lent; loadings opens o->input itself. */
 sc_status plot_history(const plot_opts *o, sc_reader *in, sc_err *err) SC_MUST_CHECK;
 sc_status plot_latent(const plot_opts *o, sc_reader *in, sc_err *err) SC_MUST_CHECK;
 sc_status plot_umap(const plot_opts *o, sc_reader *in, sc_err *err) SC_MUST_CHECK;
+sc_status plot_loadings(const plot_opts *o, sc_reader *in, sc_err *err) SC_MUST_CHECK;
+sc_status plot_violin(const plot_opts *o, sc_reader *in, sc_err *err) SC_MUST_CHECK;
+sc_status plot_calibration(const plot_opts *o, sc_reader *in, sc_err *err) SC_MUST_CHECK;
+sc_status plot_confusion(const plot_opts *o, sc_reader *in, sc_err *err) SC_MUST_CHECK;
 
 #endif

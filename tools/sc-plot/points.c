@@ -24,7 +24,8 @@ static plot_colour colour_of(const plot_points *p, int64_t i)
 {
     if (p->code)
         return p->code[i] < 0 ? plot_missing : plot_category_colour(p->code[i]);
-    return plot_ramp_colour(p->shade ? (double)p->shade[i] : 0.3);
+    const double u = p->shade ? (double)p->shade[i] : 0.3;
+    return p->is_gene ? plot_gene_colour(u) : plot_ramp_colour(u);
 }
 
 static void draw_vectors(cairo_t *cr, const plot_rect *r, const plot_axis *x, const plot_axis *y,

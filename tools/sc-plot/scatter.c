@@ -30,52 +30,123 @@ typedef struct figure {
     double legend_x, legend_y;
 } figure;
 
-/* Cells are drawn in a shuffled order, so that none of the types lies on top because it came last.
- */
+/* Cells are drawn in a shuffled order, so that none of the types lies on top because it came last;
+ * those without a value first. */
 static sc_status shuffle(figure *f, sc_err *err)
 {
     const sc_key key = {0, 0, 0, 0};
-    SC_TRY(sc_alloc(&f->order, (size_t)f->cells->n, sizeof *f->order, err));
-    for (int64_t i = 0; i < f->cells->n; i++)
-        f->order[i] = i;
-    sc_shuffle(key, f->cells->n, f->order);
+    const plot_cells *c = f->cells;
+    int64_t *order = NULL, n = 0;
+    SC_TRY(sc_alloc(&f->order, (size_t)c->n, sizeof *f->order, err));
+    SC_TRY(sc_alloc(&order, (size_t)c->n, sizeof *order, err));
+    for (int64_t i = 0; i < c->n; i++)
+        order[i] = i;
+    sc_shuffle(key, c->n, order);
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t k = 0; k < c->n; k++) {
+            const int64_t i = order[k];
+            const bool is_missing = c->tint.kind == SC_VECTOR_CATEGORY ? c->tint.code[i] < 0
+                                    : c->tint.kind == SC_VECTOR_NUMBER ? isnan(c->tint.number[i])
+                                                                       : false;
+            if (is_missing == (pass == 0))
+                f->order[n++] = i;
+        }
+    free(order);
     return SC_OK;
 }
 
-/* A few far values would leave one colour for all others: the ramp spans the middle 98 %. */
+typedef struct ranked {
+    float value;
+    int64_t i;
+} ranked;
+
+/* Cells with the highest expression on top: few cells express most genes, and the others would hide
+ * them. Equal ones keep their shuffled order. */
+static int by_rank(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+    if (x->value != y->value)
+        return x->value > y->value ? 1 : -1;
+    return (x->i > y->i) - (x->i < y->i);
+}
+
+static sc_status highest_last(figure *f, sc_err *err)
+{
+    const plot_cells *c = f->cells;
+    ranked *r = NULL;
+    int64_t *order = NULL;
+    sc_status st;
+    SC_GOTO(st, sc_alloc(&r, (size_t)c->n, sizeof *r, err), out);
+    SC_GOTO(st, sc_alloc(&order, (size_t)c->n, sizeof *order, err), out);
+    for (int64_t k = 0; k < c->n; k++) {
+        const float v = c->tint.number[f->order[k]];
+        r[k] = (ranked){isnan(v) ? -INFINITY : v, k};
+    }
+    qsort(r, (size_t)c->n, sizeof *r, by_rank);
+    for (int64_t k = 0; k < c->n; k++)
+        order[k] = f->order[r[k].i];
+    memcpy(f->order, order, (size_t)c->n * sizeof *order);
+out:
+    free(r);
+    free(order);
+    return st;
+}
+
 static int by_value(const void *a, const void *b)
 {
     const float x = *(const float *)a, y = *(const float *)b;
     return (x > y) - (x < y);
 }
 
-static sc_status shade_numbers(figure *f, sc_err *err)
+/*
+ * A few far values would leave one colour for all others: the ramp spans the middle 98 %. That of a
+ * gene begins at 0, and ends where a hundredth of the cells that express it lie above.
+ */
+static sc_status ends_of_ramp(const sc_vector *v, double *low, double *high, sc_err *err)
 {
-    const plot_cells *c = f->cells;
     float *sorted = NULL;
     int64_t n = 0;
-    SC_TRY(sc_alloc(&sorted, (size_t)c->n, sizeof *sorted, err));
-    for (int64_t i = 0; i < c->n; i++)
-        if (isfinite(c->number[i]))
-            sorted[n++] = c->number[i];
+    SC_TRY(sc_alloc(&sorted, (size_t)v->n, sizeof *sorted, err));
+    for (int64_t i = 0; i < v->n; i++)
+        if (isfinite(v->number[i]))
+            sorted[n++] = v->number[i];
     qsort(sorted, (size_t)n, sizeof *sorted, by_value);
-    const double low = n ? (double)sorted[(n - 1) / 100] : 0;
-    const double high = n ? (double)sorted[n - 1 - (n - 1) / 100] : 0;
+    int64_t first = 0;
+    while (v->gene_mat >= 0 && first < n && sorted[0] >= 0 && sorted[first] <= 0)
+        first++;
+    *low = first == n ? 0 : first ? 0 : (double)sorted[(n - 1) / 100];
+    *high = first == n ? 0 : (double)sorted[n - 1 - (n - first - 1) / 100];
+    if (v->gene_mat >= 0 && n && sorted[0] >= 0)
+        *low = 0;
     free(sorted);
-    for (int64_t i = 0; i < c->n; i++)
-        f->shade[i] = isfinite(c->number[i])
-                          ? (float)(high > low ? ((double)c->number[i] - low) / (high - low) : 0.5)
-                          : NAN;
+    return SC_OK;
+}
+
+static sc_status shade_numbers(figure *f, sc_err *err)
+{
+    const sc_vector *v = &f->cells->tint;
+    double low, high;
+    SC_TRY(ends_of_ramp(v, &low, &high, err));
+    const double alike = v->gene_mat >= 0 ? 0 : 0.5;
+    for (int64_t i = 0; i < v->n; i++)
+        f->shade[i] =
+            isfinite(v->number[i])
+                ? (float)(high > low ? ((double)v->number[i] - low) / (high - low) : alike)
+                : NAN;
     const plot_axis axis = {low, high > low ? high : low + 1, "", false};
     const double step = plot_axis_step(&axis, 100);
     plot_number(low, step, f->legend.low, sizeof f->legend.low);
     plot_number(high, step, f->legend.high, sizeof f->legend.high);
+    f->legend.is_gene = v->gene_mat >= 0;
+    f->legend.note = v->is_log1p ? "log(1 + count)" : NULL;
+    for (int64_t i = 0; i < v->n && !f->legend.has_missing; i++)
+        f->legend.has_missing = isnan(v->number[i]);
     return SC_OK;
 }
 
 static sc_status name_levels(figure *f, sc_err *err)
 {
-    const plot_cells *c = f->cells;
+    const sc_vector *c = &f->cells->tint;
     bool has_missing = false;
     for (int64_t i = 0; i < c->n && !has_missing; i++)
         has_missing = c->code[i] < 0;
@@ -97,11 +168,14 @@ static sc_status name_levels(figure *f, sc_err *err)
 static sc_status make_legend(figure *f, sc_err *err)
 {
     f->legend.title = f->opts->color;
-    if (f->cells->tint == PLOT_TINT_CATEGORY)
+    if (f->cells->tint.kind == SC_VECTOR_CATEGORY)
         return name_levels(f, err);
     SC_TRY(sc_alloc(&f->shade, (size_t)f->cells->n, sizeof *f->shade, err));
-    if (f->cells->tint == PLOT_TINT_NUMBER)
+    if (f->cells->tint.kind == SC_VECTOR_NUMBER) {
+        if (f->cells->tint.gene_mat >= 0)
+            SC_TRY(highest_last(f, err));
         return shade_numbers(f, err);
+    }
     f->legend.title = "cells";
     (void)snprintf(f->legend.low, sizeof f->legend.low, "sparse");
     (void)snprintf(f->legend.high, sizeof f->legend.high, "dense");
@@ -150,11 +224,12 @@ static sc_status draw_panel(figure *f, plot_page *page, int k, sc_err *err)
     const plot_axis x = plot_axis_of(c->dims[dx], c->n, 0.04, c->names[dx]);
     const plot_axis y = plot_axis_of(c->dims[dy], c->n, 0.04, c->names[dy]);
     plot_points p = {.n = c->n, .x = c->dims[dx], .y = c->dims[dy], .order = f->order};
-    if (c->tint == PLOT_TINT_CATEGORY)
-        p.code = c->code;
+    if (c->tint.kind == SC_VECTOR_CATEGORY)
+        p.code = c->tint.code;
     else
         p.shade = f->shade;
-    if (c->tint == PLOT_TINT_NONE)
+    p.is_gene = c->tint.gene_mat >= 0 && c->tint.kind == SC_VECTOR_NUMBER;
+    if (c->tint.kind == SC_VECTOR_ANY)
         SC_TRY(plot_density(&x, &y, &p, f->shade, err));
     SC_TRY(plot_draw_points(page, &r, &x, &y, &p, err));
     plot_axes(page->cr, &r, &x, &y, false);
@@ -183,7 +258,7 @@ static sc_status scatter(const plot_opts *o, sc_reader *in, const char *rep, int
     plot_cells cells = {0};
     figure f = {.opts = o, .cells = &cells};
     sc_status st;
-    SC_GOTO(st, plot_cells_read(&cells, in, rep, o->color, max_dims, err), out);
+    SC_GOTO(st, plot_cells_read(&cells, in, rep, o->color, o->layer, max_dims, err), out);
     f.n_panels = (cells.n_dims + 1) / 2;
     SC_GOTO(st, shuffle(&f, err), out);
     SC_GOTO(st, make_legend(&f, err), out);
