@@ -39,7 +39,7 @@ static const sc_tool tool = {
     .flags = SC_TOOL_OUTPUT | SC_TOOL_PG | SC_TOOL_SEED | SC_TOOL_VERBOSE,
     .params = params,
     .opts_size = sizeof(leiden_opts),
-    .example = "sc-neighbors -k 20 in.scz | sc-leiden --resolution 0.8 > clusters.scz",
+    .example = "sc-neighbors -k 20 embedded.scz | sc-leiden --resolution 0.8 > clusters.scz",
 };
 
 typedef struct job {

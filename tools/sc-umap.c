@@ -37,7 +37,8 @@ static const sc_tool tool = {
     .flags = SC_TOOL_OUTPUT | SC_TOOL_PG | SC_TOOL_THREADS | SC_TOOL_SEED,
     .params = params,
     .opts_size = sizeof(umap_opts),
-    .example = "sc-neighbors -k 20 in.scz | sc-umap --min-dist 0.3 | sc-plot umap -o umap.svg",
+    .example =
+        "sc-neighbors -k 20 embedded.scz | sc-umap --min-dist 0.3 | sc-plot umap -o umap.svg",
 };
 
 typedef struct job {
