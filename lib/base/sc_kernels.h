@@ -38,6 +38,16 @@ typedef struct sc_head_row {
     float *d_library;
 } sc_head_row;
 
+/* One cell's proteins (mixture_row below), n each. The gradients are assigned; NULL: not wanted. */
+typedef struct sc_mixture_row {
+    int64_t n;
+    const float *x;             /* counts */
+    const float *mean1, *mean2; /* background, foreground; > 0 */
+    const float *theta, *logit; /* shared inverse dispersion; logit of being background */
+    const float *mask;          /* 0: not measured, counts as 0; NULL: all are */
+    float *d_mean1, *d_mean2, *d_theta, *d_logit;
+} sc_mixture_row;
+
 typedef struct sc_hit {
     int32_t row, col;
     float value;
@@ -105,6 +115,10 @@ accurate where theta is large; dy may be NULL */
      * the gradients are scaled. Good to 1e-6 of the sum.
      */
     double (*head_row)(const sc_head_row *row);
+
+    /* One cell's log-likelihood, summed in double, under a mixture of two NB for each protein (eps
+     * 1e-8, spec/totalvi.md section 5), and its gradients. */
+    double (*mixture_row)(const sc_mixture_row *row);
 
     /* Column by column over the rows (ld apart): the sum of x, or of (x - mean)^2 where mean is
      * given; and the sums of dy and of dy (x - mean). */

@@ -47,6 +47,7 @@ double SC_NAME(zinb_row)(int64_t n, int64_t nnz, const int32_t *index, const flo
                          float *d_logit);
 
 double SC_NAME(head_row)(const sc_head_row *r);
+double SC_NAME(mixture_row)(const sc_mixture_row *r);
 
 void SC_NAME(column_sums)(int64_t rows, int64_t n, const float *x, int64_t ld, const float *mean,
                           double *sum);

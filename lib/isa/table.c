@@ -23,6 +23,7 @@ const sc_kernels SC_NAME(kernels) = {
     .softmax_grad = SC_NAME(softmax_grad),
     .zinb_row = SC_NAME(zinb_row),
     .head_row = SC_NAME(head_row),
+    .mixture_row = SC_NAME(mixture_row),
     .column_sums = SC_NAME(column_sums),
     .column_grads = SC_NAME(column_grads),
     .masks = SC_NAME(masks),

@@ -111,6 +111,31 @@ static double kernel_row(ex *e, int32_t id, int64_t i, real *const *d)
         at_row(e, e->val, n->q.a.id, i), at_row(e, e->val, n->q.b.id, i),
         n->q.kind == SC_ZINB ? at_row(e, e->val, n->q.c.id, i) : NULL, 1, d[0], d[1], d[2]);
 }
+static bool has_mixture_kernel(const ex *e, const sc_gnode *n)
+{
+    const int64_t cols = width(e, n);
+    return n->q.kind == SC_NB_MIXTURE && n->q.eps == 1e-8 && n->q.eps_total == 1e-8 &&
+           nd(e, (int32_t)n->first)->form == SC_DENSE && cols_of(e, n->q.a.id) == cols &&
+           cols_of(e, n->q.b.id) == cols && cols_of(e, n->q.c.id) == cols &&
+           cols_of(e, n->q.d.id) == cols;
+}
+
+static double mixture_row(ex *e, int32_t id, int64_t i, real *const *d)
+{
+    const sc_gnode *n = nd(e, id);
+    const sc_mixture_row r = {.n = width(e, n),
+                              .x = at_row(e, e->val, (int32_t)n->first, i),
+                              .mean1 = at_row(e, e->val, n->q.a.id, i),
+                              .mean2 = at_row(e, e->val, n->q.d.id, i),
+                              .theta = at_row(e, e->val, n->q.b.id, i),
+                              .logit = at_row(e, e->val, n->q.c.id, i),
+                              .mask = n->bias ? at_row(e, e->val, n->bias, i) : NULL,
+                              .d_mean1 = d[0],
+                              .d_theta = d[1],
+                              .d_logit = d[2],
+                              .d_mean2 = d[3]};
+    return e->k->mixture_row(&r);
+}
 #else
 static bool has_kernel(const ex *e, const sc_gnode *n)
 {
@@ -118,6 +143,8 @@ static bool has_kernel(const ex *e, const sc_gnode *n)
     return false;
 }
 #define kernel_row point_row
+#define has_mixture_kernel has_kernel
+#define mixture_row point_row
 #endif
 
 static void fwd(ex *e, int32_t id, int phase, int64_t tile)
@@ -131,14 +158,17 @@ static void fwd(ex *e, int32_t id, int phase, int64_t tile)
     }
 #endif
     const int64_t cols = width(e, n), i1 = min64(rows_of(e, id), (tile + 1) * ROW_TILE);
-    const bool fast = has_kernel(e, n);
+    double (*const of_row)(ex *, int32_t, int64_t, real *const *) = has_kernel(e, n) ? kernel_row
+                                                                    : has_mixture_kernel(e, n)
+                                                                        ? mixture_row
+                                                                        : point_row;
     for (int64_t i = tile * ROW_TILE; i < i1; i++) {
         real *d[4];
         for (int p = 0; p < 4; p++) {
             real *base = aux_of(e, id, p);
             d[p] = base ? base + i * cols : NULL;
         }
-        e->val[id][i] = (real)(fast ? kernel_row(e, id, i, d) : point_row(e, id, i, d));
+        e->val[id][i] = (real)of_row(e, id, i, d);
     }
 }
 
