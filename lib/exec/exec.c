@@ -330,6 +330,8 @@ static void backward(ex *e, const sc_plan *p, const sc_run *run, int group)
     e->run = run;
     e->plan = p;
     e->moves = p->moves[group];
+    e->twin = e->owned ? p->twin[group] : NULL;
+    e->is_taken = e->owned ? p->is_taken[group] : NULL;
     job j = {.e = e, .list = p->bwd[group], .n = p->n_bwd[group], .backward = true};
     sc_pool_for(e->pool, j.n, clear, &j);
     for (int w = 0; w < e->g->n_weights && e->owned; w++)
@@ -351,7 +353,7 @@ static void backward(ex *e, const sc_plan *p, const sc_run *run, int group)
 void SC_R(sc_exec_backward)(ex *e, const sc_plan *p, const sc_run *run, int group)
 {
 #ifndef SC_F64
-    e->owned = p->owned[group];
+    e->owned = p->assigned[group];
 #endif
     backward(e, p, run, group);
 }
@@ -359,7 +361,7 @@ void SC_R(sc_exec_backward)(ex *e, const sc_plan *p, const sc_run *run, int grou
 #ifndef SC_F64
 void sc_exec_descend_f32(ex *e, const sc_plan *p, const sc_run *run, int group, sc_descent *d)
 {
-    e->owned = p->owned[group];
+    e->owned = p->assigned[group];
     e->descent = d;
     backward(e, p, run, group);
     e->descent = NULL;

@@ -64,12 +64,17 @@ typedef struct sc_plan {
     int32_t *fwd, *bwd[SC_GROUPS_MAX];
     bool *moves[SC_GROUPS_MAX]; /* by weight: it gets a gradient from this group's terms */
     bool *owned[SC_GROUPS_MAX]; /* by weight: from one linear, and nothing else reads it */
+    /* By weight: owned, or from several linears of which the last of the list adds up all; by node,
+     * of such linears: the one before it in the list, or 0; whether another adds up its share. */
+    bool *assigned[SC_GROUPS_MAX], *is_taken[SC_GROUPS_MAX];
+    int32_t *twin[SC_GROUPS_MAX];
     bool term_on[32];
     sc_head *head; /* by node; NULL without SC_PLAN_FUSE */
-    /* By node: its gradient is assigned, by forward or by the backward of its only consumer, so that
-     * nobody clears it; likewise. */
+    /* By node: its gradient is assigned, by forward or by the backward of its only consumer, so
+     * that nobody clears it; likewise. */
     bool *is_graded;
-    /* By node: its value is written over its parent's, its gradient over what comes in; likewise. */
+    /* By node: its value is written over its parent's, its gradient over what comes in; likewise.
+     */
     bool *is_over;
 } sc_plan;
 
@@ -83,6 +88,10 @@ sc_status sc_plan_make(sc_plan *p, const sc_built *g, unsigned streams, unsigned
 sc_status sc_plan_make_given(sc_plan *p, const sc_built *g, const int32_t *roots, int n_roots,
                              const sc_given *given, int n_given, sc_err *err) SC_MUST_CHECK;
 void sc_plan_free(sc_plan *p);
+/* Of sc_plan_make: fills assigned, twin and is_taken; readers: by weight, nodes of the graph. */
+sc_status sc_plan_twins(sc_plan *p, const sc_built *g, int group, const int *readers,
+                        sc_err *err) SC_MUST_CHECK;
+enum { SC_WIDE_COLS = 256 }; /* a linear of more, and without counts, is cut by columns */
 /* Of sc_plan_make: finds the heads, and takes the nodes inside them off the lists. */
 sc_status sc_plan_fuse(sc_plan *p, const sc_built *g, const int32_t *roots, int n_roots,
                        sc_err *err) SC_MUST_CHECK;
@@ -126,7 +135,7 @@ typedef struct sc_descent {
     atomic_bool is_bad;       /* out: a gradient is not finite */
 } sc_descent;
 
-/* Backward where each weight that is owned and moves (sc_plan) takes its step as soon as its
+/* Backward where each weight that is assigned and moves (sc_plan) takes its step as soon as its
  * gradient is there; gradients() then lacks it. */
 void sc_exec_descend_f32(sc_exec_f32 *e, const sc_plan *p, const sc_run *run, int group,
                          sc_descent *d);

@@ -99,6 +99,7 @@ sc_status sc_plan_make(sc_plan *p, const sc_built *g, unsigned streams, unsigned
         SC_GOTO(st, sc_alloc(&p->moves[k], (size_t)g->n_weights, sizeof **p->moves, err), out);
         SC_GOTO(st, sc_alloc(&p->owned[k], (size_t)g->n_weights, sizeof **p->owned, err), out);
         plan_backward(p, g, k, readers, need);
+        SC_GOTO(st, sc_plan_twins(p, g, k, readers, err), out);
     }
     if (what & SC_PLAN_FUSE)
         st = sc_plan_fuse(p, g, roots, n_roots, err);
@@ -147,6 +148,9 @@ void sc_plan_free(sc_plan *p)
         free(p->bwd[k]);
         free(p->moves[k]);
         free(p->owned[k]);
+        free(p->assigned[k]);
+        free(p->is_taken[k]);
+        free(p->twin[k]);
     }
     memset(p, 0, sizeof *p);
 }

@@ -46,6 +46,10 @@ static int64_t tiles(const ex *e, int32_t id, int phase, bool backward)
 #ifdef SC_ISA
     if (is_wide(e, id))
         return SC_X(sc_wide_tiles)(e, id, phase, backward);
+#endif
+    if (backward && phase > 0 && e->is_taken && e->is_taken[id])
+        return 0;
+#ifdef SC_ISA
     if (backward && phase == 2)
         return SC_X(sc_column_tiles)(e, id);
 #endif
@@ -205,8 +209,9 @@ static void bwd_bias(ex *e, int32_t id, int64_t j0, int64_t nc)
     const sc_gnode *n = nd(e, id);
     const int64_t n_out = n->n_cols, at = e->g->weights[n->bias].offset + j0;
     clear_tile(e, n->bias, at, 1, nc, n_out);
-    for (int64_t i = 0; i < rows_of(e, id); i++)
-        add_scaled(nc, 1, e->grad[id] + i * n_out + j0, e->gw + at);
+    for (int32_t t = id; t; t = twin_of(e, t))
+        for (int64_t i = 0; i < rows_of(e, t); i++)
+            add_scaled(nc, 1, e->grad[t] + i * n_out + j0, e->gw + at);
     SC_X(sc_settle)(e, n->bias, at, 1, nc, n_out, e->gw + at, n_out);
 }
 
@@ -227,7 +232,8 @@ static void bwd_weight(ex *e, int32_t id, int64_t tile)
         if (m > 0 && (is_cut || block == 0) && !is_frozen && !is_by_column(e, x)) {
             const int64_t to = at + r0 * n_out;
             clear_tile(e, n->weight, to, m, nc, n_out);
-            part_gradient(e, id, x, r0, m, j0, nc, e->gw + to);
+            for (int32_t t = id; t; t = twin_of(e, t))
+                part_gradient(e, t, nd(e, t)->in[p], r0, m, j0, nc, e->gw + to);
             SC_X(sc_settle)(e, n->weight, to, m, nc, n_out, e->gw + to, n_out);
         }
         at += width * n_out;

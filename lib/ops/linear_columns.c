@@ -104,12 +104,11 @@ int64_t SC_X(sc_column_tiles)(const ex *e, int32_t id)
     return x && SC_X(sc_has_columns)(e, x) ? ceil_div(cols_of(e, x), GENES) : 0;
 }
 
-/* Gene j's row of the gradient, n columns of it from j0. */
+/* Adds to g gene j's row of the gradient, n columns of it from j0. */
 static void gene(const ex *e, int32_t id, int32_t x, int64_t j, int64_t j0, int64_t n, real *g)
 {
     const sc_columns *c = &e->columns[nd(e, x)->stream];
     real value[ENTRIES];
-    memset(g, 0, (size_t)n * sizeof *g);
     for (int64_t k = c->ptr[j]; k < c->ptr[j + 1]; k += ENTRIES) {
         const int64_t nnz = min64(ENTRIES, c->ptr[j + 1] - k);
         for (int64_t t = 0; t < nnz; t++)
@@ -130,7 +129,9 @@ void SC_X(sc_column_gradients)(ex *e, int32_t id, int64_t tile)
             for (int64_t j0 = 0; j0 < n->n_cols; j0 += COLUMNS) {
                 _Alignas(64) real g[COLUMNS];
                 const int64_t nc = min64(COLUMNS, n->n_cols - j0);
-                gene(e, id, x, j, j0, nc, g);
+                memset(g, 0, (size_t)nc * sizeof *g);
+                for (int32_t t = id; t; t = twin_of(e, t))
+                    gene(e, t, nd(e, t)->in[p], j, j0, nc, g);
                 SC_X(sc_settle)(e, n->weight, at + j * n->n_cols + j0, 1, nc, n->n_cols, g, nc);
             }
         at += width * n->n_cols;

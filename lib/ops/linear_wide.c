@@ -28,7 +28,7 @@ bool SC_X(sc_is_wide)(const ex *e, int32_t id)
     for (int p = 0; p < n->n_in; p++)
         if (nd(e, n->in[p])->form == SC_SPARSE)
             return false;
-    return n->n_cols > 256;
+    return n->n_cols > SC_WIDE_COLS;
 }
 
 static int64_t padded(int64_t n)

@@ -39,9 +39,11 @@ struct SC_R(sc_exec) {
     const sc_run *run;
     const sc_plan *plan; /* of this run */
     bool with_backward;
-    const bool *owned;   /* backward: by weight, its gradient is assigned, not added; or NULL */
-    sc_descent *descent; /* backward: owned weights that move take their step; or NULL */
-    const bool *moves;   /* backward: by weight */
+    const bool *owned;    /* backward: by weight, its gradient is assigned, not added; or NULL */
+    sc_descent *descent;  /* backward: owned weights that move take their step; or NULL */
+    const bool *moves;    /* backward: by weight */
+    const bool *is_taken; /* backward: by node, likewise twin: see sc_plan; or NULL */
+    const int32_t *twin;
     sc_columns columns[SC_N_STREAMS];
     int64_t max_rows, max_nnz;
     bool *is_dirty;            /* by weight: its gradient is not 0 */
@@ -100,6 +102,11 @@ static inline bool assigns(const ex *e, int32_t id)
 static inline bool is_over(const ex *e, int32_t id)
 {
     return e->plan->is_over && e->plan->is_over[id];
+}
+/* backward: the linear whose share of the gradient goes with that of id, or 0 */
+static inline int32_t twin_of(const ex *e, int32_t id)
+{
+    return e->twin ? e->twin[id] : 0;
 }
 static inline int64_t min64(int64_t a, int64_t b)
 {
@@ -188,10 +195,11 @@ void SC_X(sc_map_grad)(int map, double arg, int64_t n, const real *x, const real
     X(SC_OP_DROPOUT, dropout)                                                                      \
     X(SC_OP_MAP, map)                                                                              \
     X(SC_OP_AFFINE, affine)                                                                        \
-    X(SC_OP_ADD, add) X(SC_OP_MUL, mul) X(SC_OP_DIV, div) X(SC_OP_SOFTMAX, softmax)                \
-        X(SC_OP_ROW_SUM, row_sum) X(SC_OP_CONCAT, concat) X(SC_OP_SLICE, slice)                    \
-            X(SC_OP_GATHER, gather) X(SC_OP_STOP_GRADIENT, stop_gradient)                          \
-                X(SC_OP_ENUMERATE, enumerate) X(SC_OP_REPEAT_ROWS, repeat_rows)                    \
-                    X(SC_OP_UNSTACK, unstack) X(SC_OP_PICK, pick) X(SC_OP_LATENT, latent)          \
-                        X(SC_OP_KL, kl) X(SC_OP_LOG_PROB, log_prob) X(SC_OP_OBSERVE, observe)
+    X(SC_OP_ADD, add)                                                                              \
+    X(SC_OP_MUL, mul) X(SC_OP_DIV, div) X(SC_OP_SOFTMAX, softmax) X(SC_OP_ROW_SUM, row_sum)        \
+        X(SC_OP_CONCAT, concat) X(SC_OP_SLICE, slice) X(SC_OP_GATHER, gather)                      \
+            X(SC_OP_STOP_GRADIENT, stop_gradient) X(SC_OP_ENUMERATE, enumerate)                    \
+                X(SC_OP_REPEAT_ROWS, repeat_rows) X(SC_OP_UNSTACK, unstack) X(SC_OP_PICK, pick)    \
+                    X(SC_OP_LATENT, latent) X(SC_OP_KL, kl) X(SC_OP_LOG_PROB, log_prob)            \
+                        X(SC_OP_OBSERVE, observe)
 #endif

@@ -130,7 +130,7 @@ bool sc_optimizer_descend(sc_optimizer *o, sc_exec_f32 *e, const sc_plan *p, con
     sc_descent d = {o->m, o->v, o->args, false};
     count_step(o, moves, lr, eps, weight_decay);
     sc_exec_descend_f32(e, p, run, group, &d);
-    step s = {o, moves, p->owned[group], w, grad, k, false};
+    step s = {o, moves, p->assigned[group], w, grad, k, false};
     sc_pool_for(pool, o->n_tiles, move, &s);
     return !atomic_load(&s.is_bad) && !atomic_load(&d.is_bad);
 }
