@@ -1,5 +1,4 @@
 #include "sc_condition.h"
-#include "sc_category.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -100,21 +99,43 @@ static bool is_number(const sc_col *c)
     return c->type == SC_COL_INT || c->type == SC_COL_REAL;
 }
 
-sc_status sc_condition_check(const sc_condition *c, const sc_header *h, sc_err *err)
+static sc_status require(const sc_table *t, const char *axis, const char *column, sc_err *err)
+{
+    sc_strs names = {0};
+    char near[256] = "";
+    sc_status st = SC_OK;
+    if (sc_table_find(t, column))
+        return SC_OK;
+    for (int i = 0; i < t->n_cols && st == SC_OK; i++)
+        st = sc_strs_push(&names, t->cols[i].name, strlen(t->cols[i].name), err);
+    if (names.n)
+        sc_strs_near(&names, column, near, sizeof near);
+    sc_strs_free(&names);
+    return sc_fail(err, SC_EDATA, "%s has no column '%s'%s%s%s", axis, column,
+                   near[0] ? "; did you mean " : "", near, near[0] ? "?" : "");
+}
+
+sc_status sc_condition_check_table(const sc_condition *c, const sc_table *table, const char *axis,
+                                   sc_err *err)
 {
     for (int k = 0; k < c->n; k++) {
         const sc_clause *t = &c->all[k];
-        SC_TRY(sc_require_obs(h, t->column, err));
-        const sc_col *col = sc_table_find(&h->obs, t->column);
+        SC_TRY(require(table, axis, t->column, err));
+        const sc_col *col = sc_table_find(table, t->column);
         if (is_number(col) && isnan(t->number))
-            return sc_fail(err, SC_EUSAGE, "obs column '%s' has numbers, and '%s' is none",
+            return sc_fail(err, SC_EUSAGE, "%s column '%s' has numbers, and '%s' is none", axis,
                            t->column, t->value);
         if (!is_number(col) && t->op != SC_EQ && t->op != SC_NE)
             return sc_fail(err, SC_EUSAGE,
-                           "obs column '%s' has no numbers: == and != compare it, < and > do not",
-                           t->column);
+                           "%s column '%s' has no numbers: == and != compare it, < and > do not",
+                           axis, t->column);
     }
     return SC_OK;
+}
+
+sc_status sc_condition_check(const sc_condition *c, const sc_header *h, sc_err *err)
+{
+    return sc_condition_check_table(c, &h->obs, "obs", err);
 }
 
 static bool number_holds(const sc_clause *t, double v)
@@ -159,20 +180,23 @@ static void clause_block(const sc_clause *t, const sc_col *c, int64_t n, uint8_t
     }
 }
 
+void sc_condition_table(const sc_condition *c, const sc_table *t, uint8_t *holds)
+{
+    memset(holds, 1, (size_t)t->n_rows);
+    for (int k = 0; k < c->n; k++)
+        clause_block(&c->all[k], sc_table_find(t, c->all[k].column), t->n_rows, holds);
+    for (int64_t i = 0; i < t->n_rows && c->is_negated; i++)
+        holds[i] = !holds[i];
+}
+
 sc_status sc_condition_block(const sc_condition *c, sc_block *b, uint8_t *holds, sc_err *err)
 {
     sc_table *obs = NULL;
-    const int64_t n = sc_block_n_rows(b);
     SC_TRY(sc_block_obs(b, &obs, err));
-    memset(holds, 1, (size_t)n);
-    for (int k = 0; k < c->n; k++) {
-        const sc_col *col = sc_table_find(obs, c->all[k].column);
-        if (!col)
+    for (int k = 0; k < c->n; k++)
+        if (!sc_table_find(obs, c->all[k].column))
             return sc_fail(err, SC_EFORMAT, "a block lacks the obs column '%s'", c->all[k].column);
-        clause_block(&c->all[k], col, n, holds);
-    }
-    for (int64_t i = 0; i < n && c->is_negated; i++)
-        holds[i] = !holds[i];
+    sc_condition_table(c, obs, holds);
     return SC_OK;
 }
 

@@ -35,7 +35,12 @@ sc_status sc_condition_add(sc_condition *c, const char *column, sc_compare op, c
                            sc_err *err) SC_MUST_CHECK;
 /* SC_EDATA, naming near ones, if obs lacks a column; SC_EUSAGE: an order asked of text. */
 sc_status sc_condition_check(const sc_condition *c, const sc_header *h, sc_err *err) SC_MUST_CHECK;
-/* holds[i]: 1 where row i of b fulfils c, else 0. */
+/* The same of any table, called `axis` ("obs", "var") in messages. */
+sc_status sc_condition_check_table(const sc_condition *c, const sc_table *table, const char *axis,
+                                   sc_err *err) SC_MUST_CHECK;
+/* holds[i]: 1 where row i of t, which was checked, fulfils c, else 0. */
+void sc_condition_table(const sc_condition *c, const sc_table *t, uint8_t *holds);
+/* The same for the obs of a block. */
 sc_status sc_condition_block(const sc_condition *c, sc_block *b, uint8_t *holds,
                              sc_err *err) SC_MUST_CHECK;
 void sc_condition_free(sc_condition *c);

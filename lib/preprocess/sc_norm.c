@@ -55,7 +55,7 @@ void sc_norm_scale(const sc_rows *x, const double *totals, double target)
 
 /* log(m 2^e) = e log 2 + 2 atanh(s), s = (m - 1) / (m + 1), with m in [sqrt(1/2), sqrt(2)): the
  * series ends below 1e-14 of its value. */
-static double log1p_series(double x)
+double sc_norm_log1p_of(double x)
 {
     const double y = 1 + x, lost = x - (y - 1);
     uint64_t bits;
@@ -77,5 +77,5 @@ static double log1p_series(double x)
 void sc_norm_log1p(int64_t n, float *x)
 {
     for (int64_t k = 0; k < n; k++)
-        x[k] = (float)log1p_series((double)x[k]);
+        x[k] = (float)sc_norm_log1p_of((double)x[k]);
 }

@@ -24,5 +24,7 @@ void sc_norm_scale(const sc_rows *x, const double *totals, double target);
 /* x (n) <- log(1 + x), x >= 0, correctly rounded but for some values in 10^6; the same bits on
  * every CPU, as it rests on no library function. */
 void sc_norm_log1p(int64_t n, float *x);
+/* Of one number, before it is rounded to float: good to 1e-14 of the value. */
+double sc_norm_log1p_of(double x);
 
 #endif

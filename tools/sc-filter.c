@@ -1,0 +1,136 @@
+/*
+ * sc-filter: quality metrics of cells and genes, and fewer of both: by limits, lists, conditions.
+ */
+#include "sc-filter/filter.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LIMIT(field, name, def, doc) SC_REAL(filter_opts, field, name, def, 0, INFINITY, doc)
+
+static const sc_param params[] = {
+    LIMIT(min_counts, "min-counts", 0, "counts that a cell must have"),
+    LIMIT(max_counts, "max-counts", INFINITY, "counts that it may have"),
+    LIMIT(min_genes, "min-genes", 0, "genes that must have counts in a cell"),
+    LIMIT(max_genes, "max-genes", INFINITY, "genes that may"),
+    LIMIT(max_pct_mt, "max-pct-mt", INFINITY, "percent of its counts in mitochondrial genes"),
+    LIMIT(min_cells, "min-cells", 0, "kept cells that must have counts of a gene"),
+    LIMIT(max_cells, "max-cells", INFINITY, "kept cells that may"),
+    LIMIT(min_counts_per_gene, "min-counts-per-gene", 0, "counts of a gene in all kept cells"),
+    LIMIT(max_counts_per_gene, "max-counts-per-gene", INFINITY, "the most that it may have"),
+    SC_STRING(filter_opts, cells, "cells", "FILE", "keep the cells named here, one a line"),
+    SC_STRING(filter_opts, drop_cells, "drop-cells", "FILE", "drop those"),
+    SC_STRING(filter_opts, genes, "genes", "FILE", "keep the genes named here"),
+    SC_STRING(filter_opts, drop_genes, "drop-genes", "FILE", "drop those"),
+    SC_LIST(filter_opts, obs, "obs", "CONDITION", "keep cells: 'tech == 5p & total_counts > 500'"),
+    SC_LIST(filter_opts, var, "var", "CONDITION", "keep genes: 'highly_variable == True'"),
+    SC_CHOICE(filter_opts, qc, "qc", QC_AUTO, "auto|yes|no",
+              "write metrics into obs and var; auto: where a limit or nothing is asked for"),
+    SC_LIST(filter_opts, mt_prefix, "mt-prefix", "TEXT",
+            "how mitochondrial genes begin; without it MT- and mt-"),
+    SC_STRING(filter_opts, gene_names, "gene-names", "COLUMN", "var column to look for that in"),
+    SC_LIST(filter_opts, qc_vars, "qc-var", "COLUMN", "var column of flags: metrics of its genes"),
+    SC_STRING(filter_opts, percent_top, "percent-top", "K,...",
+              "metrics of the K largest genes, or none; without it 50,100,200,500"),
+    SC_STRING(filter_opts, layer, "layer", "NAME", "counts to take, \"X\" or a layer"),
+    SC_PARAM_END};
+
+const sc_tool filter_tool = {
+    .name = "sc-filter",
+    .brief = "measure the quality of cells and genes; keep those within limits",
+    .operands = "[IN]",
+    .max_operands = 1,
+    .flags = SC_TOOL_OUTPUT | SC_TOOL_PG,
+    .params = params,
+    .opts_size = sizeof(filter_opts),
+    .example = "sc-filter --min-genes 200 --max-pct-mt 10 --min-cells 3 in.scz > cells.scz",
+};
+
+static sc_status account(const job *j, const rules *r, const char *what, sc_err *err)
+{
+    char text[SC_ERR_MAX];
+    int at = 0;
+    SC_TRY(rules_left(r, what, err));
+    while (at < r->n) {
+        rules_unmet(r, what, &at, text, sizeof text);
+        if (*text)
+            sc_cli_note(&filter_tool, &j->o, "%s", text);
+    }
+    rules_account(r, text, sizeof text);
+    if (r->n)
+        sc_cli_note(&filter_tool, &j->o, "%" PRId64 " of %" PRId64 " %ss are kept%s%s", r->n_kept,
+                    r->n_seen, what, *text ? ": " : "", text);
+    return SC_OK;
+}
+
+static sc_status write_all(job *j, sc_writer *out, sc_err *err)
+{
+    SC_TRY(write_rows(j, out, err));
+    SC_TRY(account(j, &j->cells, "cell", err));
+    SC_TRY(account(j, &j->genes, "gene", err));
+    return sc_writer_finish(out, err);
+}
+
+/* Two passes where the header has to say what only the cells tell. */
+static sc_status describe(job *j, sc_err *err)
+{
+    const sc_common *c = &j->o.common;
+    if (j->writes_qc || rules_have_limit(&j->genes) || j->has_obsp)
+        SC_TRY(look(j, err));
+    else if (j->has_cell_rules)
+        j->out.n_obs = -1;
+    SC_TRY(choose_genes(j, err));
+    SC_TRY(describe_obsp(j, err));
+    return c->no_pg ? SC_OK : sc_header_record(&j->out, filter_tool.name, c->argc, c->argv, err);
+}
+
+static sc_status run(job *j, sc_err *err)
+{
+    sc_output file = {0};
+    sc_writer *out = NULL;
+    sc_status st;
+
+    SC_TRY(rules_of_cells(&j->cells, &j->o, err));
+    SC_TRY(rules_of_genes(&j->genes, &j->o, err));
+    SC_TRY(
+        sc_reader_open_path(&j->in, j->o.common.n_operands ? j->o.common.operands[0] : NULL, err));
+    SC_TRY(plan_metrics(j, err));
+    SC_TRY(describe_obs(j, err));
+    SC_TRY(sc_output_open(&file, j->o.common.output, true, err));
+    st = describe(j, err);
+    if (st == SC_OK)
+        st = sc_writer_open(&out, file.fd, file.name, &j->out, err);
+    if (st == SC_OK)
+        st = write_all(j, out, err);
+    sc_writer_close(out);
+    if (st == SC_OK)
+        st = sc_output_commit(&file, err);
+    sc_output_abandon(&file);
+    return st;
+}
+
+int main(int argc, char **argv)
+{
+    job j = {0};
+    sc_err err = {0};
+    sc_status st = sc_cli_parse(&filter_tool, &j.o, argc, argv, &err);
+    if (st == SC_OK)
+        st = run(&j, &err);
+    if (st == SC_EDATA && j.in)
+        (void)sc_err_prefix(&err, st, "%s", sc_reader_name(j.in));
+    const int status = sc_cli_exit(&filter_tool, st, &err);
+    rules_free(&j.cells);
+    rules_free(&j.genes);
+    sc_qc_free(&j.qc);
+    sc_subset_free(&j.subset);
+    sc_header_free(&j.out);
+    sc_reader_close(j.in);
+    free(j.keep);
+    free(j.scratch);
+    free(j.rows);
+    free(j.map);
+    sc_cli_free(&j.o);
+    return status;
+}
