@@ -112,6 +112,18 @@ refused() {
     refused "dense" dense
 }
 
+@test "the man page's pieces are the model that comes with Sluice, and compile" {
+    awk '/^\.Sh EXAMPLES/ { exit } /^\.Ed/ { is_code = 0 } is_code { print } /^\.Bd -literal/ { is_code = 1 }' \
+        "$ROOT/man/sluice-plugin.7" >poisson.c
+    diff <(sed '/^$/d' poisson.c) <(sed '1,/^ \*\//d; /^$/d' "$ROOT/plugins/poisson.c")
+    # shellcheck disable=SC2046
+    cc $(pkg-config --cflags sluice) -std=c17 -Wall -Wextra -Werror -fPIC -shared -Wl,-z,defs -o poisson.so poisson.c
+    sc-model check ./poisson.so
+    sc-fit -q -m ./poisson.so --max-epochs 2 -o ours.scm "$F/cells.scz"
+    sc-fit -q -m poisson --max-epochs 2 -o m.scm "$F/cells.scz"
+    cmp <(sc-embed -q m.scm "$F/cells.scz" | sc-view -t obsm/X_poisson) <(sc-embed -q ours.scm "$F/cells.scz" | sc-view -t obsm/X_poisson)
+}
+
 @test "check says that build() crashes, and with which options" {
     like crash 's/const options \*o = opts;/& if (o->n_latent > 200) *(volatile int *)8 = 1;/'
     fails 5 "./crash.so: build() with --n-latent 256 crashes: Segmentation fault" sc-model check ./crash.so

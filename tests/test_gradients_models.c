@@ -213,10 +213,16 @@ static void totalvi(void **state)
     check_pairs("totalvi", true, ALL);
 }
 
+static void poisson(void **state)
+{
+    (void)state;
+    check_pairs("poisson", false, ALL);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(scvi), cmocka_unit_test(ldvae),
-                                       cmocka_unit_test(scanvi), cmocka_unit_test(pyro_scanvi),
-                                       cmocka_unit_test(totalvi)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(scvi),    cmocka_unit_test(ldvae),
+                                       cmocka_unit_test(scanvi),  cmocka_unit_test(pyro_scanvi),
+                                       cmocka_unit_test(totalvi), cmocka_unit_test(poisson)};
     return cmocka_run_group_tests_name("gradients of models", tests, prepare, NULL);
 }
