@@ -2,7 +2,10 @@
 # shellcheck shell=bash disable=SC2154  # the variables of tests/bench/run
 
 # wants GROUP LINE: is it asked for, itself or its group?
-wants() { [[ -z $only || ,$only, == *,$1,* || ,$only, == *,$2,* ]]; }
+wants() {
+    [[ -z $only || ,$only, == *,$1,* || ,$only, == *,$2,* ]] || return 1
+    any=yes
+}
 
 header() {
     printf '%-18s %-34s %8s %12s %9s %6s %5s' line what seconds min-max cells/s MB roof
@@ -17,8 +20,14 @@ row() {
     awk -v id="$1" -v what="$2" -v cells="$3" -v share="$4" -f "$here/row.awk" "$5" "${peer[@]}"
 }
 
-# few N: rounds, at most N, for what takes long
-few() { echo "$((rounds < $1 ? rounds : $1))"; }
+# few N: rounds for what takes long: at most N, and one where there is no peer to compare with
+few() { echo "$((rounds < $1 ? rounds : ${#python} > 0 ? $1 : 1))"; }
+
+# share MODEL GENES BATCH THREADS: of the roof, as build/bench/train has it
+share() {
+    [ ! -x "$build/bench/train" ] || "$build/bench/train" "$@" 3 2>/dev/null |
+        awk 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "roof") c = i; next } c { print $c }' || true
+}
 
 # timed FILE COMMAND...: seconds and peak of a whole process and of what it starts, into FILE
 timed() {

@@ -8,7 +8,7 @@ function sort(x, n,    i, j, t) {
         }
 }
 function median(x, n) { sort(x, n); return n % 2 ? x[(n + 1) / 2] : (x[n / 2] + x[n / 2 + 1]) / 2 }
-function short(v) { return v >= 100 ? sprintf("%.0f", v) : v >= 10 ? sprintf("%.1f", v) : v >= 1 ? sprintf("%.2f", v) : sprintf("%.3f", v) }
+function short(v) { return v >= 100 ? sprintf("%.0f", v) : v >= 10 ? sprintf("%.1f", v) : v >= 1 ? sprintf("%.2f", v) : sprintf(v >= 0.1 ? "%.3f" : "%.4f", v) }
 function range(x, n) { return short(x[1]) "-" short(x[n]) }
 FNR == 1 { side++ }
 side == 1 { own[++n] = $1; own_kb[n] = $2; for_ratio[n] = $1 }

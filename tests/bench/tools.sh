@@ -75,6 +75,6 @@ make_tarballs() {
 tutorial() {
     wants tutorial tutorial || return 0
     make_tarballs
-    processes tutorial "3 tarballs to loadings, embedding" 0 "$rounds" tutorial "$work/tarballs" "$threads" -- \
+    processes tutorial "3 tarballs to loadings, embedding" 0 "$(few 5)" tutorial "$work/tarballs" "$threads" -- \
         "$here/tutorial.sh" "$threads" "$work/tarballs"
 }

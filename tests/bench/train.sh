@@ -16,7 +16,7 @@ fits() {
         sed -n '$s/.*"seconds": \([0-9.]*\).*/\1/p' log.json | paste -d' ' - kb.t >>own.t
         [ -z "$python" ] || ask "${task[@]}" "$epochs"
     done
-    row "$line" "$what" $((cells * epochs)) "" own.t peer.t
+    row "$line" "$what" $((cells * epochs)) "${roof:-}" own.t peer.t
 }
 
 # train LINE WHAT FILE CELLS EPOCHS BATCH THREADS MODEL LIKELIHOOD [own options]
@@ -26,6 +26,8 @@ train() {
     wants train "$line" || return 0
     "make_$file"
     start_peer
+    local roof=
+    [[ $model != scvi && $model != ldvae ]] || roof=$(share "$model:$likelihood" "${file#g}" "$batch" "$n")
     fits "$line" "$what" "$cells" "$epochs" train "$model" "$likelihood" "$work/$file.h5ad" "$batch" "$n" -- \
         sc-fit -q -@ "$n" -m "$model" --batch-size "$batch" "$@" "$file.scz"
 }
