@@ -178,7 +178,7 @@ T3=$'cell\tCD3E\tMS4A1\tNKG7\nAAA-1\t5\t0\t2\nCCC-1\t0\t7\t0'
     mkdir "$T/plugins"
     folder a
     printf '#include "sc_plugin.h"\nconst sc_plugin sc_plugin_entry = {.abi = 99, .size = sizeof(sc_plugin)};\n' |
-        "${CC:-cc}" -shared -fPIC -I"$ROOT/lib" -o "$T/plugins/new.so" -x c -
+        "${CC:-cc}" -shared -fPIC $(printf " -I%s" "$ROOT"/lib/*/) -o "$T/plugins/new.so" -x c -
     SLUICE_PLUGIN_PATH=$T/plugins fails 5 "it is built for plugin ABI 99, not 1" sc-read --format new "$T/a"
     echo 'int x;' | "${CC:-cc}" -shared -fPIC -o "$T/plugins/none.so" -x c -
     SLUICE_PLUGIN_PATH=$T/plugins fails 5 "it has no sc_plugin_entry" sc-read --format none "$T/a"
