@@ -16,6 +16,29 @@ static int n_heads(const sc_plan *p, const sc_built *g)
     return n;
 }
 
+static int n_thin(const sc_plan *p, const sc_built *g)
+{
+    int n = 0;
+    for (int i = 0; p->thin && i < g->n_nodes; i++)
+        n += p->thin[i].linear != 0;
+    return n;
+}
+
+/* Weights that training moves by itself: the statistics of batch norms. */
+static void compare_statistics(const char *what, const sc_built *g, const float *f32,
+                               const double *f64)
+{
+    for (int i = 0; i < g->n_weights; i++) {
+        const sc_gweight *w = &g->weights[i];
+        const bool moves =
+            w->kind == SC_W_BN_MEAN || w->kind == SC_W_BN_VAR || w->kind == SC_W_BN_COUNT;
+        for (int64_t k = w->offset; k < w->offset + w->rows * w->cols && moves; k++)
+            if (fabs((double)f32[k] - f64[k]) > 1e-6 * fmax(1, fabs(f64[k])))
+                fail_msg("%s: '%s'[%lld] is %.9g, in double %.9g", what, w->name,
+                         (long long)(k - w->offset), (double)f32[k], f64[k]);
+    }
+}
+
 static void compare(const char *what, const sc_built *g, const float *f32, const double *f64)
 {
     for (int i = 0; i < g->n_weights; i++) {
@@ -31,7 +54,8 @@ static void compare(const char *what, const sc_built *g, const float *f32, const
     }
 }
 
-static void check(const char *variant, const char *options, int heads, const sc_kernels *k)
+static void check_run(const char *variant, const char *options, int heads, int thin, bool train,
+                      const sc_kernels *k)
 {
     const sc_dims dims = tiny_dims();
     sc_net net;
@@ -42,7 +66,7 @@ static void check(const char *variant, const char *options, int heads, const sc_
     sc_err err = {0};
     const sc_mini mini = tiny_mini(&data);
     sc_run run = {.mini = {&mini},
-                  .train = true,
+                  .train = train,
                   .no_dropout = true,
                   .draw = SC_DRAW_NOISE,
                   .kl_weight = 0.7};
@@ -59,24 +83,34 @@ static void check(const char *variant, const char *options, int heads, const sc_
     assert_int_equal(sc_plan_make(&plain, net.g, 1, what, NULL, 0, &err), SC_OK);
     if (n_heads(&fused, net.g) != heads)
         fail_msg("%s %s: %d heads, not %d", variant, options, n_heads(&fused, net.g), heads);
-    assert_int_equal(fused.n_fwd, plain.n_fwd - 2 * heads);
+    if (n_thin(&fused, net.g) != thin)
+        fail_msg("%s %s: %d thin layers, not %d", variant, options, n_thin(&fused, net.g), thin);
+    assert_int_equal(fused.n_fwd, plain.n_fwd - 2 * heads - thin);
     for (int pass = 0; pass < 2; pass++) { /* the second finds what the first has left */
         assert_int_equal(sc_exec_forward_f32(a, &fused, &run, &err), SC_OK);
         sc_exec_backward_f32(a, &fused, &run, 0);
+        assert_int_equal(sc_exec_forward_f64(b, &plain, &run, &err), SC_OK);
+        sc_exec_backward_f64(b, &plain, &run, 0);
     }
-    assert_int_equal(sc_exec_forward_f64(b, &plain, &run, &err), SC_OK);
-    sc_exec_backward_f64(b, &plain, &run, 0);
     const double got = sc_exec_loss_f32(a, &fused, &run, 0);
     const double want = sc_exec_loss_f64(b, &plain, &run, 0);
     if (fabs(got - want) > 2e-6 * fabs(want))
         fail_msg("%s %s: the loss is %.9g, in double %.9g", variant, options, got, want);
     compare(options, net.g, sc_exec_gradients_f32(a), sc_exec_gradients_f64(b));
+    compare_statistics(options, net.g, sc_exec_weights_f32(a), sc_exec_weights_f64(b));
     sc_plan_free(&fused);
     sc_plan_free(&plain);
     sc_exec_free_f32(a);
     sc_exec_free_f64(b);
     sc_pool_free(pool);
     sc_net_free(&net);
+}
+
+static void check(const char *variant, const char *options, int heads, int thin,
+                  const sc_kernels *k)
+{
+    check_run(variant, options, heads, thin, true, k);
+    check_run(variant, options, heads, thin, false, k); /* batch norms with stored statistics */
 }
 
 static void heads(void **state)
@@ -88,14 +122,14 @@ static void heads(void **state)
     for (int isa = 0; isa < 3; isa++)
         for (int v = 0; v < 2; v++)
             for (int l = 0; l < 2; l++)
-                for (int d = 0; d < 3 - v; d++) {
+                for (int d = 0; d < 3; d++) {
                     char o[200];
                     const sc_kernels *k = sc_kernels_get(isas[isa]);
                     (void)snprintf(o, sizeof o,
-                                   "n-hidden=16,n-latent=4,gene-likelihood=%s,dispersion=%s",
+                                   "n-hidden=16,n-latent=2,gene-likelihood=%s,dispersion=%s",
                                    likelihoods[l], dispersions[d]);
                     if (k)
-                        check(variants[v], o, 1, k);
+                        check(variants[v], o, 1, v ? 2 + (d == 2) : 0, k);
                 }
 }
 
@@ -104,15 +138,19 @@ static void plain(void **state)
     (void)state;
     for (int isa = 0; isa < 3; isa++) /* layers so wide that they are cut otherwise */
         if (sc_kernels_get(isas[isa])) {
-            check("scvi", "n-hidden=300,n-layers=2,n-latent=4,encode-covariates=true", 1,
+            check("scvi", "n-hidden=300,n-layers=2,n-latent=4,encode-covariates=true", 1, 1,
                   sc_kernels_get(isas[isa]));
-            check("ldvae", "n-hidden=600,n-latent=4", 1, sc_kernels_get(isas[isa]));
+            check("ldvae", "n-hidden=600,n-latent=2", 1, 2, sc_kernels_get(isas[isa]));
         }
-    check("scvi", "n-hidden=8,gene-likelihood=poisson", 0, sc_kernels_get(NULL));
-    check("ldvae", "n-hidden=8,use-observed-lib-size=true", 1, sc_kernels_get(NULL));
-    check("scvi", "n-hidden=8,n-layers=3,use-layer-norm=both", 1, sc_kernels_get(NULL));
-    check("scvi", "n-hidden=8,latent-distribution=ln,use-batch-norm=none", 1, sc_kernels_get(NULL));
-    check("scanvi", "n-hidden=20,n-latent=4", 1, sc_kernels_get(NULL));
+    check("scvi", "n-hidden=8,gene-likelihood=poisson", 0, 0, sc_kernels_get(NULL));
+    check("ldvae", "n-hidden=8,n-latent=2,use-observed-lib-size=true", 1, 2, sc_kernels_get(NULL));
+    check("ldvae", "n-hidden=8,n-latent=2,bias=true,gene-likelihood=zinb", 1, 2,
+          sc_kernels_get(NULL));
+    check("ldvae", "n-hidden=8,n-latent=40", 1, 0, sc_kernels_get(NULL));
+    check("scvi", "n-hidden=8,n-layers=3,use-layer-norm=both", 1, 0, sc_kernels_get(NULL));
+    check("scvi", "n-hidden=8,latent-distribution=ln,use-batch-norm=none", 1, 0,
+          sc_kernels_get(NULL));
+    check("scanvi", "n-hidden=20,n-latent=4", 1, 0, sc_kernels_get(NULL));
 }
 
 static int prepare(void **state)

@@ -316,6 +316,10 @@ static void mark_dirty(ex *e, const int32_t *list, int n)
 {
     for (int i = 0; i < n; i++) {
         const sc_gnode *d = nd(e, list[i]);
+        if (e->plan->thin && e->plan->thin[list[i]].linear) {
+            const int32_t inside = e->plan->thin[list[i]].linear;
+            mark_dirty(e, &inside, 1);
+        }
         if (d->op == SC_OP_LINEAR || d->op == SC_OP_WEIGHT || d->op == SC_OP_BATCH_NORM)
             e->is_dirty[d->weight] = true;
         if (d->op == SC_OP_BATCH_NORM)

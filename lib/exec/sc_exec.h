@@ -58,6 +58,12 @@ typedef struct sc_head {
     bool keeps_logits; /* somebody asks for their values, too */
 } sc_head;
 
+/* What a batch norm takes in with it (lib/ops/thin.h): the layer before it. linear 0: nothing. */
+typedef struct sc_thin {
+    int32_t linear;
+    bool only_moves; /* nobody wants the value, only that the statistics move */
+} sc_thin;
+
 /* Which nodes a run needs, in order. */
 typedef struct sc_plan {
     int n_fwd, n_bwd[SC_GROUPS_MAX];
@@ -70,6 +76,7 @@ typedef struct sc_plan {
     int32_t *twin[SC_GROUPS_MAX];
     bool term_on[32];
     sc_head *head; /* by node; NULL without SC_PLAN_FUSE */
+    sc_thin *thin; /* likewise */
     /* By node: its gradient is assigned, by forward or by the backward of its only consumer, so
      * that nobody clears it; likewise. */
     bool *is_graded;
@@ -78,8 +85,8 @@ typedef struct sc_plan {
     bool *is_over;
 } sc_plan;
 
-/* FUSE: the float executor only; nodes inside of heads then have no values, and after backward
- * neither have their logits, unless they are roots. */
+/* FUSE: the float executor only; nodes inside of heads and thin layers then have no values, and
+ * after backward neither have their logits, unless they are roots. */
 enum { SC_PLAN_TERMS = 1, SC_PLAN_KEEPS = 2, SC_PLAN_BACKWARD = 4, SC_PLAN_FUSE = 8 };
 /* streams: bits 1 << sc_rowset of those that take part. roots: further nodes. */
 sc_status sc_plan_make(sc_plan *p, const sc_built *g, unsigned streams, unsigned what,
@@ -95,6 +102,9 @@ enum { SC_WIDE_COLS = 256 }; /* a linear of more, and without counts, is cut by 
 /* Of sc_plan_make: finds the heads, and takes the nodes inside them off the lists. */
 sc_status sc_plan_fuse(sc_plan *p, const sc_built *g, const int32_t *roots, int n_roots,
                        sc_err *err) SC_MUST_CHECK;
+/* Columns of the inputs of the layer before batch norm id, if such a pair can be thin; or 0. */
+enum { SC_THIN_INPUTS = 48 };
+int64_t sc_thin_inputs(const sc_built *g, int32_t id);
 
 #define SC_EXEC_DECLARE(S, T)                                                                      \
     typedef struct sc_exec_##S sc_exec_##S;                                                        \

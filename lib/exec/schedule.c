@@ -26,10 +26,15 @@ void SC_R(sc_steps_free)(sc_steps *s)
     free(s->of_weight);
 }
 
-/* What node id reads, a head's inside left out: number k, or 0 behind the last. */
+/* What node id reads, the inside of a head or a thin layer left out: number k, or 0 behind the
+ * last. */
 static int32_t parent(const ex *e, int32_t id, int k)
 {
     const sc_gnode *n = nd(e, id);
+    if (e->plan->thin && e->plan->thin[id].linear) {
+        n = nd(e, e->plan->thin[id].linear);
+        return k < n->n_in ? n->in[k] : 0;
+    }
     const sc_head *h = e->plan->head && e->plan->head[id].logits ? &e->plan->head[id] : NULL;
     if (k < n->n_in)
         return h && n->in[k] == h->rate ? h->logits : n->in[k];
@@ -38,7 +43,8 @@ static int32_t parent(const ex *e, int32_t id, int k)
 
 static int n_parents(const ex *e, int32_t id)
 {
-    const int n = nd(e, id)->n_in;
+    const int32_t thin = e->plan->thin ? e->plan->thin[id].linear : 0;
+    const int n = nd(e, thin ? thin : id)->n_in;
     return parent(e, id, n) ? n + 1 : n;
 }
 

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Finds decoder heads in a plan: lib/ops/head.h says what they are. */
+enum { WIDE = 14 }; /* times its inputs: what makes a layer thin; hidden layers gain nothing */
+
+/* Finds decoder heads and thin layers in a plan: lib/ops/head.h and thin.h say what they are. */
 typedef struct search {
     const sc_built *g;
     sc_plan *p;
@@ -135,6 +137,39 @@ static void mark_over(search *s, int32_t id)
     s->p->is_over[id] = can && may && p->form == SC_DENSE && is_inside(s, n->in[0]);
 }
 
+int64_t sc_thin_inputs(const sc_built *g, int32_t id)
+{
+    const sc_gnode *norm = &g->nodes[id], *l = &g->nodes[norm->in[0]];
+    int64_t d = 0;
+    if (norm->op != SC_OP_BATCH_NORM || l->op != SC_OP_LINEAR || l->form != SC_DENSE || !l->reps)
+        return 0;
+    for (int i = 0; i < l->n_in; i++) {
+        const sc_gnode *x = &g->nodes[l->in[i]];
+        if (x->form == SC_SPARSE || x->reps != l->reps || x->stream != l->stream)
+            return 0;
+        d += x->n_cols;
+    }
+    return d <= SC_THIN_INPUTS && l->n_cols >= WIDE * d ? d : 0;
+}
+
+/* A layer is thin if nobody but its batch norm knows of it. */
+static sc_thin find_thin(const search *s, int32_t id, const int32_t *roots, int n_roots)
+{
+    const sc_gnode *norm = at(s, id);
+    if (!sc_thin_inputs(s->g, id) || !is_inside(s, norm->in[0]))
+        return (sc_thin){0};
+    const sc_gnode *l = at(s, norm->in[0]);
+    sc_thin thin = {norm->in[0], s->uses[id] == 0};
+    for (int i = 0; i < n_roots; i++)
+        if (roots[i] == id)
+            thin.only_moves = false;
+    if (s->has_backward && !thin.only_moves &&
+        (s->g->n_groups > 1 || !s->p->owned[0][l->weight] ||
+         (l->bias >= 0 && !s->p->owned[0][l->bias])))
+        return (sc_thin){0};
+    return thin;
+}
+
 sc_status sc_plan_fuse(sc_plan *p, const sc_built *g, const int32_t *roots, int n_roots,
                        sc_err *err)
 {
@@ -146,6 +181,7 @@ sc_status sc_plan_fuse(sc_plan *p, const sc_built *g, const int32_t *roots, int 
     SC_GOTO(st, sc_alloc(&s.wanted, n, sizeof *s.wanted, err), out);
     SC_GOTO(st, sc_alloc(&inside, n, sizeof *inside, err), out);
     SC_GOTO(st, sc_alloc(&p->head, n, sizeof *p->head, err), out);
+    SC_GOTO(st, sc_alloc(&p->thin, n, sizeof *p->thin, err), out);
     SC_GOTO(st, sc_alloc(&p->is_graded, n, sizeof *p->is_graded, err), out);
     SC_GOTO(st, sc_alloc(&p->is_over, n, sizeof *p->is_over, err), out);
     count_uses(&s, roots, n_roots);
@@ -157,6 +193,8 @@ sc_status sc_plan_fuse(sc_plan *p, const sc_built *g, const int32_t *roots, int 
     for (int i = 0; i < p->n_fwd; i++) {
         mark_assigned(&s, at(&s, p->fwd[i]));
         mark_over(&s, p->fwd[i]);
+        p->thin[p->fwd[i]] = find_thin(&s, p->fwd[i], roots, n_roots);
+        inside[p->thin[p->fwd[i]].linear] = 1;
     }
     p->n_fwd = drop(p->head, inside, p->n_fwd, p->fwd);
     for (int k = 0; k < SC_GROUPS_MAX; k++)

@@ -142,6 +142,7 @@ void sc_plan_free(sc_plan *p)
 {
     free(p->fwd);
     free(p->head);
+    free(p->thin);
     free(p->is_graded);
     free(p->is_over);
     for (int k = 0; k < SC_GROUPS_MAX; k++) {

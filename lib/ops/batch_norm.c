@@ -1,4 +1,4 @@
-#include "op.h"
+#include "thin.h"
 
 #include <math.h>
 #include <string.h>
@@ -37,15 +37,31 @@ static int64_t tile_width(const ex *e, int32_t id)
 
 static int64_t tiles(const ex *e, int32_t id, int phase, bool backward)
 {
+#ifdef SC_ISA
+    if (thin_of(e, id))
+        return SC_X(sc_thin_tiles)(e, id, phase, backward);
+#else
     (void)backward;
-    return phase == 0 ? ceil_div(cols_of(e, id), tile_width(e, id))
-                      : ceil_div(rows_of(e, id), ROW_TILE);
+#endif
+    return phase == 0   ? ceil_div(cols_of(e, id), tile_width(e, id))
+           : phase == 1 ? ceil_div(rows_of(e, id), ROW_TILE)
+                        : 0;
+}
+
+/* Where the scratch of a thin layer begins. */
+static int64_t own_aux(const ex *e, int32_t id)
+{
+    return (N_AUX * cols_of(e, id) + 15) / 16 * 16;
 }
 
 static int64_t aux(const ex *e, int32_t id, int64_t rows)
 {
+#ifdef SC_ISA
+    return own_aux(e, id) + SC_X(sc_thin_aux)(e, id, rows);
+#else
     (void)rows;
-    return N_AUX * cols_of(e, id);
+    return own_aux(e, id);
+#endif
 }
 
 static bool by_batch(const ex *e, int64_t rows)
@@ -128,6 +144,12 @@ static void normalise(ex *e, int32_t id, int64_t i0, int64_t i1)
 
 static void fwd(ex *e, int32_t id, int phase, int64_t tile)
 {
+#ifdef SC_ISA
+    if (thin_of(e, id)) {
+        SC_X(sc_thin_fwd)(e, id, e->aux[id] + own_aux(e, id), phase, tile);
+        return;
+    }
+#endif
     const int64_t cols = cols_of(e, id), rows = rows_of(e, id), i0 = tile * ROW_TILE;
     const int64_t j0 = tile * tile_width(e, id), nc = min64(tile_width(e, id), cols - j0);
     if (phase == 1) {
@@ -182,6 +204,12 @@ static void bwd_rows(ex *e, int32_t id, int64_t i0, int64_t i1)
 
 static void bwd(ex *e, int32_t id, int phase, int64_t tile)
 {
+#ifdef SC_ISA
+    if (thin_of(e, id)) {
+        SC_X(sc_thin_bwd)(e, id, e->aux[id] + own_aux(e, id), phase, tile);
+        return;
+    }
+#endif
     const int64_t cols = cols_of(e, id), rows = rows_of(e, id), i0 = tile * ROW_TILE;
     const int64_t j0 = tile * tile_width(e, id), nc = min64(tile_width(e, id), cols - j0);
     if (phase == 1) {
@@ -191,10 +219,15 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
     bwd_columns(e, id, j0, nc);
 }
 
-static int64_t rows_of_tile(const ex *e, int32_t id, int phase, bool backward)
+static sc_reach reach(const ex *e, int32_t id, int phase)
 {
-    (void)e, (void)id, (void)backward;
-    return phase == 1 ? ROW_TILE : 0;
+    return thin_of(e, id) && phase < 2 ? SC_REACH_OWN : SC_REACH_PARENTS;
 }
 
-const sc_op SC_X(sc_op_batch_norm) = {2, 2, tiles, fwd, bwd, aux, NULL, rows_of_tile};
+static int64_t rows_of_tile(const ex *e, int32_t id, int phase, bool backward)
+{
+    const bool is_thin = thin_of(e, id) != NULL;
+    return (is_thin ? backward && phase == 2 : phase == 1) ? ROW_TILE : 0;
+}
+
+const sc_op SC_X(sc_op_batch_norm) = {2, 3, tiles, fwd, bwd, aux, reach, rows_of_tile};

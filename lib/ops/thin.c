@@ -1,0 +1,318 @@
+#include "thin.h"
+
+#include "linear.h"
+
+#include <math.h>
+#include <string.h>
+
+#ifdef SC_ISA
+/*
+ * Backward cuts the columns into GROUPS, a tile each, whose sums wait for the last phase, which
+ * adds them in order.
+ */
+enum { D = SC_THIN_INPUTS, COLUMNS = 96, GROUPS = 16 };
+
+/* The op's nodes, sizes and scratch. */
+typedef struct thin {
+    const sc_gnode *norm, *layer;
+    int64_t rows, n, d, ld;
+    bool by_batch;
+    double *gram, *mean;        /* d x d, d: of the inputs */
+    real *inv, *factor, *shift; /* n: 1 / sd, gamma / sd, what forward adds */
+    real *scaled;               /* d x n: W k */
+    real *across, *down;        /* rows x d: the inputs, centred; d + 1 x ld: likewise, and ones */
+    real *sums;                 /* by group: rows x d, d + 1 x d */
+    const real *w, *bias;       /* bias: NULL, if the layer has none */
+} thin;
+
+static int64_t padded(int64_t n)
+{
+    return (n + 15) / 16 * 16;
+}
+
+static int64_t group_size(int64_t rows, int64_t d)
+{
+    return padded(rows * d + (d + 1) * d);
+}
+
+int64_t SC_X(sc_thin_aux)(const ex *e, int32_t id, int64_t rows)
+{
+    const int64_t d = sc_thin_inputs(e->g, id), n = cols_of(e, id);
+    if (!d)
+        return 0;
+    return padded(2 * (d * d + d)) + (3 + d) * padded(n) + padded(rows * d) +
+           (d + 1) * padded(rows) + (e->with_backward ? GROUPS * group_size(rows, d) : 0);
+}
+
+static real *weight(const ex *e, int index)
+{
+    return e->w + e->g->weights[index].offset;
+}
+
+static thin open(const ex *e, int32_t id, real *from)
+{
+    const int32_t linear = thin_of(e, id)->linear;
+    thin t = {.norm = nd(e, id),
+              .layer = nd(e, linear),
+              .rows = rows_of(e, id),
+              .n = cols_of(e, id),
+              .d = sc_thin_inputs(e->g, id)};
+    t.ld = padded(t.rows);
+    t.by_batch = e->run->train && t.rows > 1;
+    t.gram = (double *)(void *)from;
+    t.mean = t.gram + t.d * t.d;
+    t.inv = from + padded(2 * (t.d * t.d + t.d));
+    t.factor = t.inv + padded(t.n);
+    t.shift = t.factor + padded(t.n);
+    t.scaled = t.shift + padded(t.n);
+    t.across = t.scaled + t.d * padded(t.n);
+    t.down = t.across + padded(t.rows * t.d);
+    t.sums = t.down + (t.d + 1) * t.ld;
+    t.w = weight(e, t.layer->weight);
+    t.bias = t.layer->bias >= 0 ? weight(e, t.layer->bias) : NULL;
+    return t;
+}
+
+static bool has_input_gradient(const ex *e, const thin *t)
+{
+    for (int p = 0; p < t->layer->n_in; p++)
+        if (wants_grad(e, t->layer->in[p]))
+            return true;
+    return false;
+}
+
+int64_t SC_X(sc_thin_tiles)(const ex *e, int32_t id, int phase, bool backward)
+{
+    const thin t = open(e, id, e->aux[id]);
+    if (!backward)
+        return phase == 0 ? 1 : phase == 1 ? ceil_div(t.n, COLUMNS) : 0;
+    if (phase == 1)
+        return GROUPS;
+    return phase == 2 && has_input_gradient(e, &t) ? ceil_div(t.rows, ROW_TILE) : 0;
+}
+
+/* The parents side by side. */
+static void take_inputs(const ex *e, const thin *t)
+{
+    real *to = t->across;
+    for (int p = 0; p < t->layer->n_in; p++) {
+        const int32_t x = t->layer->in[p];
+        const int64_t width = cols_of(e, x);
+        for (int64_t i = 0; i < t->rows; i++)
+            for (int64_t c = 0; c < width; c++)
+                to[i * t->d + c] = nd(e, x)->form == SC_DENSE ? e->val[x][i * width + c]
+                                                              : (real)(c == code_at(e, x, i));
+        to += width;
+    }
+}
+
+static void centre(const thin *t)
+{
+    for (int64_t c = 0; c < t->d; c++) {
+        double sum = 0;
+        for (int64_t i = 0; i < t->rows; i++)
+            sum += (double)t->across[i * t->d + c];
+        t->mean[c] = sum / (double)t->rows;
+        for (int64_t i = 0; i < t->rows; i++) {
+            if (t->by_batch)
+                t->across[i * t->d + c] -= (real)t->mean[c];
+            t->down[c * t->ld + i] = t->across[i * t->d + c];
+        }
+    }
+    for (int64_t i = 0; i < t->rows; i++)
+        t->down[t->d * t->ld + i] = 1;
+    for (int64_t a = 0; a < t->d; a++)
+        for (int64_t b = 0; b <= a; b++)
+            t->gram[a * t->d + b] = t->gram[b * t->d + a] =
+                row_dot(t->rows, t->down + a * t->ld, t->down + b * t->ld);
+}
+
+/* u = row a of G W, columns j0 .. j0 + nc */
+static void gram_row(const thin *t, int64_t a, int64_t j0, int64_t nc, double *restrict u)
+{
+    memset(u, 0, (size_t)nc * sizeof *u);
+    for (int64_t b = 0; b < t->d; b++) {
+        const double g = t->gram[a * t->d + b];
+        const real *restrict w = t->w + b * t->n + j0;
+        for (int64_t j = 0; j < nc; j++)
+            u[j] += g * (double)w[j];
+    }
+}
+
+static void batch_statistics(const ex *e, const thin *t, int64_t j0, int64_t nc)
+{
+    const double part = t->norm->arg2, rows = (double)t->rows;
+    real *rm = weight(e, t->norm->weight + 2) + j0, *rv = weight(e, t->norm->weight + 3) + j0;
+    double m[COLUMNS] = {0}, v[COLUMNS] = {0}, u[COLUMNS];
+    for (int64_t a = 0; a < t->d; a++) {
+        const real *restrict w = t->w + a * t->n + j0;
+        gram_row(t, a, j0, nc, u);
+        for (int64_t j = 0; j < nc; j++) {
+            m[j] += t->mean[a] * (double)w[j];
+            v[j] += u[j] * (double)w[j];
+        }
+    }
+    for (int64_t j = 0; j < nc; j++) {
+        const double var = v[j] > 0 ? v[j] : 0; /* rounding may have taken all of it */
+        t->inv[j0 + j] = (real)(1 / sqrt(var / rows + t->norm->arg));
+        m[j] += t->bias ? (double)t->bias[j0 + j] : 0;
+        rm[j] = (real)((1 - part) * (double)rm[j] + part * m[j]);
+        rv[j] = (real)((1 - part) * (double)rv[j] + part * (var / (rows - 1)));
+    }
+    if (j0 == 0)
+        *weight(e, t->norm->weight + 4) += 1;
+}
+
+/* What the inputs miss where they are not centred: bias less stored mean. */
+static real offset_of(const ex *e, const thin *t, int64_t j)
+{
+    if (t->by_batch)
+        return 0;
+    return (t->bias ? t->bias[j] : 0) - weight(e, t->norm->weight + 2)[j];
+}
+
+static void columns(ex *e, int32_t id, const thin *t, int64_t j0, int64_t nc)
+{
+    const real *gamma = weight(e, t->norm->weight), *beta = weight(e, t->norm->weight + 1);
+    const real *rv = weight(e, t->norm->weight + 3);
+    if (t->by_batch)
+        batch_statistics(e, t, j0, nc);
+    if (thin_of(e, id)->only_moves)
+        return;
+    for (int64_t j = j0; j < j0 + nc; j++) {
+        if (!t->by_batch)
+            t->inv[j] = (real)(1 / sqrt((double)rv[j] + t->norm->arg));
+        t->factor[j] = t->inv[j] * gamma[j];
+        t->shift[j] = offset_of(e, t, j) * t->factor[j] + beta[j];
+    }
+    for (int64_t a = 0; a < t->d; a++)
+        for (int64_t j = j0; j < j0 + nc; j++)
+            t->scaled[a * t->n + j] = t->w[a * t->n + j] * t->factor[j];
+    e->k->gemm_nn_from((int)t->rows, (int)nc, (int)t->d, t->across, (int)t->d, t->scaled + j0,
+                       (int)t->n, e->val[id] + j0, (int)t->n, t->shift + j0);
+}
+
+void SC_X(sc_thin_fwd)(ex *e, int32_t id, real *from, int phase, int64_t tile)
+{
+    const thin t = open(e, id, from);
+    if (phase == 0) {
+        take_inputs(e, &t);
+        centre(&t);
+    } else {
+        columns(e, id, &t, tile * COLUMNS, min64(COLUMNS, t.n - tile * COLUMNS));
+    }
+}
+
+/* Of columns j0 .. j0 + nc: P and s (g, d + 1 x COLUMNS) to the gradients of the batch norm; c and
+ * s / rows. */
+static void by_norm(ex *e, const thin *t, int64_t j0, int64_t nc, const real *restrict g,
+                    real *restrict c, real *restrict a)
+{
+    real *gw = e->gw + e->g->weights[t->norm->weight].offset + j0;
+    real *gb = e->gw + e->g->weights[t->norm->weight + 1].offset + j0;
+    const double share = t->by_batch ? 1 / (double)t->rows : 0;
+    const real *restrict s = g + t->d * COLUMNS;
+    double dot[COLUMNS] = {0};
+    for (int64_t r = 0; r < t->d; r++)
+        for (int64_t j = 0; j < nc; j++)
+            dot[j] += (double)t->w[r * t->n + j0 + j] * (double)g[r * COLUMNS + j];
+    for (int64_t j = 0; j < nc; j++) {
+        const double inv = (double)t->inv[j0 + j],
+                     d_gamma = inv * (dot[j] + (double)offset_of(e, t, j0 + j) * (double)s[j]);
+        gw[j] += (real)d_gamma;
+        gb[j] += s[j];
+        c[j] = (real)(d_gamma * share * inv);
+        a[j] = (real)((double)s[j] * share);
+    }
+}
+
+/* The share of these columns in the gradients by input: in sums. */
+static void by_input(const ex *e, int32_t id, const thin *t, real *sums, bool is_first, int64_t j0,
+                     int64_t nc, const real *restrict c, const real *restrict a)
+{
+    _Alignas(64) real kc[(D + 1) * COLUMNS];
+    const real *restrict k = t->factor + j0;
+    for (int64_t r = 0; r < t->d; r++)
+        for (int64_t j = 0; j < nc; j++)
+            kc[r * COLUMNS + j] = k[j] * c[j] * t->w[r * t->n + j0 + j];
+    for (int64_t j = 0; j < nc; j++)
+        kc[t->d * COLUMNS + j] = k[j] * a[j];
+    e->k->gemm_nt((int)t->rows, (int)t->d, (int)nc, e->grad[id] + j0, (int)t->n, t->scaled + j0,
+                  (int)t->n, sums, (int)t->d, !is_first);
+    e->k->gemm_nt((int)t->d + 1, (int)t->d, (int)nc, kc, COLUMNS, t->w + j0, (int)t->n,
+                  sums + t->rows * t->d, (int)t->d, !is_first);
+}
+
+/* g: P, which becomes the gradient of W, and is settled. */
+static void by_weight(ex *e, const thin *t, int64_t j0, int64_t nc, real *restrict g,
+                      const real *restrict c, const real *restrict a)
+{
+    const sc_gnode *l = t->layer;
+    const real *restrict k = t->factor + j0;
+    double u[COLUMNS];
+    for (int64_t r = 0; r < t->d; r++) {
+        gram_row(t, r, j0, nc, u);
+        for (int64_t j = 0; j < nc; j++)
+            g[r * COLUMNS + j] = k[j] * (real)((double)g[r * COLUMNS + j] - (double)c[j] * u[j]);
+    }
+    real *s = g + t->d * COLUMNS;
+    for (int64_t j = 0; j < nc; j++)
+        s[j] = k[j] * (s[j] - (real)t->rows * a[j]);
+    SC_X(sc_settle)(e, l->weight, e->g->weights[l->weight].offset + j0, t->d, nc, t->n, g, COLUMNS);
+    if (l->bias >= 0)
+        SC_X(sc_settle)(e, l->bias, e->g->weights[l->bias].offset + j0, 1, nc, t->n, s, COLUMNS);
+}
+
+static void one_group(ex *e, int32_t id, const thin *t, int64_t group)
+{
+    _Alignas(64) real g[(D + 1) * COLUMNS], c[COLUMNS], a[COLUMNS];
+    const int64_t wide = padded(ceil_div(t->n, GROUPS)), from = min64(group * wide, t->n),
+                  to = min64(from + wide, t->n);
+    const bool goes_on = has_input_gradient(e, t);
+    real *sums = t->sums + group * group_size(t->rows, t->d);
+    if (from == to) /* its sums are added all the same */
+        memset(sums, 0, (size_t)group_size(t->rows, t->d) * sizeof *sums);
+    for (int64_t j0 = from; j0 < to; j0 += COLUMNS) {
+        const int64_t nc = min64(COLUMNS, to - j0);
+        e->k->gemm_nn((int)t->d + 1, (int)nc, (int)t->rows, t->down, (int)t->ld, e->grad[id] + j0,
+                      (int)t->n, g, COLUMNS, false);
+        by_norm(e, t, j0, nc, g, c, a);
+        if (goes_on)
+            by_input(e, id, t, sums, j0 == from, j0, nc, c, a);
+        by_weight(e, t, j0, nc, g, c, a);
+    }
+}
+
+static void sum_groups(const ex *e, const thin *t, int64_t i0, int64_t i1)
+{
+    const int64_t d = t->d, size = group_size(t->rows, d);
+    real m[(D + 1) * D] = {0};
+    for (int64_t group = 0; group < GROUPS; group++)
+        add_scaled((d + 1) * d, 1, t->sums + group * size + t->rows * d, m);
+    for (int64_t i = i0; i < i1; i++) {
+        real dz[D] = {0};
+        const real *to = dz;
+        for (int64_t group = 0; group < GROUPS; group++)
+            add_scaled(d, 1, t->sums + group * size + i * d, dz);
+        add_scaled(d, -1, m + d * d, dz);
+        for (int64_t b = 0; b < d; b++)
+            add_scaled(d, -t->across[i * d + b], m + b * d, dz);
+        for (int p = 0; p < t->layer->n_in; p++) {
+            const int32_t x = t->layer->in[p];
+            const int64_t width = cols_of(e, x);
+            if (nd(e, x)->form == SC_DENSE && wants_grad(e, x))
+                add_scaled(width, 1, to, e->grad[x] + i * width);
+            to += width;
+        }
+    }
+}
+
+void SC_X(sc_thin_bwd)(ex *e, int32_t id, real *from, int phase, int64_t tile)
+{
+    const thin t = open(e, id, from);
+    if (phase == 1)
+        one_group(e, id, &t, tile);
+    else
+        sum_groups(e, &t, tile * ROW_TILE, min64(t.rows, (tile + 1) * ROW_TILE));
+}
+#endif
