@@ -109,13 +109,14 @@ static void panel(int m, int nc, int kc, const float *a, int64_t lda, const floa
             continue;
         }
         float edge[MR * NR];
-        for (int r = 0; r < mr && from; r++) {
-            memcpy(edge + r * NR, from + r * s.ldf, (size_t)nc * sizeof *c);
-            memset(edge + r * NR + nc, 0, (size_t)(nv * W - nc) * sizeof *c);
-        }
+        for (int r = 0; r < mr && from; r++)
+            for (int v = 0; v < nv; v++)
+                v_store(edge + r * NR + v * W,
+                        v_load_part(from + r * s.ldf + v * W, nc - v * W, 0));
         f(mr, kc, a + i * lda, lda, b, ldb, edge, NR, from ? edge : NULL, NR);
         for (int r = 0; r < mr; r++)
-            memcpy(c + (i + r) * ldc, edge + r * NR, (size_t)nc * sizeof *c);
+            for (int v = 0; v < nv; v++)
+                v_store_part(c + (i + r) * ldc + v * W, nc - v * W, v_load(edge + r * NR + v * W));
     }
 }
 
@@ -134,16 +135,20 @@ static void pack(float *to, int nc, int kc, const float *b, int64_t ldb)
 
 typedef float quad __attribute__((vector_size(16)));
 
-/* 4 columns of W rows, ldb apart, as vectors: lane j of to[t] is row j, column t. The rows come in
- * quads of 4 columns, quad i + 4 q to part q of vector i; what is left are 4 x 4 transpositions
- * within the parts. */
-static inline void transpose_quads(const float *b, int64_t ldb, vf to[4])
+/* 4 columns of `rows` <= W rows, ldb apart, as vectors: lane j of to[t] is row j, column t; lanes
+ * behind the rows are 0. The rows come in quads of 4 columns, quad i + 4 q to part q of vector i;
+ * what is left are 4 x 4 transpositions within the parts. */
+static inline __attribute__((always_inline)) void transpose_quads(int rows, const float *b,
+                                                                  int64_t ldb, vf to[4])
 {
     vf x[4];
     for (int i = 0; i < 4; i++) {
         quad part[W / 4];
         for (int q = 0; q < W / 4; q++)
-            memcpy(&part[q], b + (i + 4 * q) * ldb, sizeof part[q]);
+            if (i + 4 * q < rows)
+                memcpy(&part[q], b + (i + 4 * q) * ldb, sizeof part[q]);
+            else
+                part[q] = (quad){0};
 #if SC_ISA_WIDTH == 16
         const __m256 low = _mm256_insertf128_ps(_mm256_castps128_ps256(part[0]), part[1], 1);
         const __m256 high = _mm256_insertf128_ps(_mm256_castps128_ps256(part[2]), part[3], 1);
@@ -178,9 +183,12 @@ static void pack_transposed(float *to, int nc, int kc, const float *b, int64_t l
     for (int v = 0; v < nv; v++) {
         const int rows = nc - v * W < W ? nc - v * W : W;
         int k = 0;
-        for (; k + 4 <= kc && rows == W; k += 4) {
+        for (; k + 4 <= kc; k += 4) {
             vf x[4];
-            transpose_quads(b + v * W * ldb + k, ldb, x);
+            if (rows == W)
+                transpose_quads(W, b + v * W * ldb + k, ldb, x);
+            else
+                transpose_quads(rows, b + v * W * ldb + k, ldb, x);
             for (int t = 0; t < 4; t++)
                 v_store(to + ((k + t) * nv + v) * W, x[t]);
         }
@@ -197,7 +205,7 @@ static void transpose(float *to, int mc, int kc, const float *a, int64_t lda)
         int k = 0;
         for (; k + W <= kc && i + 4 <= mc; k += W) {
             vf x[4];
-            transpose_quads(a + k * lda + i, lda, x);
+            transpose_quads(W, a + k * lda + i, lda, x);
             for (int t = 0; t < 4; t++)
                 v_store(to + (i + t) * KC + k, x[t]);
         }

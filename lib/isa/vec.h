@@ -31,21 +31,50 @@ static inline void v_store(float *p, vf v)
     memcpy(p, &v, sizeof v);
 }
 
-/* The first n (< W) floats, the rest filled. */
+#if SC_ISA_WIDTH == 8
+/* -1 in the first n lanes, 0 in the others */
+static inline __m256i v_first(int64_t n)
+{
+    static const int32_t lanes[2 * W] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    const int64_t skip = n < 0 ? W : n > W ? 0 : W - n;
+    return _mm256_loadu_si256((const __m256i *)(const void *)(lanes + skip));
+}
+#elif SC_ISA_WIDTH == 16
+static inline __mmask16 v_first(int64_t n)
+{
+    return (__mmask16)(n < 0 ? 0 : n < W ? (1U << n) - 1 : 0xffffU);
+}
+#endif
+
+/* The first n of W floats, and `fill` for the others; memory behind them is left alone. */
 static inline vf v_load_part(const float *p, int64_t n, float fill)
 {
+#if SC_ISA_WIDTH == 16
+    return (vf)_mm512_mask_loadu_ps(_mm512_set1_ps(fill), v_first(n), p);
+#elif SC_ISA_WIDTH == 8
+    const __m256i lanes = v_first(n);
+    return (vf)_mm256_blendv_ps(_mm256_set1_ps(fill), _mm256_maskload_ps(p, lanes),
+                                _mm256_castsi256_ps(lanes));
+#else
     float tmp[W];
     for (int i = 0; i < W; i++)
         tmp[i] = i < n ? p[i] : fill;
     return v_load(tmp);
+#endif
 }
 
 static inline void v_store_part(float *p, int64_t n, vf v)
 {
+#if SC_ISA_WIDTH == 16
+    _mm512_mask_storeu_ps(p, v_first(n), (__m512)v);
+#elif SC_ISA_WIDTH == 8
+    _mm256_maskstore_ps(p, v_first(n), (__m256)v);
+#else
     float tmp[W];
     v_store(tmp, v);
     for (int i = 0; i < n && i < W; i++)
         p[i] = tmp[i];
+#endif
 }
 
 static inline vf v_set(float x)

@@ -4,7 +4,7 @@
 
 /* y = [parts] W^T + b with W stored n_in x n_out. Counts and categories never become dense columns.
  */
-enum { ROWS = 32, COLS = 256, WCOLS = 128, WROWS = 32, GENE_BLOCK = 32768 };
+enum { ROWS = 32, COLS = 256, WCOLS = 128, WROWS = 32, THIN = 16, GENE_BLOCK = 32768 };
 
 #ifdef SC_F64
 #define is_wide(e, id) ((void)(e), (void)(id), false)
@@ -169,6 +169,22 @@ void SC_X(sc_settle)(ex *e, int weight, int64_t at, int64_t rows, int64_t n, int
     }
 }
 
+/* WROWS rows of the gradient of a layer with few columns: its transpose, whose columns fill
+ * vectors.
+ */
+static void thin_gradient(const ex *e, int64_t rows, const real *x, int64_t width, const real *dy,
+                          int64_t n_out, int64_t nc, real *gw)
+{
+    real t[THIN * WROWS];
+    for (int64_t j = 0; j < nc; j++)
+        for (int64_t r = 0; r < WROWS; r++)
+            t[j * WROWS + r] = gw[r * n_out + j];
+    SC_X(sc_gemm_tn)(e, nc, WROWS, rows, dy, n_out, x, width, t, WROWS);
+    for (int64_t r = 0; r < WROWS; r++)
+        for (int64_t j = 0; j < nc; j++)
+            gw[r * n_out + j] = t[j * WROWS + r];
+}
+
 /* Columns j0.. of the rows of W that part x takes; of a dense part rows r0 .. r0 + m of those. */
 static void part_gradient(ex *e, int32_t id, int32_t x, int64_t r0, int64_t m, int64_t j0,
                           int64_t nc, real *gw)
@@ -176,7 +192,9 @@ static void part_gradient(ex *e, int32_t id, int32_t x, int64_t r0, int64_t m, i
     const int64_t n_out = cols_of(e, id), rows = rows_of(e, id), width = cols_of(e, x);
     const real *restrict dy = e->grad[id] + j0;
     const sc_mini *mini = mini_of(e, x);
-    if (nd(e, x)->form == SC_DENSE)
+    if (nd(e, x)->form == SC_DENSE && nc <= THIN && m == WROWS)
+        thin_gradient(e, rows, e->val[x] + r0, width, dy, n_out, nc, gw);
+    else if (nd(e, x)->form == SC_DENSE)
         SC_X(sc_gemm_tn)(e, m, nc, rows, e->val[x] + r0, width, dy, n_out, gw, n_out);
     else if (nd(e, x)->form == SC_CODES)
         for (int64_t i = 0; i < rows; i++)
