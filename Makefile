@@ -7,11 +7,12 @@ WARN ?= -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 NOUNDEF = -Wl,-z,defs
 VERSION := $(shell cat VERSION)
 DEBS = gcc libc6-dev pkgconf libzstd-dev libarchive-dev libjansson-dev libcairo2-dev libhdf5-dev libxxhash-dev \
-	liblzf-dev libigraph-dev libcmocka-dev bats mandoc
+	liblzf-dev libigraph-dev zlib1g-dev libcmocka-dev bats mandoc
 PKGS = libzstd libarchive jansson cairo hdf5 libxxhash
 $(foreach f,h5ad 10x-h5 loom,$(eval PKGS_$f = hdf5)$(eval LIBS_$f = -llzf))
 PKGS_sc-plot = cairo fontconfig
 PKGS_sc-leiden = igraph
+PKGS_sc-report = zlib
 
 pc = $(shell pkg-config --$(1) $(2) 2>/dev/null)
 PKG_CFLAGS := $(call pc,cflags,$(PKGS))
@@ -64,6 +65,7 @@ $B/%.o: %.c $B/flags
 	@mkdir -p $(@D); $(CC_ALL) $(PKG_CFLAGS) -c -o $@ $<
 $B/flags: FORCE # other flags than last time: compile anew
 	@mkdir -p $B; printf '%s\n' $(call quote,$(CC_ALL)) | cmp -s - $@ || printf '%s\n' $(call quote,$(CC_ALL)) >$@
+$B/tools/sc-report/assets.o: $(wildcard tools/sc-report/page.* tools/sc-report/*.js)
 $B/man/sc-%.1: man/sc-%.1 $B/bin/sc-% tests/mkman
 	@mkdir -p $(@D); tests/mkman $B/bin/sc-$* $< >$@.tmp && mv $@.tmp $@
 $B/man/sc-read.1 $B/man/sc-write.1: $(FORMATS) # whose options they list
