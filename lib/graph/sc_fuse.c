@@ -133,7 +133,8 @@ static void mark_over(search *s, int32_t id)
 {
     const sc_gnode *n = at(s, id), *p = at(s, n->in[0]);
     const bool can = n->op == SC_OP_DROPOUT || (n->op == SC_OP_MAP && n->map == SC_MAP_RELU);
-    const bool may = p->op == SC_OP_LINEAR || p->op == SC_OP_BATCH_NORM || s->p->is_over[n->in[0]];
+    const bool may = p->op == SC_OP_LINEAR || p->op == SC_OP_BATCH_NORM ||
+                     p->op == SC_OP_LAYER_NORM || s->p->is_over[n->in[0]];
     s->p->is_over[id] = can && may && p->form == SC_DENSE && is_inside(s, n->in[0]);
 }
 
