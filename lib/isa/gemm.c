@@ -238,9 +238,9 @@ static void multiply(bool is_b_transposed, int m, int n, int k, const float *a, 
             const float *bp = packed;
             if (is_b_transposed) {
                 pack_transposed(packed, nc, kc, b + j * ldb + k0, ldb);
-            } else if (m > 2 * MR || nc % W != 0) {
+            } else if (m > 4 * MR || nc % W != 0) {
                 pack(packed, nc, kc, b + k0 * ldb + j, ldb);
-            } else { /* too few rows to pay for the packing */
+            } else { /* too few rows to pay for the packing: it comes from the second-level cache */
                 bp = b + k0 * ldb + j;
                 ldp = ldb;
             }
