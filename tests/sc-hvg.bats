@@ -112,3 +112,12 @@ selected() {
     fails 2 "--n-bins" sc-hvg --flavor cell_ranger --n-bins 5 "$F/log.scz"
     fails 2 "flavor" sc-hvg --flavor seurat_v4 "$F/log.scz"
 }
+
+@test "the genes chosen do not depend on the number of threads" {
+    sc-sim --mock -q --n-obs 9000 --n-vars 60 | sc-norm -q --log1p >"$T/many.scz"
+    for o in "--flavor seurat_v3" "--flavor seurat --batch-key batch" "--flavor cell_ranger --keep-raw"; do
+        sc-hvg -q --no-PG $o -n 20 --subset -@ 1 "$T/many.scz" >"$T/one.scz"
+        sc-hvg -q --no-PG $o -n 20 --subset -@ 5 "$T/many.scz" | cmp - "$T/one.scz"
+        cat "$T/many.scz" | sc-hvg -q --no-PG $o -n 20 --subset -@ 3 | cmp - "$T/one.scz"
+    done
+}

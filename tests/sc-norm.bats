@@ -78,3 +78,20 @@ values() {
     sc-norm --target-sum 1e4 --log1p "$T/m.scz" >"$T/a.scz"
     sc-norm --target-sum 1e4 --log1p "$T/m.scz" | cmp - "$T/a.scz"
 }
+
+@test "blocks that are worked on at once come out in their order, with the same bytes" {
+    sc-sim --mock -q --n-obs 9000 --n-vars 40 >"$T/many.scz"
+    for o in "--target-sum 1e4 --log1p" "--exclude-highly-expressed"; do
+        sc-norm -q --no-PG $o -@ 1 "$T/many.scz" >"$T/one.scz"
+        sc-norm -q --no-PG $o -@ 7 "$T/many.scz" | cmp - "$T/one.scz"
+        cat "$T/many.scz" | sc-norm -q --no-PG $o -@ 3 | cmp - "$T/one.scz"
+    done
+}
+
+@test "a cut stream is an error for several threads too, and leaves no file" {
+    sc-sim --mock -q --n-obs 9000 --n-vars 40 | head -c -3000 >"$T/cut.scz"
+    run sc-norm -q -@ 7 --target-sum 1e4 -o "$T/none.scz" "$T/cut.scz"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"stream ends early"* ]]
+    [ ! -e "$T/none.scz" ]
+}

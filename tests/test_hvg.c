@@ -34,8 +34,7 @@ static void make(data *d)
     const sc_rows x = {N, G, NULL, NULL, d->logs};
     double totals[N];
     sc_norm_totals(&x, NULL, totals);
-    sc_norm_scale(&x, totals, 100);
-    sc_norm_log1p(N * G, d->logs);
+    sc_norm_rows(&x, totals, 100, true);
 }
 
 static const sc_hvg_opts defaults = {.n_top = TOP,
@@ -257,18 +256,41 @@ static void too_few_cells_are_refused(void **state)
     sc_hvg_free(&s);
 }
 
+/* log(1 + x) of one cell of one gene, whose library has its size already. */
+static float log_of(float x)
+{
+    const double total = 1;
+    const sc_rows row = {1, 1, NULL, NULL, &x};
+    sc_norm_rows(&row, &total, 1, true);
+    return x;
+}
+
 static void logs_are_right(void **state)
 {
     (void)state;
     for (float x = 1e-8F; x < 1e8F; x *= 1.0937F) {
-        float y = x;
-        sc_norm_log1p(1, &y);
         const double want = log1p((double)x);
-        assert_true(fabs((double)y - want) <= 6.1e-8 * want);
+        assert_true(fabs((double)log_of(x) - want) <= 6.1e-8 * want);
     }
-    float zero = 0;
-    sc_norm_log1p(1, &zero);
-    assert_true(zero == 0);
+    for (int x = 1; x < 100; x++)
+        assert_true(fabs((double)log_of((float)x) - log1p(x)) <= 6.1e-8 * log1p(x));
+    assert_true(log_of(0) == 0);
+}
+
+/* Counts that a cell has twice are worked out once: each must come out as it does alone. */
+static void equal_counts_get_equal_values(void **state)
+{
+    (void)state;
+    float x[] = {3, 0.5F, 63, 64, 3, 63, 64, 0.5F, 0, 3.5F}, alone[10];
+    const double total = 17;
+    const sc_rows row = {1, 10, NULL, NULL, x};
+    for (int j = 0; j < 10; j++) {
+        alone[j] = x[j];
+        sc_norm_rows(&(sc_rows){1, 1, NULL, NULL, &alone[j]}, &total, 1e4, true);
+    }
+    sc_norm_rows(&row, &total, 1e4, true);
+    assert_memory_equal(x, alone, sizeof x);
+    assert_true(fabs((double)x[4] - log1p(3 * 1e4 / 17)) < 1e-6);
 }
 
 static void the_median_is_of_cells_with_counts(void **state)
@@ -305,6 +327,7 @@ int main(void)
         cmocka_unit_test(sparse_equals_dense),
         cmocka_unit_test(too_few_cells_are_refused),
         cmocka_unit_test(logs_are_right),
+        cmocka_unit_test(equal_counts_get_equal_values),
         cmocka_unit_test(the_median_is_of_cells_with_counts),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

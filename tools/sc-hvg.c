@@ -2,6 +2,7 @@
  * sc-hvg: marks the highly variable genes, or keeps only them.
  */
 #include "sc_cli.h"
+#include "sc_each.h"
 #include "sc_groups.h"
 #include "sc_hvg.h"
 #include "sc_subset.h"
@@ -55,7 +56,7 @@ static const sc_tool tool = {
     .brief = "mark or keep the highly variable genes",
     .operands = "[IN]",
     .max_operands = 1,
-    .flags = SC_TOOL_OUTPUT | SC_TOOL_PG | SC_TOOL_VERBOSE,
+    .flags = SC_TOOL_THREADS | SC_TOOL_OUTPUT | SC_TOOL_PG | SC_TOOL_VERBOSE,
     .params = params,
     .opts_size = sizeof(hvg_opts),
     .example = "sc-hvg --flavor seurat_v3 -n 1000 --subset in.scz > hvg.scz",
@@ -65,6 +66,8 @@ static const char *const flavor_names[] = {"seurat_v3", "seurat_v3_paper", "seur
 typedef struct job {
     hvg_opts o;
     sc_reader *in;
+    sc_pool *pool;
+    bool is_second;    /* the pass over clipped counts */
     const sc_mat *src; /* lent by the reader */
     sc_hvg stats;
     sc_groups batches;
@@ -143,29 +146,48 @@ static void start_stats(job *j)
     sc_hvg_init(&j->stats, &opts, h->var.n_rows);
 }
 
+/* What a pass needs of a block, decoded and checked. */
+static sc_status decode(void *ctx, int tid, sc_block *b, sc_err *err)
+{
+    job *j = ctx;
+    sc_table *obs = NULL;
+    sc_rows x;
+    (void)tid;
+    SC_TRY(sc_rows_of(b, j->src, &x, err));
+    if (j->o.batch_key)
+        SC_TRY(sc_block_obs(b, &obs, err));
+    return j->is_second
+               ? SC_OK
+               : sc_rows_check(&x, b, j->src, &sc_reader_header(j->in)->var,
+                               sc_hvg_takes_counts(j->stats.opts.flavor) ? "counts" : "log data",
+                               err);
+}
+
+/* Sums are taken in the order of the cells, whoever decoded them. */
+static sc_status add(void *ctx, sc_block *b, sc_err *err)
+{
+    job *j = ctx;
+    sc_rows x;
+    SC_TRY(sc_rows_of(b, j->src, &x, err));
+    if (j->o.batch_key)
+        SC_TRY(sc_groups_block(&j->batches, b, err));
+    const int32_t *batch = j->o.batch_key ? j->batches.code : NULL;
+    if (j->is_second) {
+        sc_hvg_add_clipped(&j->stats, &x, batch);
+        return SC_OK;
+    }
+    SC_TRY(sc_hvg_grow(&j->stats, j->o.batch_key ? (int)j->batches.names.n : 1, err));
+    sc_hvg_add(&j->stats, &x, batch);
+    return SC_OK;
+}
+
 /* One pass over the matrix: the first takes sums, the second sums of clipped counts. */
 static sc_status pass(job *j, bool is_second, sc_err *err)
 {
-    const char *needed = sc_hvg_takes_counts(j->stats.opts.flavor) ? "counts" : "log data";
-    const sc_header *h = sc_reader_header(j->in);
-    sc_status st;
-    sc_block *b;
-
-    while ((st = sc_reader_next(j->in, &b, err)) == SC_OK) {
-        sc_rows x;
-        SC_TRY(sc_rows_of(b, j->src, &x, err));
-        if (j->o.batch_key)
-            SC_TRY(sc_groups_block(&j->batches, b, err));
-        const int32_t *batch = j->o.batch_key ? j->batches.code : NULL;
-        if (is_second) {
-            sc_hvg_add_clipped(&j->stats, &x, batch);
-            continue;
-        }
-        SC_TRY(sc_rows_check(&x, b, j->src, &h->var, needed, err));
-        SC_TRY(sc_hvg_grow(&j->stats, j->o.batch_key ? (int)j->batches.names.n : 1, err));
-        sc_hvg_add(&j->stats, &x, batch);
-    }
-    return st == SC_END ? sc_reader_rewind(j->in, err) : st;
+    const sc_each each = {decode, add, j};
+    j->is_second = is_second;
+    SC_TRY(sc_reader_each(j->in, NULL, j->pool, &each, err));
+    return sc_reader_rewind(j->in, err);
 }
 
 static sc_status find(job *j, sc_err *err)
@@ -261,18 +283,20 @@ static sc_status describe_output(job *j, sc_err *err)
     return c->no_pg ? SC_OK : sc_header_record(&j->out, tool.name, c->argc, c->argv, err);
 }
 
+static sc_status subset(void *ctx, int tid, sc_block *b, sc_err *err)
+{
+    const job *j = ctx;
+    (void)tid;
+    if (j->o.keeps_raw)
+        SC_TRY(sc_block_alias(b, "raw/X", "X", err));
+    return j->o.is_subset ? sc_subset_block(&j->subset, &j->out, b, err) : SC_OK;
+}
+
 static sc_status write_all(job *j, sc_writer *out, sc_err *err)
 {
-    sc_status st;
-    sc_block *b;
-    while ((st = sc_reader_next(j->in, &b, err)) == SC_OK) {
-        if (j->o.keeps_raw)
-            SC_TRY(sc_block_alias(b, "raw/X", "X", err));
-        if (j->o.is_subset)
-            SC_TRY(sc_subset_block(&j->subset, &j->out, b, err));
-        SC_TRY(sc_writer_put(out, b, err));
-    }
-    return st == SC_END ? sc_writer_finish(out, err) : st;
+    const sc_each each = {subset, NULL, j};
+    SC_TRY(sc_reader_each(j->in, out, j->pool, &each, err));
+    return sc_writer_finish(out, err);
 }
 
 static sc_status run(job *j, sc_err *err)
@@ -289,7 +313,9 @@ static sc_status run(job *j, sc_err *err)
     if (j->o.keeps_raw)
         SC_TRY(keep_raw(&j->out, err));
     SC_TRY(sc_output_open(&file, j->o.common.output, true, err));
-    st = find(j, err);
+    st = sc_pool_new(&j->pool, (int)j->o.common.n_threads, err);
+    if (st == SC_OK)
+        st = find(j, err);
     if (st == SC_OK)
         st = describe_output(j, err);
     if (st == SC_OK)
@@ -319,6 +345,7 @@ int main(int argc, char **argv)
     sc_subset_free(&j.subset);
     sc_header_free(&j.out);
     sc_reader_close(j.in);
+    sc_pool_free(j.pool);
     sc_cli_free(&j.o);
     return status;
 }

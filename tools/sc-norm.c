@@ -2,6 +2,7 @@
  * sc-norm: library size normalization and log1p. The counts stay, as layer "counts".
  */
 #include "sc_cli.h"
+#include "sc_each.h"
 #include "sc_norm.h"
 #include "sc_uns.h"
 
@@ -31,7 +32,7 @@ static const sc_tool tool = {
     .brief = "scale cells to one library size, and take logs",
     .operands = "[IN]",
     .max_operands = 1,
-    .flags = SC_TOOL_OUTPUT | SC_TOOL_PG,
+    .flags = SC_TOOL_THREADS | SC_TOOL_OUTPUT | SC_TOOL_PG,
     .params = params,
     .opts_size = sizeof(norm_opts),
     .example = "sc-norm --target-sum 1e4 --log1p counts.scz > norm.scz",
@@ -40,12 +41,13 @@ static const sc_tool tool = {
 typedef struct job {
     norm_opts o;
     sc_reader *in;
+    sc_pool *pool;
     sc_header out; /* what is written */
     sc_mat src;    /* of the input's header, lent */
     double target;
     uint8_t *is_high; /* n_vars; NULL: no gene is left out */
-    double *totals;   /* of the rows of a block, or of all cells */
-    int64_t n_room;
+    double *totals;   /* of the rows of a block, or of all cells so far */
+    int64_t n_totals, n_room;
 } job;
 
 static sc_status choose_counts(job *j, sc_err *err)
@@ -101,65 +103,78 @@ static sc_status counts_of(job *j, sc_block *b, char *path, sc_rows *x, sc_err *
     return sc_rows_check(x, b, &j->src, &j->out.var, "counts", err);
 }
 
+static sc_status decode_counts(void *ctx, int tid, sc_block *b, sc_err *err)
+{
+    job *j = ctx;
+    sc_rows x;
+    (void)tid;
+    return counts_of(j, b, j->src.path, &x, err);
+}
+
+static sc_status mark_high(void *ctx, sc_block *b, sc_err *err)
+{
+    job *j = ctx;
+    sc_rows x;
+    SC_TRY(sc_rows_of(b, &j->src, &x, err));
+    SC_TRY(make_room(j, x.n_rows, err));
+    sc_norm_totals(&x, NULL, j->totals);
+    sc_norm_mark_high(&x, j->totals, j->o.max_fraction, j->is_high);
+    return SC_OK;
+}
+
 static sc_status find_high(job *j, sc_err *err)
 {
-    sc_status st;
-    sc_block *b;
-    sc_rows x;
-
+    const sc_each each = {decode_counts, mark_high, j};
     SC_TRY(sc_alloc(&j->is_high, (size_t)j->out.var.n_rows, 1, err));
-    while ((st = sc_reader_next(j->in, &b, err)) == SC_OK) {
-        SC_TRY(counts_of(j, b, j->src.path, &x, err));
-        SC_TRY(make_room(j, x.n_rows, err));
-        sc_norm_totals(&x, NULL, j->totals);
-        sc_norm_mark_high(&x, j->totals, j->o.max_fraction, j->is_high);
-    }
-    return st == SC_END ? sc_reader_rewind(j->in, err) : st;
+    SC_TRY(sc_reader_each(j->in, NULL, j->pool, &each, err));
+    return sc_reader_rewind(j->in, err);
+}
+
+static sc_status add_totals(void *ctx, sc_block *b, sc_err *err)
+{
+    job *j = ctx;
+    sc_rows x;
+    SC_TRY(sc_rows_of(b, &j->src, &x, err));
+    SC_TRY(make_room(j, j->n_totals + x.n_rows, err));
+    sc_norm_totals(&x, j->is_high, j->totals + j->n_totals);
+    j->n_totals += x.n_rows;
+    return SC_OK;
 }
 
 static sc_status find_median(job *j, sc_err *err)
 {
-    sc_status st;
-    sc_block *b;
-    sc_rows x;
-    int64_t n = 0;
-
-    while ((st = sc_reader_next(j->in, &b, err)) == SC_OK) {
-        SC_TRY(counts_of(j, b, j->src.path, &x, err));
-        SC_TRY(make_room(j, n + x.n_rows, err));
-        sc_norm_totals(&x, j->is_high, j->totals + n);
-        n += x.n_rows;
-    }
-    if (st != SC_END)
-        return st;
-    j->target = sc_norm_median(n, j->totals);
+    const sc_each each = {decode_counts, add_totals, j};
+    SC_TRY(sc_reader_each(j->in, NULL, j->pool, &each, err));
+    j->target = sc_norm_median(j->n_totals, j->totals);
     sc_cli_note(&tool, &j->o, "the median library size is %.9g", j->target);
     return sc_reader_rewind(j->in, err);
 }
 
+static sc_status normalize(void *ctx, int tid, sc_block *b, sc_err *err)
+{
+    job *j = ctx;
+    char x_path[] = "X";
+    double *totals = NULL;
+    sc_rows x;
+    (void)tid;
+    if (strcmp(j->src.path, "X") == 0)
+        SC_TRY(sc_block_alias(b, "layers/counts", "X", err));
+    else
+        SC_TRY(sc_block_alias(b, "X", j->src.path, err));
+    SC_TRY(counts_of(j, b, x_path, &x, err));
+    SC_TRY(sc_alloc(&totals, (size_t)x.n_rows, sizeof *totals, err));
+    sc_norm_totals(&x, j->is_high, totals);
+    sc_norm_rows(&x, totals, j->target, j->o.is_log);
+    free(totals);
+    sc_block_touch(b, "X");
+    return SC_OK;
+}
+
 static sc_status write_all(job *j, sc_writer *out, sc_err *err)
 {
-    char x_path[] = "X";
-    const bool is_x = strcmp(j->src.path, "X") == 0;
-    sc_status st;
-    sc_block *b;
-    sc_rows x;
-
-    while ((st = sc_reader_next(j->in, &b, err)) == SC_OK) {
-        if (is_x)
-            SC_TRY(sc_block_alias(b, "layers/counts", "X", err));
-        else
-            SC_TRY(sc_block_alias(b, "X", j->src.path, err));
-        SC_TRY(counts_of(j, b, x_path, &x, err));
-        SC_TRY(make_room(j, x.n_rows, err));
-        sc_norm_totals(&x, j->is_high, j->totals);
-        sc_norm_scale(&x, j->totals, j->target);
-        if (j->o.is_log)
-            sc_norm_log1p(sc_rows_begin(&x, x.n_rows), x.values);
-        sc_block_touch(b, "X");
-        SC_TRY(sc_writer_put(out, b, err));
-    }
-    return st == SC_END ? sc_writer_finish(out, err) : st;
+    const sc_each each = {normalize, NULL, j};
+    SC_TRY(sc_reader_each(j->in, out, j->pool, &each, err));
+    return sc_writer_finish(out, err);
 }
 
 static sc_status run(job *j, sc_err *err)
@@ -172,6 +187,7 @@ static sc_status run(job *j, sc_err *err)
         sc_reader_open_path(&j->in, j->o.common.n_operands ? j->o.common.operands[0] : NULL, err));
     SC_TRY(choose_counts(j, err));
     SC_TRY(describe_output(j, err));
+    SC_TRY(sc_pool_new(&j->pool, (int)j->o.common.n_threads, err));
     SC_TRY(sc_output_open(&file, j->o.common.output, true, err));
     j->target = j->o.target_sum;
     st = j->o.is_excluding || !(j->target > 0) ? sc_reader_keep(j->in, err) : SC_OK;
@@ -202,6 +218,7 @@ int main(int argc, char **argv)
     const int status = sc_cli_exit(&tool, st, &err);
     sc_header_free(&j.out);
     sc_reader_close(j.in);
+    sc_pool_free(j.pool);
     free(j.is_high);
     free(j.totals);
     sc_cli_free(&j.o);

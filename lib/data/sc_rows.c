@@ -19,7 +19,11 @@ sc_status sc_rows_of(sc_block *b, const sc_mat *m, sc_rows *out, sc_err *err)
 sc_status sc_rows_check(const sc_rows *r, sc_block *b, const sc_mat *m, const sc_table *var,
                         const char *needed, sc_err *err)
 {
-    for (int64_t i = 0; i < r->n_rows; i++) {
+    const int64_t n = sc_rows_begin(r, r->n_rows);
+    bool is_bad = false;
+    for (int64_t k = 0; k < n; k++) /* a loop without a way out is the faster one */
+        is_bad |= !(r->values[k] >= 0) | !(r->values[k] < INFINITY);
+    for (int64_t i = 0; is_bad && i < r->n_rows; i++) {
         for (int64_t k = sc_rows_begin(r, i); k < sc_rows_begin(r, i + 1); k++) {
             const float x = r->values[k];
             if (x >= 0 && x < INFINITY)

@@ -71,7 +71,7 @@ void sc_hvg_add_clipped(sc_hvg *s, const sc_rows *x, const int32_t *batch)
         const int64_t at = (batch ? batch[i] : 0) * s->n_vars;
         for (int64_t k = sc_rows_begin(x, i); k < sc_rows_begin(x, i + 1); k++) {
             const int64_t j = at + sc_rows_col(x, i, k);
-            const double v = fmin((double)x->values[k], s->clip[j]);
+            const double c = (double)x->values[k], v = c < s->clip[j] ? c : s->clip[j];
             s->clipped_sum[j] += v;
             s->clipped_sum_sq[j] += v * v;
         }

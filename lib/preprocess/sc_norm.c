@@ -42,17 +42,6 @@ double sc_norm_median(int64_t n, double *totals)
     return n_positive % 2 ? totals[m] : (totals[m - 1] + totals[m]) / 2;
 }
 
-void sc_norm_scale(const sc_rows *x, const double *totals, double target)
-{
-    for (int64_t i = 0; i < x->n_rows; i++) {
-        if (!(totals[i] > 0))
-            continue; /* an empty droplet stays empty, not NaN */
-        const double factor = target / totals[i];
-        for (int64_t k = sc_rows_begin(x, i); k < sc_rows_begin(x, i + 1); k++)
-            x->values[k] = (float)((double)x->values[k] * factor);
-    }
-}
-
 /* log(m 2^e) = e log 2 + 2 atanh(s), s = (m - 1) / (m + 1), with m in [sqrt(1/2), sqrt(2)): the
  * series ends below 1e-14 of its value. */
 double sc_norm_log1p_of(double x)
@@ -74,8 +63,34 @@ double sc_norm_log1p_of(double x)
     return (double)e * 0.69314718055994530942 + (2 * s * (1 + tail) + lost / y);
 }
 
-void sc_norm_log1p(int64_t n, float *x)
+static float norm_value(float x, double factor, bool is_log)
 {
-    for (int64_t k = 0; k < n; k++)
-        x[k] = (float)sc_norm_log1p_of((double)x[k]);
+    const float scaled = (float)((double)x * factor);
+    return is_log ? (float)sc_norm_log1p_of((double)scaled) : scaled;
+}
+
+/* Most entries of a cell are a few small counts, over and over: each is worked out once a row. */
+enum { N_KNOWN = 64 };
+
+void sc_norm_rows(const sc_rows *x, const double *totals, double target, bool is_log)
+{
+    for (int64_t i = 0; i < x->n_rows; i++) {
+        float known[N_KNOWN];
+        uint64_t is_known = 0;
+        /* an empty droplet stays empty, not NaN */
+        const double factor = totals[i] > 0 ? target / totals[i] : 1;
+        for (int64_t k = sc_rows_begin(x, i); k < sc_rows_begin(x, i + 1); k++) {
+            const float v = x->values[k];
+            const int n = v < N_KNOWN ? (int)v : -1;
+            if (n < 0 || (float)n != v) {
+                x->values[k] = norm_value(v, factor, is_log);
+                continue;
+            }
+            if (!(is_known >> n & 1)) {
+                known[n] = norm_value(v, factor, is_log);
+                is_known |= (uint64_t)1 << n;
+            }
+            x->values[k] = known[n];
+        }
+    }
 }

@@ -18,13 +18,12 @@ void sc_norm_mark_high(const sc_rows *x, const double *totals, double max_fracti
 /* Median of the totals above 0, or 0 if there is none. Reorders totals. */
 double sc_norm_median(int64_t n, double *totals);
 
-/* Each row times target / its total, in place; a row whose total is 0 stays as it is. */
-void sc_norm_scale(const sc_rows *x, const double *totals, double target);
+/* Each row times target / its total, in place, and of that log(1 + x) if is_log; a row whose total
+ * is 0 is not scaled. log(1 + x) is correctly rounded but for some values in 10^6, and the same
+ * bits on every CPU, as it rests on no library function. x >= 0. */
+void sc_norm_rows(const sc_rows *x, const double *totals, double target, bool is_log);
 
-/* x (n) <- log(1 + x), x >= 0, correctly rounded but for some values in 10^6; the same bits on
- * every CPU, as it rests on no library function. */
-void sc_norm_log1p(int64_t n, float *x);
-/* Of one number, before it is rounded to float: good to 1e-14 of the value. */
+/* log(1 + x), good to 1e-14 of the value. */
 double sc_norm_log1p_of(double x);
 
 #endif

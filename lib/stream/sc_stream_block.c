@@ -120,20 +120,51 @@ XXH128_hash_t sc_pattern_key(const sc_csr *m)
                                  rows.low64 ^ rows.high64 ^ (uint64_t)m->n_cols);
 }
 
-static sc_status decode_csr(sc_block *b, sc_slot *s, sc_err *err)
+/* A matrix of this pattern that is decoded already: most have the pattern of X. */
+static const sc_csr *twin(const sc_block *b, const sc_slot *s)
+{
+    for (int k = 0; k < b->n_slots; k++) {
+        const sc_slot *t = b->slots[k];
+        if (t != s && t->pattern == s->pattern && t->is_decoded && !t->is_touched)
+            return &t->csr;
+    }
+    return NULL;
+}
+
+static sc_status copy_pattern(sc_csr *to, const sc_csr *from, sc_err *err)
+{
+    const size_t n_ptr = (size_t)from->n_rows + 1, nnz = (size_t)from->indptr[from->n_rows];
+    *to = (sc_csr){.n_rows = from->n_rows, .n_cols = from->n_cols};
+    SC_TRY(sc_resize(&to->indptr, n_ptr, sizeof *to->indptr, err));
+    SC_TRY(sc_resize(&to->indices, nnz, sizeof *to->indices, err));
+    memcpy(to->indptr, from->indptr, n_ptr * sizeof *to->indptr);
+    if (nnz)
+        memcpy(to->indices, from->indices, nnz * sizeof *to->indices);
+    return SC_OK;
+}
+
+static sc_status decode_pattern(sc_block *b, sc_slot *s, sc_err *err)
 {
     uint8_t *raw;
+    const sc_csr *same = twin(b, s);
+    if (same && same->n_cols == s->n_cols)
+        return copy_pattern(&s->csr, same, err);
     SC_TRY(sc_frame_unpack(b->z, s->pattern, &raw, err));
     sc_cur c = {raw, s->pattern->raw_size};
     sc_status st = sc_get_pattern(&c, &s->csr, b->n_rows, s->n_cols, err);
     if (st == SC_OK)
         st = sc_get_done(&c, err);
     free(raw);
-    if (st != SC_OK)
-        return st;
+    return st;
+}
+
+static sc_status decode_csr(sc_block *b, sc_slot *s, sc_err *err)
+{
+    uint8_t *raw;
+    SC_TRY(decode_pattern(b, s, err));
     SC_TRY(sc_frame_unpack(b->z, s->values, &raw, err));
-    c = (sc_cur){raw, s->values->raw_size};
-    st = sc_get_values(&c, &s->csr.values, (size_t)s->csr.indptr[b->n_rows], err);
+    sc_cur c = {raw, s->values->raw_size};
+    sc_status st = sc_get_values(&c, &s->csr.values, (size_t)s->csr.indptr[b->n_rows], err);
     if (st == SC_OK)
         st = sc_get_done(&c, err);
     free(raw);

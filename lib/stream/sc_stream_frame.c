@@ -32,7 +32,7 @@ static void pad(uint8_t *p, size_t n)
 static sc_status pack_bytes(ZSTD_CCtx *z, const sc_buf *raw, sc_frame *f, sc_err *err)
 {
     const size_t cap = ZSTD_compressBound(raw->n) + 16 + raw->n / SC_MAX_RATIO;
-    SC_TRY(sc_alloc(&f->bytes, cap, 1, err));
+    SC_TRY(sc_resize(&f->bytes, cap, 1, err)); /* without the zeros of sc_alloc */
     const size_t n =
         ZSTD_compressCCtx(z, f->bytes, cap, raw->n ? (const void *)raw->p : "", raw->n, LEVEL);
     if (ZSTD_isError(n))
@@ -68,7 +68,7 @@ sc_status sc_frame_pack(ZSTD_CCtx *z, const sc_buf *raw, sc_frame **out, sc_err 
 sc_status sc_frame_unpack(ZSTD_DCtx *z, const sc_frame *f, uint8_t **out, sc_err *err)
 {
     uint8_t *p = NULL;
-    SC_TRY(sc_alloc(&p, f->raw_size, 1, err));
+    SC_TRY(sc_resize(&p, f->raw_size, 1, err)); /* without the zeros of sc_alloc */
     const size_t n = ZSTD_decompressDCtx(z, p, f->raw_size, f->bytes, f->stored);
     if (ZSTD_isError(n) || n != f->raw_size) {
         free(p);

@@ -159,13 +159,31 @@ struct sc_block {
     sc_table obs;
     bool has_obs, is_obs_touched;
     const sc_header *schema; /* of the reader; NULL: built by hand */
-    ZSTD_DCtx *z;            /* lent by the reader */
+    ZSTD_DCtx *z;            /* lent by the reader, or by the thread that works on it */
     const char *name;        /* of the reader, for messages */
 };
 sc_slot *sc_block_find(sc_block *b, const char *path);
 sc_status sc_block_slot(sc_block *b, const char *path, sc_slot **out, sc_err *err) SC_MUST_CHECK;
 void sc_block_clear(sc_block *b);
 XXH128_hash_t sc_pattern_key(const sc_csr *m);
+
+/* A block as it is written: its elements in order, each frame once. The frames are lent by the
+ * block's slots, but for the first, of obs. */
+typedef struct sc_coded {
+    int64_t n_rows;
+    uint32_t n;
+    sc_frame *obs, **frames;
+    uint8_t *kinds;
+    sc_buf pieces; /* of each matrix: pattern and values, 4 bytes each */
+} sc_coded;
+/* What encoding needs of w is its header, so that blocks may be encoded at once, each with a
+ * context of its own; row0 is for messages. c must be freed whatever was returned. */
+sc_status sc_writer_encode(const sc_writer *w, ZSTD_CCtx *z, sc_block *b, int64_t row0, sc_coded *c,
+                           sc_err *err) SC_MUST_CHECK;
+sc_status sc_writer_write(sc_writer *w, const sc_coded *c, sc_err *err) SC_MUST_CHECK;
+void sc_coded_free(sc_coded *c);
+/* As sc_reader_next, into a block of the caller's. */
+sc_status sc_reader_take(sc_reader *in, sc_block *b, sc_err *err) SC_MUST_CHECK;
 
 struct sc_reader {
     sc_in in;

@@ -19,35 +19,59 @@ static void split(uint8_t *p, const uint32_t *v, size_t n, unsigned width)
             p[i] = (uint8_t)(v[i] >> 8 * k);
 }
 
-static void merge(uint32_t *restrict v, const uint8_t *restrict p, size_t n, unsigned width)
+static uint32_t bits_of(float x)
 {
-    if (width == 1) {
-        for (size_t i = 0; i < n; i++)
-            v[i] = p[i];
-    } else if (width == 2) {
-        for (size_t i = 0; i < n; i++)
-            v[i] = (uint32_t)p[i] | (uint32_t)p[n + i] << 8;
-    } else {
-        for (size_t i = 0; i < n; i++)
-            v[i] = (uint32_t)p[i] | (uint32_t)p[n + i] << 8 | (uint32_t)p[2 * n + i] << 16 |
-                   (uint32_t)p[3 * n + i] << 24;
-    }
+    uint32_t u;
+    memcpy(&u, &x, sizeof u);
+    return u;
 }
 
-static void put_whole(uint8_t *p, const uint32_t *v, size_t n)
+static void put_floats(uint8_t *restrict p, const float *restrict v, size_t n, bool in_planes)
 {
+    if (in_planes) {
+        for (unsigned k = 0; k < 4; k++, p += n)
+            for (size_t i = 0; i < n; i++)
+                p[i] = (uint8_t)(bits_of(v[i]) >> 8 * k);
+        return;
+    }
     for (size_t i = 0; i < n; i++, p += 4) {
-        p[0] = (uint8_t)v[i];
-        p[1] = (uint8_t)(v[i] >> 8);
-        p[2] = (uint8_t)(v[i] >> 16);
-        p[3] = (uint8_t)(v[i] >> 24);
+        const uint32_t u = bits_of(v[i]);
+        p[0] = (uint8_t)u;
+        p[1] = (uint8_t)(u >> 8);
+        p[2] = (uint8_t)(u >> 16);
+        p[3] = (uint8_t)(u >> 24);
     }
 }
 
-static void get_whole(uint32_t *restrict v, const uint8_t *restrict p, size_t n)
+static void get_floats(float *restrict v, const uint8_t *restrict p, size_t n, bool in_planes)
 {
-    for (size_t i = 0; i < n; i++, p += 4)
-        v[i] = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    const size_t step = in_planes ? 1 : 4, next = in_planes ? n : 1;
+    for (size_t i = 0; i < n; i++, p += step) {
+        const uint32_t u = (uint32_t)p[0] | (uint32_t)p[next] << 8 | (uint32_t)p[2 * next] << 16 |
+                           (uint32_t)p[3 * next] << 24;
+        memcpy(&v[i], &u, sizeof u);
+    }
+}
+
+static void put_integers(uint8_t *restrict p, const float *restrict v, size_t n, unsigned width)
+{
+    for (unsigned k = 0; k < width; k++, p += n)
+        for (size_t i = 0; i < n; i++)
+            p[i] = (uint8_t)((uint32_t)(int32_t)v[i] >> 8 * k);
+}
+
+static void get_integers(float *restrict v, const uint8_t *restrict p, size_t n, unsigned width)
+{
+    if (width == 1)
+        for (size_t i = 0; i < n; i++)
+            v[i] = (float)p[i];
+    else if (width == 2)
+        for (size_t i = 0; i < n; i++)
+            v[i] = (float)(p[i] | p[n + i] << 8);
+    else
+        for (size_t i = 0; i < n; i++)
+            v[i] = (float)((uint32_t)p[i] | (uint32_t)p[n + i] << 8 | (uint32_t)p[2 * n + i] << 16 |
+                           (uint32_t)p[3 * n + i] << 24);
 }
 
 static unsigned width_of(uint32_t max)
@@ -59,20 +83,22 @@ static unsigned width_of(uint32_t max)
  * must come back bit for bit. */
 static unsigned encoding(const float *v, size_t n)
 {
-    float max = 0;
-    for (size_t i = 0; i < n; i++) {
-        const float x = v[i];
-        if (!(x >= 0 && x <= 16777216.0F) || (float)(int32_t)x != x)
+    enum { STRETCH = 1024 }; /* a loop without a way out vectorizes, and floats show soon */
+    uint32_t max = 0;
+    for (size_t from = 0; from < n; from += STRETCH) {
+        const size_t end = n - from < STRETCH ? n : from + STRETCH;
+        uint32_t bad = 0;
+        for (size_t i = from; i < end; i++) {
+            const uint32_t bits = bits_of(v[i]);
+            bad |= bits > 0x4b800000U; /* 2^24; so are infinity, NaN, and all with a sign */
+            const uint32_t u = bits > 0x4b800000U ? 0 : (uint32_t)(int32_t)v[i];
+            bad |= bits_of((float)(int32_t)u) ^ bits;
+            max = u > max ? u : max;
+        }
+        if (bad)
             return ENC_FLOAT;
-        max = x > max ? x : max;
     }
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &v[i], sizeof bits);
-        if (bits == 0x80000000U)
-            return ENC_FLOAT;
-    }
-    return width_of((uint32_t)max);
+    return width_of(max);
 }
 
 sc_status sc_put_values(sc_buf *b, const float *v, size_t n, bool in_planes, sc_err *err)
@@ -80,22 +106,14 @@ sc_status sc_put_values(sc_buf *b, const float *v, size_t n, bool in_planes, sc_
     const unsigned kind = encoding(v, n);
     const unsigned enc = kind == ENC_FLOAT && in_planes ? ENC_FLOAT_PLANES : kind;
     const unsigned width = kind == ENC_FLOAT ? 4 : kind;
-    uint32_t *u;
     uint8_t *p = NULL;
     SC_TRY(sc_put_u8(b, enc, err));
     SC_TRY(sc_put_u64(b, n, err));
     SC_TRY(sc_buf_room(b, n * width, &p, err));
-    SC_TRY(sc_alloc(&u, n, sizeof *u, err));
-    if (kind == ENC_FLOAT && n)
-        memcpy(u, v, n * sizeof *v);
+    if (kind == ENC_FLOAT)
+        put_floats(p, v, n, in_planes);
     else
-        for (size_t i = 0; i < n; i++)
-            u[i] = (uint32_t)v[i];
-    if (enc == ENC_FLOAT)
-        put_whole(p, u, n);
-    else
-        split(p, u, n, width);
-    free(u);
+        put_integers(p, v, n, width);
     return SC_OK;
 }
 
@@ -116,24 +134,12 @@ sc_status sc_get_values(sc_cur *c, float **out, size_t n, sc_err *err)
     if (n > c->left / width)
         return sc_fail(err, SC_EFORMAT, "a record is shorter than it says");
     SC_TRY(sc_get_bytes(c, n * width, &p, err));
-    uint32_t *u;
-    float *v;
-    SC_TRY(sc_alloc(&u, n, sizeof *u, err));
-    const sc_status st = sc_alloc(&v, n, sizeof *v, err);
-    if (st != SC_OK) {
-        free(u);
-        return st;
-    }
-    if (enc == ENC_FLOAT)
-        get_whole(u, p, n);
+    float *v = NULL;
+    SC_TRY(sc_resize(&v, n, sizeof *v, err)); /* without the zeros of sc_alloc */
+    if (is_float)
+        get_floats(v, p, n, enc == ENC_FLOAT_PLANES);
     else
-        merge(u, p, n, width);
-    if (is_float && n)
-        memcpy(v, u, n * sizeof *v);
-    else
-        for (size_t i = 0; i < n; i++)
-            v[i] = (float)u[i];
-    free(u);
+        get_integers(v, p, n, width);
     *out = v;
     return SC_OK;
 }
@@ -166,14 +172,14 @@ static sc_status gaps(const sc_csr *m, uint32_t *gap, uint32_t *max, sc_err *err
 sc_status sc_put_pattern(sc_buf *b, const sc_csr *m, sc_err *err)
 {
     const int64_t nnz = m->indptr[m->n_rows];
-    uint32_t *gap, max = 0;
+    uint32_t *gap = NULL, max = 0;
     uint8_t *p = NULL;
     if (nnz < 0)
         return sc_fail(err, SC_EDATA, "it has %lld entries", (long long)nnz);
     for (int64_t i = 0; i < m->n_rows; i++)
         if (m->indptr[i + 1] > nnz) /* before gaps() writes to that place */
             return sc_fail(err, SC_EDATA, "row %lld ends behind the last", (long long)i);
-    SC_TRY(sc_alloc(&gap, (size_t)nnz, sizeof *gap, err));
+    SC_TRY(sc_resize(&gap, (size_t)nnz, sizeof *gap, err));
     sc_status st = gaps(m, gap, &max, err);
     const unsigned width = st == SC_OK ? width_of(max) : 0;
     if (st == SC_OK)
@@ -200,17 +206,34 @@ static sc_status fill_rows(sc_csr *m, const uint8_t *lens, uint64_t nnz, sc_err 
     return SC_OK;
 }
 
+/* The columns of a row from its gaps, which stand in planes n apart; returns the last, -1 if there
+ * is none. */
+static int64_t fill_row(int32_t *restrict j, const uint8_t *restrict p, int64_t n_row, size_t n,
+                        unsigned width)
+{
+    int64_t last = -1;
+    for (int64_t k = 0; k < n_row; k++) {
+        const uint8_t *g = p + k;
+        const uint32_t gap = width == 1   ? (uint32_t)g[0]
+                             : width == 2 ? (uint32_t)g[0] | (uint32_t)g[n] << 8
+                                          : (uint32_t)g[0] | (uint32_t)g[n] << 8 |
+                                                (uint32_t)g[2 * n] << 16 | (uint32_t)g[3 * n] << 24;
+        last += (int64_t)gap + 1;
+        j[k] = (int32_t)(last & INT32_MAX);
+    }
+    return last;
+}
+
 /* The sum of gaps only rises, so the last column of a row tells for all of them. */
-static sc_status fill_columns(sc_csr *m, const uint32_t *gap, sc_err *err)
+static sc_status fill_columns(sc_csr *m, const uint8_t *p, size_t n, unsigned width, sc_err *err)
 {
     const int64_t limit = m->n_cols >= 0 && m->n_cols < INT32_MAX ? m->n_cols : INT32_MAX;
     for (int64_t i = 0; i < m->n_rows; i++) {
-        int64_t j = -1;
-        for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++) {
-            j += (int64_t)gap[k] + 1;
-            m->indices[k] = (int32_t)(j & INT32_MAX);
-        }
-        if (j >= limit)
+        const int64_t k = m->indptr[i], n_row = m->indptr[i + 1] - k;
+        const int64_t last = width == 1   ? fill_row(m->indices + k, p + k, n_row, n, 1)
+                             : width == 2 ? fill_row(m->indices + k, p + k, n_row, n, 2)
+                                          : fill_row(m->indices + k, p + k, n_row, n, 4);
+        if (last >= limit)
             return sc_fail(err, SC_EFORMAT, "row %lld has a column beyond %lld", (long long)i,
                            (long long)limit);
     }
@@ -222,7 +245,6 @@ static sc_status pattern_fill(sc_cur *c, sc_csr *m, sc_err *err)
     unsigned width;
     uint64_t nnz;
     const uint8_t *lens, *p;
-    uint32_t *gap;
     SC_TRY(sc_get_u8(c, 4, &width, err));
     SC_TRY(sc_get_u64(c, &nnz, err));
     SC_TRY(sc_get_bytes(c, 4 * (size_t)m->n_rows, &lens, err));
@@ -231,12 +253,8 @@ static sc_status pattern_fill(sc_cur *c, sc_csr *m, sc_err *err)
     SC_TRY(sc_get_bytes(c, (size_t)nnz * width, &p, err));
     SC_TRY(sc_alloc(&m->indptr, (size_t)m->n_rows + 1, sizeof *m->indptr, err));
     SC_TRY(fill_rows(m, lens, nnz, err));
-    SC_TRY(sc_alloc(&m->indices, (size_t)nnz, sizeof *m->indices, err));
-    SC_TRY(sc_alloc(&gap, (size_t)nnz, sizeof *gap, err));
-    merge(gap, p, (size_t)nnz, width);
-    const sc_status st = fill_columns(m, gap, err);
-    free(gap);
-    return st;
+    SC_TRY(sc_resize(&m->indices, (size_t)nnz, sizeof *m->indices, err));
+    return fill_columns(m, p, (size_t)nnz, width, err);
 }
 
 sc_status sc_get_pattern(sc_cur *c, sc_csr *m, int64_t n_rows, int64_t n_cols, sc_err *err)

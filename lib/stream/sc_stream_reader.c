@@ -157,9 +157,9 @@ static sc_status pick(const plan *p, sc_frame **elems, const uint8_t *at, unsign
     return SC_OK;
 }
 
-static sc_status fill_block(sc_reader *in, const plan *p, sc_frame **elems, sc_err *err)
+static sc_status fill_block(sc_reader *in, sc_block *b, const plan *p, sc_frame **elems,
+                            sc_err *err)
 {
-    sc_block *b = &in->block;
     const uint8_t *at = p->pieces;
     for (int k = 0; k < in->header.n_mats; k++) {
         const sc_mat *m = &in->header.mats[k];
@@ -183,7 +183,7 @@ static sc_status fill_block(sc_reader *in, const plan *p, sc_frame **elems, sc_e
     return SC_OK;
 }
 
-static sc_status read_elems(sc_reader *in, const plan *p, sc_err *err)
+static sc_status read_elems(sc_reader *in, sc_block *b, const plan *p, sc_err *err)
 {
     sc_frame **elems;
     sc_status st = SC_OK;
@@ -198,7 +198,7 @@ static sc_status read_elems(sc_reader *in, const plan *p, sc_err *err)
             st = sc_in_body(&in->in, &h, &elems[e], err);
     }
     if (st == SC_OK) {
-        st = fill_block(in, p, elems, err);
+        st = fill_block(in, b, p, elems, err);
         if (st != SC_OK)
             st = sc_err_prefix(err, st, "%s: block %" PRId64, in->in.name, in->n_blocks);
     }
@@ -214,7 +214,8 @@ static sc_status note_block(sc_buf *index, uint64_t at, uint32_t n_rows, sc_err 
     return sc_put_u32(index, n_rows, err);
 }
 
-static sc_status read_block(sc_reader *in, const sc_head *head, uint64_t at, sc_err *err)
+static sc_status read_block(sc_reader *in, sc_block *b, const sc_head *head, uint64_t at,
+                            sc_err *err)
 {
     plan p = {0};
     SC_TRY(sc_in_record(&in->in, head, &p.raw, err));
@@ -223,7 +224,7 @@ static sc_status read_block(sc_reader *in, const sc_head *head, uint64_t at, sc_
     if (st != SC_OK)
         st = sc_err_prefix(err, st, "%s: block %" PRId64, in->in.name, in->n_blocks);
     else
-        st = read_elems(in, &p, err);
+        st = read_elems(in, b, &p, err);
     if (st == SC_OK)
         st = note_block(&in->index, at, p.n_rows, err);
     if (st == SC_OK) {
@@ -253,12 +254,11 @@ static sc_status read_end(sc_reader *in, const sc_head *head, uint64_t at, sc_er
     return SC_OK;
 }
 
-sc_status sc_reader_next(sc_reader *in, sc_block **b, sc_err *err)
+sc_status sc_reader_take(sc_reader *in, sc_block *b, sc_err *err)
 {
     sc_head head;
     const uint64_t at = in->in.pos;
-    *b = NULL;
-    sc_block_clear(&in->block);
+    sc_block_clear(b);
     if (in->is_model)
         return sc_fail(err, SC_EFORMAT, "%s: is a model, where cells are needed", in->in.name);
     if (in->at_end)
@@ -271,7 +271,13 @@ sc_status sc_reader_next(sc_reader *in, sc_block **b, sc_err *err)
     if (head.tag != SC_TAG_BLOCK)
         return sc_fail(err, SC_EFORMAT, "%s: block %" PRId64 " is not there", in->in.name,
                        in->n_blocks);
-    SC_TRY(read_block(in, &head, at, err));
+    return read_block(in, b, &head, at, err);
+}
+
+sc_status sc_reader_next(sc_reader *in, sc_block **b, sc_err *err)
+{
+    *b = NULL;
+    SC_TRY(sc_reader_take(in, &in->block, err));
     *b = &in->block;
     return SC_OK;
 }

@@ -13,13 +13,6 @@ struct sc_writer {
     sc_buf index;
 };
 
-/* The elements of one block in the order they are written, each frame once. */
-typedef struct elems {
-    uint32_t n;
-    sc_frame **frames; /* lent by the block's slots, but for the first, of obs */
-    uint8_t *kinds;
-} elems;
-
 static sc_status writer_open(sc_writer *w, int fd, const char *name, const sc_header *h,
                              sc_err *err)
 {
@@ -117,7 +110,8 @@ static sc_status put_obs(sc_buf *raw, const sc_table *obs, const sc_header *h, s
     return SC_OK;
 }
 
-static sc_status obs_elem(sc_writer *w, sc_block *b, sc_frame **out, sc_err *err)
+static sc_status obs_elem(const sc_writer *w, ZSTD_CCtx *z, sc_block *b, sc_frame **out,
+                          sc_err *err)
 {
     if (b->obs_frame && !b->is_obs_touched && same_schema(&b->schema->obs, &w->header.obs)) {
         *out = sc_frame_ref(b->obs_frame);
@@ -128,12 +122,12 @@ static sc_status obs_elem(sc_writer *w, sc_block *b, sc_frame **out, sc_err *err
     SC_TRY(sc_block_obs(b, &obs, err));
     sc_status st = put_obs(&raw, obs, &w->header, err);
     if (st == SC_OK)
-        st = sc_frame_pack(w->out.z, &raw, out, err);
+        st = sc_frame_pack(z, &raw, out, err);
     free(raw.p);
     return st;
 }
 
-static void add_elem(elems *e, sc_frame *f, uint8_t kind, uint32_t *id)
+static void add_elem(sc_coded *e, sc_frame *f, uint8_t kind, uint32_t *id)
 {
     for (uint32_t k = 1; k < e->n; k++)
         if (e->frames[k] == f) {
@@ -146,7 +140,7 @@ static void add_elem(elems *e, sc_frame *f, uint8_t kind, uint32_t *id)
 }
 
 /* A pattern that this block has as a frame already is not written again. */
-static sc_status pattern_elem(sc_writer *w, sc_block *b, sc_slot *s, sc_err *err)
+static sc_status pattern_elem(ZSTD_CCtx *z, sc_block *b, sc_slot *s, sc_err *err)
 {
     const XXH128_hash_t key = sc_pattern_key(&s->csr);
     for (int k = -1; k < b->n_slots; k++) {
@@ -162,7 +156,7 @@ static sc_status pattern_elem(sc_writer *w, sc_block *b, sc_slot *s, sc_err *err
     sc_status st = sc_put_pattern(&raw, &s->csr, err);
     sc_frame_drop(&s->pattern);
     if (st == SC_OK)
-        st = sc_frame_pack(w->out.z, &raw, &s->pattern, err);
+        st = sc_frame_pack(z, &raw, &s->pattern, err);
     if (st == SC_OK) {
         s->pattern->key = key;
         s->pattern->has_key = true;
@@ -172,7 +166,7 @@ static sc_status pattern_elem(sc_writer *w, sc_block *b, sc_slot *s, sc_err *err
 }
 
 /* Makes the slot's frames agree with what is decoded. */
-static sc_status encode(sc_writer *w, sc_block *b, sc_slot *s, sc_err *err)
+static sc_status encode(ZSTD_CCtx *z, sc_block *b, sc_slot *s, sc_err *err)
 {
     size_t n = 0;
     const int64_t rows = s->is_sparse ? s->csr.n_rows : s->dense.n_rows;
@@ -183,7 +177,7 @@ static sc_status encode(sc_writer *w, sc_block *b, sc_slot *s, sc_err *err)
                        " was promised",
                        rows, cols, b->n_rows, s->n_cols);
     if (s->is_sparse) {
-        SC_TRY(pattern_elem(w, b, s, err));
+        SC_TRY(pattern_elem(z, b, s, err));
         n = (size_t)s->csr.indptr[rows];
     } else {
         n = (size_t)rows * (size_t)cols;
@@ -193,14 +187,14 @@ static sc_status encode(sc_writer *w, sc_block *b, sc_slot *s, sc_err *err)
         sc_put_values(&raw, s->is_sparse ? s->csr.values : s->dense.values, n, !s->is_sparse, err);
     sc_frame_drop(&s->values);
     if (st == SC_OK)
-        st = sc_frame_pack(w->out.z, &raw, &s->values, err);
+        st = sc_frame_pack(z, &raw, &s->values, err);
     free(raw.p);
     s->is_touched = st != SC_OK;
     return st;
 }
 
-static sc_status mat_elems(sc_writer *w, sc_block *b, const sc_mat *m, elems *e, uint32_t ids[2],
-                           sc_err *err)
+static sc_status mat_elems(ZSTD_CCtx *z, sc_block *b, const sc_mat *m, sc_coded *e, uint32_t ids[2],
+                           int64_t row0, sc_err *err)
 {
     sc_slot *s = sc_block_find(b, m->path);
     if (!s)
@@ -211,9 +205,9 @@ static sc_status mat_elems(sc_writer *w, sc_block *b, const sc_mat *m, elems *e,
                        m->path, s->is_sparse ? "sparse" : "dense", s->n_cols,
                        m->is_sparse ? "sparse" : "dense", m->n_cols);
     if (s->is_touched) {
-        const sc_status st = encode(w, b, s, err);
+        const sc_status st = encode(z, b, s, err);
         if (st != SC_OK)
-            return sc_err_prefix(err, st, "'%s' from row %" PRId64 " on", m->path, w->n_rows);
+            return sc_err_prefix(err, st, "'%s' from row %" PRId64 " on", m->path, row0);
     }
     ids[0] = no_elem;
     if (s->is_sparse)
@@ -222,27 +216,66 @@ static sc_status mat_elems(sc_writer *w, sc_block *b, const sc_mat *m, elems *e,
     return SC_OK;
 }
 
-static sc_status write_elems(sc_writer *w, int64_t n_rows, const elems *e, const sc_buf *pieces,
-                             sc_err *err)
+void sc_coded_free(sc_coded *c)
+{
+    sc_frame_drop(&c->obs);
+    free(c->frames);
+    free(c->kinds);
+    free(c->pieces.p);
+    *c = (sc_coded){0};
+}
+
+sc_status sc_writer_encode(const sc_writer *w, ZSTD_CCtx *z, sc_block *b, int64_t row0, sc_coded *c,
+                           sc_err *err)
+{
+    const sc_header *h = &w->header;
+    const size_t most = 2 * (size_t)h->n_mats + 1;
+    *c = (sc_coded){.n_rows = b->n_rows};
+    if (b->n_rows > SC_MAX_ROWS)
+        return sc_fail(err, SC_EDATA, "a block of %" PRId64 " rows is too long", b->n_rows);
+    SC_TRY(sc_alloc(&c->frames, most, sizeof *c->frames, err));
+    SC_TRY(sc_alloc(&c->kinds, most, 1, err));
+    SC_TRY(obs_elem(w, z, b, &c->obs, err));
+    c->frames[0] = c->obs;
+    c->kinds[0] = ELEM_OBS;
+    c->n = 1;
+    for (int k = 0; k < h->n_mats; k++) {
+        uint32_t ids[2] = {no_elem, no_elem};
+        if (!sc_mat_flows(&h->mats[k]))
+            continue;
+        SC_TRY(mat_elems(z, b, &h->mats[k], c, ids, row0, err));
+        SC_TRY(sc_put_u32(&c->pieces, ids[0], err));
+        SC_TRY(sc_put_u32(&c->pieces, ids[1], err));
+    }
+    return SC_OK;
+}
+
+static sc_status put_plan(sc_buf *raw, const sc_coded *c, sc_err *err)
+{
+    uint8_t *p = NULL;
+    SC_TRY(sc_put_u32(raw, (uint32_t)c->n_rows, err));
+    SC_TRY(sc_put_u32(raw, c->n, err));
+    SC_TRY(sc_buf_room(raw, c->n, &p, err));
+    memcpy(p, c->kinds, c->n);
+    SC_TRY(sc_put_u32(raw, (uint32_t)(c->pieces.n / 8), err));
+    SC_TRY(sc_buf_room(raw, c->pieces.n, &p, err));
+    if (c->pieces.n)
+        memcpy(p, c->pieces.p, c->pieces.n);
+    return SC_OK;
+}
+
+sc_status sc_writer_write(sc_writer *w, const sc_coded *c, sc_err *err)
 {
     sc_buf raw = {0};
-    uint8_t *p = NULL;
     sc_status st;
-    SC_GOTO(st, sc_put_u64(&w->index, w->out.pos, err), out);
-    SC_GOTO(st, sc_put_u32(&w->index, (uint32_t)n_rows, err), out);
-    SC_GOTO(st, sc_put_u32(&raw, (uint32_t)n_rows, err), out);
-    SC_GOTO(st, sc_put_u32(&raw, e->n, err), out);
-    SC_GOTO(st, sc_buf_room(&raw, e->n, &p, err), out);
-    memcpy(p, e->kinds, e->n);
-    SC_GOTO(st, sc_put_u32(&raw, (uint32_t)(pieces->n / 8), err), out);
-    SC_GOTO(st, sc_buf_room(&raw, pieces->n, &p, err), out);
-    if (pieces->n)
-        memcpy(p, pieces->p, pieces->n);
+    SC_TRY(sc_put_u64(&w->index, w->out.pos, err));
+    SC_TRY(sc_put_u32(&w->index, (uint32_t)c->n_rows, err));
+    SC_GOTO(st, put_plan(&raw, c, err), out);
     SC_GOTO(st, sc_out_record(&w->out, SC_TAG_BLOCK, (uint32_t)w->n_blocks, &raw, err), out);
-    for (uint32_t k = 0; k < e->n && st == SC_OK; k++)
-        st = sc_out_frame(&w->out, SC_TAG_ELEM, k, e->frames[k], err);
+    for (uint32_t k = 0; k < c->n && st == SC_OK; k++)
+        st = sc_out_frame(&w->out, SC_TAG_ELEM, k, c->frames[k], err);
     if (st == SC_OK) {
-        w->n_rows += n_rows;
+        w->n_rows += c->n_rows;
         w->n_blocks++;
     }
 out:
@@ -252,36 +285,13 @@ out:
 
 sc_status sc_writer_put(sc_writer *w, sc_block *b, sc_err *err)
 {
-    const sc_header *h = &w->header;
-    elems e = {0};
-    sc_buf pieces = {0};
-    sc_frame *obs = NULL;
-    sc_status st;
+    sc_coded c = {0};
     if (b->n_rows == 0)
         return SC_OK;
-    if (b->n_rows > SC_MAX_ROWS)
-        return sc_fail(err, SC_EDATA, "a block of %" PRId64 " rows is too long", b->n_rows);
-    const size_t most = 2 * (size_t)h->n_mats + 1;
-    SC_GOTO(st, sc_alloc(&e.frames, most, sizeof *e.frames, err), out);
-    SC_GOTO(st, sc_alloc(&e.kinds, most, 1, err), out);
-    SC_GOTO(st, obs_elem(w, b, &obs, err), out);
-    e.frames[0] = obs;
-    e.kinds[0] = ELEM_OBS;
-    e.n = 1;
-    for (int k = 0; k < h->n_mats; k++) {
-        uint32_t ids[2] = {no_elem, no_elem};
-        if (!sc_mat_flows(&h->mats[k]))
-            continue;
-        SC_GOTO(st, mat_elems(w, b, &h->mats[k], &e, ids, err), out);
-        SC_GOTO(st, sc_put_u32(&pieces, ids[0], err), out);
-        SC_GOTO(st, sc_put_u32(&pieces, ids[1], err), out);
-    }
-    st = write_elems(w, b->n_rows, &e, &pieces, err);
-out:
-    sc_frame_drop(&obs);
-    free(e.frames);
-    free(e.kinds);
-    free(pieces.p);
+    sc_status st = sc_writer_encode(w, w->out.z, b, w->n_rows, &c, err);
+    if (st == SC_OK)
+        st = sc_writer_write(w, &c, err);
+    sc_coded_free(&c);
     return st;
 }
 

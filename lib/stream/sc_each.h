@@ -1,0 +1,31 @@
+/*
+ * All blocks of a stream, several at once. Each is read in turn, worked on by whichever thread is
+ * free, and handed on in the order of the stream, so that nothing that comes out depends on the
+ * number of threads. As many blocks are in memory as there are threads.
+ */
+#ifndef SC_EACH_H
+#define SC_EACH_H
+
+#include "sc_stream.h"
+#include "sc_threads.h"
+
+typedef struct sc_each {
+    /* Called for several blocks at once; tid is 0 .. threads - 1, for scratch memory. NULL: none.
+     */
+    sc_status (*work)(void *ctx, int tid, sc_block *b, sc_err *err);
+    /* Called for one block after the other, in order, when its work is done. NULL: none. */
+    sc_status (*turn)(void *ctx, sc_block *b, sc_err *err);
+    void *ctx;
+} sc_each;
+
+/*
+ * Goes through what is left of `in`. out NULL: nothing is written; otherwise each block is encoded
+ * after its work and written in its turn (after `turn`, which may then no longer change it). pool
+ * NULL: this thread alone; it must not be in use. An error is that of the first block, in the
+ * stream's order, that has one; blocks before it were written. SC_OK: the end mark was read and
+ * agreed. sc_writer_finish is up to the caller.
+ */
+sc_status sc_reader_each(sc_reader *in, sc_writer *out, sc_pool *pool, const sc_each *e,
+                         sc_err *err) SC_MUST_CHECK;
+
+#endif
