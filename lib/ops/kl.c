@@ -38,7 +38,8 @@ static double prob_at(const ex *e, sc_node a, int64_t i, int64_t j)
 
 #ifdef SC_ISA
 /* What most KLs are: of a normal by its variance from the standard normal or from one that has rows
- * and no gradient, nothing left out. Those are taken without doubles, a chunk of entries at once.
+ * and no gradient, nothing left out. Those are taken without doubles, rows together while there is
+ * room for them.
  */
 enum { CHUNK = 512 };
 
@@ -48,9 +49,10 @@ static bool is_simple(const ex *e, const sc_gnode *n)
     if (n->q.kind != SC_NORMAL_VAR || n->bias > 0 || cols_of(e, n->q.b.id) != cols)
         return false;
     const int32_t a = n->p.a.id, b = n->p.b.id;
-    return !a || (n->p.kind == SC_NORMAL_VAR && nd(e, a)->reps && nd(e, b)->reps &&
-                  cols_of(e, a) == cols && cols_of(e, b) == cols && !wants_grad(e, a) &&
-                  !wants_grad(e, b));
+    return cols <= CHUNK &&
+           (!a || (n->p.kind == SC_NORMAL_VAR && nd(e, a)->reps && nd(e, b)->reps &&
+                   cols_of(e, a) == cols && cols_of(e, b) == cols && !wants_grad(e, a) &&
+                   !wants_grad(e, b)));
 }
 
 /* d^2 / pv and v / pv for entries k0 .. k0 + c; the prior's mean and variance NULL: standard */
@@ -73,38 +75,37 @@ static void parts(const ex *e, const sc_gnode *n, int64_t k0, int64_t c, float *
 static void fwd_simple(ex *e, int32_t id, int64_t i0, int64_t i1)
 {
     const sc_gnode *n = nd(e, id);
-    const int64_t cols = cols_of(e, n->q.a.id);
+    const int64_t cols = cols_of(e, n->q.a.id), step = CHUNK / cols;
     float square[CHUNK], ratio[CHUNK], log_ratio[CHUNK];
-    double s = 0;
-    for (int64_t k0 = i0 * cols; k0 < i1 * cols; k0 += CHUNK) {
-        const int64_t c = min64(CHUNK, i1 * cols - k0);
-        parts(e, n, k0, c, square, ratio);
+    for (int64_t i = i0; i < i1; i += step) {
+        const int64_t rows = min64(step, i1 - i), c = rows * cols;
+        parts(e, n, i * cols, c, square, ratio);
         e->k->log(c, ratio, log_ratio);
-        for (int64_t k = 0; k < c; k++) {
-            s += 0.5 * ((double)ratio[k] - 1 - (double)log_ratio[k] + (double)square[k]);
-            if ((k0 + k + 1) % cols == 0) {
-                e->val[id][(k0 + k) / cols] = (float)s;
-                s = 0;
-            }
-        }
+        for (int64_t k = 0; k < c; k++)
+            square[k] += ratio[k] - 1 - log_ratio[k];
+        row_sums(rows, cols, square, 0.5, 0, e->val[id] + i);
     }
 }
 
 static void bwd_simple(ex *e, int32_t id, int64_t i0, int64_t i1)
 {
     const sc_gnode *n = nd(e, id);
-    const int64_t cols = cols_of(e, n->q.a.id);
-    const bool to_m = wants_grad(e, n->q.a.id), to_v = wants_grad(e, n->q.b.id);
-    for (int64_t i = i0; i < i1; i++) {
-        const float dy = e->grad[id][i];
-        for (int64_t k = i * cols; k < (i + 1) * cols; k++) {
-            const float pm = n->p.a.id ? e->val[n->p.a.id][k] : 0;
-            const float pv = n->p.a.id ? e->val[n->p.b.id][k] : 1;
-            if (to_m)
-                e->grad[n->q.a.id][k] += dy * (e->val[n->q.a.id][k] - pm) / pv;
-            if (to_v)
-                e->grad[n->q.b.id][k] += dy * 0.5f * (1 / pv - 1 / e->val[n->q.b.id][k]);
-        }
+    const int64_t cols = cols_of(e, n->q.a.id), step = CHUNK / cols;
+    const int64_t to_m = wants_grad(e, n->q.a.id), to_v = wants_grad(e, n->q.b.id);
+    float dy[CHUNK], one[CHUNK], zero[CHUNK] = {0};
+    for (int64_t k = 0; k < CHUNK; k++)
+        one[k] = 1;
+    for (int64_t i = i0; i < i1; i += step) {
+        const int64_t rows = min64(step, i1 - i), c = rows * cols, at = i * cols;
+        const float *restrict m = e->val[n->q.a.id] + at, *restrict v = e->val[n->q.b.id] + at;
+        const float *restrict pm = n->p.a.id ? e->val[n->p.a.id] + at : zero;
+        const float *restrict pv = n->p.a.id ? e->val[n->p.b.id] + at : one;
+        float *restrict dm = e->grad[n->q.a.id] + at, *restrict dv = e->grad[n->q.b.id] + at;
+        spread_rows(rows, cols, e->grad[id] + i, dy);
+        for (int64_t k = 0; k < to_m * c; k++)
+            dm[k] += dy[k] * (m[k] - pm[k]) / pv[k];
+        for (int64_t k = 0; k < to_v * c; k++)
+            dv[k] += dy[k] * 0.5f * (1 / pv[k] - 1 / v[k]);
     }
 }
 #else

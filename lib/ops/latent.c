@@ -56,33 +56,49 @@ static void noise(const ex *e, int32_t id, int64_t i0, int64_t i1, real *to)
         draw(e, id, i0, i1, to);
 }
 
+#ifdef SC_F64
+#define root sqrt
+#else
+#define root sqrtf
+#endif
+
 static void fwd(ex *e, int32_t id, int phase, int64_t tile)
 {
     (void)phase;
     const sc_gnode *n = nd(e, id);
-    const int64_t cols = n->n_cols, i1 = min64(rows_of(e, id), (tile + 1) * ROW_TILE);
-    noise(e, id, tile * ROW_TILE, i1, e->aux[id] + tile * ROW_TILE * cols);
-    for (int64_t k = tile * ROW_TILE * cols; k < i1 * cols; k++) {
-        const double m = (double)e->val[n->q.a.id][k], v = (double)e->val[n->q.b.id][k];
-        const double sd = n->q.kind == SC_NORMAL_VAR ? sqrt(v) : v;
-        e->val[id][k] = (real)(m + sd * (double)e->aux[id][k]);
-    }
+    const int64_t cols = n->n_cols, i0 = tile * ROW_TILE, i1 = min64(rows_of(e, id), i0 + ROW_TILE),
+                  at = i0 * cols;
+    const real *restrict m = e->val[n->q.a.id] + at, *restrict v = e->val[n->q.b.id] + at;
+    const real *restrict eps = e->aux[id] + at;
+    real *restrict z = e->val[id] + at;
+    noise(e, id, i0, i1, e->aux[id] + at);
+    if (n->q.kind == SC_NORMAL_VAR)
+        for (int64_t k = 0; k < (i1 - i0) * cols; k++)
+            z[k] = m[k] + root(v[k]) * eps[k];
+    else
+        for (int64_t k = 0; k < (i1 - i0) * cols; k++)
+            z[k] = m[k] + v[k] * eps[k];
 }
 
 static void bwd(ex *e, int32_t id, int phase, int64_t tile)
 {
     (void)phase;
     const sc_gnode *n = nd(e, id);
-    const int64_t cols = n->n_cols, i1 = min64(rows_of(e, id), (tile + 1) * ROW_TILE);
-    for (int64_t k = tile * ROW_TILE * cols; k < i1 * cols; k++) {
-        const double dz = (double)e->grad[id][k], eps = (double)e->aux[id][k],
-                     v = (double)e->val[n->q.b.id][k];
-        if (wants_grad(e, n->q.a.id))
-            e->grad[n->q.a.id][k] += (real)dz;
-        if (wants_grad(e, n->q.b.id))
-            e->grad[n->q.b.id][k] +=
-                (real)(n->q.kind == SC_NORMAL_VAR ? dz * eps * 0.5 / sqrt(v) : dz * eps);
-    }
+    const int64_t cols = n->n_cols, i0 = tile * ROW_TILE,
+                  c = (min64(rows_of(e, id), i0 + ROW_TILE) - i0) * cols, at = i0 * cols;
+    const real *restrict dz = e->grad[id] + at, *restrict eps = e->aux[id] + at;
+    const real *restrict v = e->val[n->q.b.id] + at;
+    if (wants_grad(e, n->q.a.id))
+        add_scaled(c, 1, dz, e->grad[n->q.a.id] + at);
+    if (!wants_grad(e, n->q.b.id))
+        return;
+    real *restrict dv = e->grad[n->q.b.id] + at;
+    if (n->q.kind == SC_NORMAL_VAR)
+        for (int64_t k = 0; k < c; k++)
+            dv[k] += dz[k] * eps[k] / (2 * root(v[k]));
+    else
+        for (int64_t k = 0; k < c; k++)
+            dv[k] += dz[k] * eps[k];
 }
 
 const sc_op SC_X(sc_op_latent) = {1, 1, row_tiles, fwd, bwd, aux, NULL, rows_alone};

@@ -33,12 +33,85 @@ static double class_log_prob(const ex *e, const sc_gnode *n, int64_t i)
                                               : log((double)p[c]);
 }
 
+#ifdef SC_ISA
+/* What most are: of a normal by its variance, where value, mean and variance have rows. Those are
+ * taken without doubles, rows together while there is room for them. */
+enum { CHUNK = 512 };
+
+static bool is_simple(const ex *e, const sc_gnode *n)
+{
+    const int32_t all[3] = {(int32_t)n->first, n->q.a.id, n->q.b.id};
+    const int64_t cols = cols_of(e, all[0]);
+    for (int k = 0; k < 3; k++)
+        if (n->q.kind != SC_NORMAL_VAR || !all[k] || cols > CHUNK || cols_of(e, all[k]) != cols ||
+            nd(e, all[k])->reps != n->reps || nd(e, all[k])->form != SC_DENSE)
+            return false;
+    return true;
+}
+
+static void fwd_simple(ex *e, int32_t id, int64_t i0, int64_t i1)
+{
+    const sc_gnode *n = nd(e, id);
+    const int64_t cols = cols_of(e, (int32_t)n->first), step = CHUNK / cols;
+    float log_v[CHUNK];
+    for (int64_t i = i0; i < i1; i += step) {
+        const int64_t rows = min64(step, i1 - i), c = rows * cols, at = i * cols;
+        const float *restrict x = e->val[n->first] + at, *restrict m = e->val[n->q.a.id] + at,
+                              *restrict v = e->val[n->q.b.id] + at;
+        e->k->log(c, v, log_v);
+        for (int64_t k = 0; k < c; k++)
+            log_v[k] += (x[k] - m[k]) * (x[k] - m[k]) / v[k];
+        row_sums(rows, cols, log_v, -0.5, -0.9189385332046727418 * (double)cols, e->val[id] + i);
+    }
+}
+
+static void bwd_simple(ex *e, int32_t id, int64_t i0, int64_t i1)
+{
+    const sc_gnode *n = nd(e, id);
+    const int32_t to[3] = {(int32_t)n->first, n->q.a.id, n->q.b.id};
+    const int64_t cols = cols_of(e, to[0]), step = CHUNK / cols;
+    float dy[CHUNK], by_mean[CHUNK], by_var[CHUNK];
+    for (int64_t i = i0; i < i1; i += step) {
+        const int64_t rows = min64(step, i1 - i), c = rows * cols, at = i * cols;
+        const float *restrict x = e->val[to[0]] + at, *restrict m = e->val[to[1]] + at,
+                              *restrict v = e->val[to[2]] + at;
+        spread_rows(rows, cols, e->grad[id] + i, dy);
+        for (int64_t k = 0; k < c; k++) {
+            const float d = x[k] - m[k], inv = 1 / v[k];
+            by_mean[k] = dy[k] * d * inv;
+            by_var[k] = dy[k] * 0.5f * inv * (d * d * inv - 1);
+        }
+        if (wants_grad(e, to[0]))
+            add_scaled(c, -1, by_mean, e->grad[to[0]] + at);
+        if (wants_grad(e, to[1]))
+            add_scaled(c, 1, by_mean, e->grad[to[1]] + at);
+        if (wants_grad(e, to[2]))
+            add_scaled(c, 1, by_var, e->grad[to[2]] + at);
+    }
+}
+#else
+static bool is_simple(const ex *e, const sc_gnode *n)
+{
+    (void)e, (void)n;
+    return false;
+}
+static void fwd_simple(ex *e, int32_t id, int64_t i0, int64_t i1)
+{
+    (void)e, (void)id, (void)i0, (void)i1;
+}
+#define bwd_simple fwd_simple
+#endif
+
 static void fwd(ex *e, int32_t id, int phase, int64_t tile)
 {
     (void)phase;
     const sc_gnode *n = nd(e, id);
     const int32_t x = (int32_t)n->first;
     const int64_t i1 = min64(rows_of(e, id), (tile + 1) * ROW_TILE);
+    if (is_simple(e, n)) {
+        fwd_simple(e, id, tile * ROW_TILE, i1);
+        return;
+    }
     for (int64_t i = tile * ROW_TILE; i < i1; i++) {
         if (n->q.kind > SC_NORMAL_SD) {
             e->val[id][i] = (real)class_log_prob(e, n, i);
@@ -66,6 +139,10 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
     const sc_gnode *n = nd(e, id);
     const int32_t x = (int32_t)n->first, a = n->q.a.id, b = n->q.b.id;
     const int64_t i1 = min64(rows_of(e, id), (tile + 1) * ROW_TILE);
+    if (is_simple(e, n)) {
+        bwd_simple(e, id, tile * ROW_TILE, i1);
+        return;
+    }
     for (int64_t i = tile * ROW_TILE; i < i1; i++) {
         const double dy = (double)e->grad[id][i];
         if (n->q.kind > SC_NORMAL_SD) {

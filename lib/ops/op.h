@@ -158,6 +158,26 @@ static inline void add_scaled(int64_t n, real a, const real *restrict x, real *r
         y[j] += a * x[j];
 }
 
+/* Sums of `cols` entries each to rows of y, times c, plus c0; in double. */
+static inline void row_sums(int64_t rows, int64_t cols, const real *restrict x, double c, double c0,
+                            real *restrict y)
+{
+    for (int64_t i = 0; i < rows; i++, x += cols) {
+        double s = 0;
+        for (int64_t j = 0; j < cols; j++)
+            s += (double)x[j];
+        y[i] = (real)(c * s + c0);
+    }
+}
+
+/* each entry of y, `cols` apart, `cols` times over: for loops over rows that are short */
+static inline void spread_rows(int64_t rows, int64_t cols, const real *restrict y, real *restrict x)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < cols; j++)
+            x[i * cols + j] = y[i];
+}
+
 /* x . y in double, in 16 partial sums whatever the instruction set, so that it is fast and
  * everywhere the same */
 static inline double row_dot(int64_t n, const real *restrict x, const real *restrict y)
@@ -196,10 +216,10 @@ void SC_X(sc_map_grad)(int map, double arg, int64_t n, const real *x, const real
     X(SC_OP_MAP, map)                                                                              \
     X(SC_OP_AFFINE, affine)                                                                        \
     X(SC_OP_ADD, add)                                                                              \
-    X(SC_OP_MUL, mul) X(SC_OP_DIV, div) X(SC_OP_SOFTMAX, softmax) X(SC_OP_ROW_SUM, row_sum)        \
-        X(SC_OP_CONCAT, concat) X(SC_OP_SLICE, slice) X(SC_OP_GATHER, gather)                      \
-            X(SC_OP_STOP_GRADIENT, stop_gradient) X(SC_OP_ENUMERATE, enumerate)                    \
-                X(SC_OP_REPEAT_ROWS, repeat_rows) X(SC_OP_UNSTACK, unstack) X(SC_OP_PICK, pick)    \
-                    X(SC_OP_LATENT, latent) X(SC_OP_KL, kl) X(SC_OP_LOG_PROB, log_prob)            \
-                        X(SC_OP_OBSERVE, observe)
+    X(SC_OP_MUL, mul)                                                                              \
+    X(SC_OP_DIV, div) X(SC_OP_SOFTMAX, softmax) X(SC_OP_ROW_SUM, row_sum) X(SC_OP_CONCAT, concat)  \
+        X(SC_OP_SLICE, slice) X(SC_OP_GATHER, gather) X(SC_OP_STOP_GRADIENT, stop_gradient)        \
+            X(SC_OP_ENUMERATE, enumerate) X(SC_OP_REPEAT_ROWS, repeat_rows)                        \
+                X(SC_OP_UNSTACK, unstack) X(SC_OP_PICK, pick) X(SC_OP_LATENT, latent)              \
+                    X(SC_OP_KL, kl) X(SC_OP_LOG_PROB, log_prob) X(SC_OP_OBSERVE, observe)
 #endif
