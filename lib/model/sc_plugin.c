@@ -1,7 +1,5 @@
 #include "sc_plugin_host.h"
 
-#include "sc_data.h"
-
 #include <dirent.h>
 #include <dlfcn.h>
 #include <limits.h>
@@ -15,8 +13,7 @@ static sc_status push_folder(sc_strs *dirs, const char *dir, size_t len, sc_err 
     return len > 0 ? sc_strs_push(dirs, dir, len, err) : SC_OK;
 }
 
-/* The folders, in the order in which they are searched. */
-static sc_status list_folders(sc_strs *dirs, sc_err *err)
+sc_status sc_plugin_folders(sc_strs *dirs, int64_t *n_named, sc_err *err)
 {
     const char *env = getenv("SLUICE_PLUGIN_PATH");
     for (const char *p = env; p && *p; p += *p == ':') {
@@ -24,6 +21,7 @@ static sc_status list_folders(sc_strs *dirs, sc_err *err)
         SC_TRY(push_folder(dirs, p, len, err));
         p += len;
     }
+    *n_named = dirs->n;
     char exe[PATH_MAX];
     const ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 32);
     if (n > 0) {
@@ -170,8 +168,9 @@ static int by_name(const void *a, const void *b)
 sc_status sc_plugin_list_load(const char *kind, sc_plugin_list *out, sc_err *err)
 {
     sc_strs dirs = {0};
+    int64_t n_named = 0;
     *out = (sc_plugin_list){0};
-    sc_status st = list_folders(&dirs, err);
+    sc_status st = sc_plugin_folders(&dirs, &n_named, err);
     for (int64_t k = 0; st == SC_OK && k < dirs.n; k++)
         st = scan_folder(out, kind, sc_strs_at(&dirs, k), err);
     if (st != SC_OK)
@@ -203,7 +202,8 @@ static sc_status find_path(const char *name, char *path, size_t cap, sc_err *err
         return SC_OK;
     }
     sc_strs dirs = {0};
-    sc_status st = list_folders(&dirs, err);
+    int64_t n_named = 0;
+    sc_status st = sc_plugin_folders(&dirs, &n_named, err);
     if (st == SC_OK)
         st = SC_END;
     for (int64_t k = 0; st == SC_END && k < dirs.n; k++) {

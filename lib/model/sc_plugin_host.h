@@ -9,6 +9,7 @@
 #ifndef SC_PLUGIN_HOST_H
 #define SC_PLUGIN_HOST_H
 
+#include "sc_data.h"
 #include "sc_plugin.h"
 
 /* A loaded plugin. plugin is lent until the close; models and formats must be closed before it. */
@@ -26,6 +27,10 @@ typedef struct sc_plugin_handle {
 sc_status sc_plugin_find(const char *kind, const char *name, sc_plugin_handle *out,
                          sc_err *err) SC_MUST_CHECK;
 void sc_plugin_close(sc_plugin_handle *h);
+
+/* The folders that are searched, in this order, whether they are there or not; *n_named: how many of
+ * them SLUICE_PLUGIN_PATH names. dirs is empty before. */
+sc_status sc_plugin_folders(sc_strs *dirs, int64_t *n_named, sc_err *err) SC_MUST_CHECK;
 
 /* All plugins that are found, of one kind; the first folder that has a name wins. What could not be
  * loaded is listed too (of any kind, since that is not known): plugin is NULL and why says so. */
