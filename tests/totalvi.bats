@@ -141,5 +141,55 @@ fit() {
     fit -q -o "$T/m.scm" "$F/both.scz"
     sc-sample -q --seed 3 "$T/m.scm" "$F/both.scz" >"$T/s.scz"
     sc-view -H "$T/s.scz" | grep -q "obsm/protein_expression: counts, dense, 12 columns"
-    cmp <(sc-sample -q --seed 3 -@ 1 --no-PG "$T/m.scm" "$F/both.scz" | sc-view -t obsm/protein_expression) <(sc-view -t obsm/protein_expression "$T/s.scz")
+    sc-view -t obsm/protein_expression "$T/s.scz" >"$T/p"
+    cmp <(sc-sample -q --seed 3 -@ 1 --no-PG "$T/m.scm" "$F/both.scz" | sc-view -t obsm/protein_expression) "$T/p"
+    ! sc-view -t obsm/protein_expression "$F/both.scz" | cmp -s - "$T/p" # not those that were measured
+    ! sc-sample -q --seed 4 "$T/m.scm" "$F/both.scz" | sc-view -t obsm/protein_expression | cmp -s - "$T/p"
+    sc-sample -q --transform-batch full,part "$T/m.scm" "$F/both.scz" | sc-view -H | grep -q "obsm/protein_expression: counts-fractional"
+    # a sample is cells that the model takes
+    sc-score -q --latent mean "$T/m.scm" "$T/s.scz" | awk 'END { exit NR != 121 }'
+    # minified cells have no proteins of their own
+    sc-embed -q --minify "$T/m.scm" "$F/both.scz" | sc-sample -q --seed 3 "$T/m.scm" | sc-view -t obsm/protein_expression | cmp - "$T/p"
+}
+
+@test "10,000 draws have the mean and the variance of each protein's mixture" {
+    fit -q -o "$T/m.scm" "$F/both.scz"
+    sc-view -t obs "$F/both.scz" | awk 'NR == 62 { print $1 }' >"$T/one"
+    sc-filter -q --cells "$T/one" -o "$T/one.scz" "$F/both.scz"
+    sc-decode -q --what py_rate_back,py_rate_fore,py_mixing,py_r,per_batch_efficiency "$T/m.scm" "$T/one.scz" >"$T/d.scz"
+    for what in py_rate_back py_rate_fore py_mixing py_r per_batch_efficiency; do
+        sc-view -t "obsm/$what" "$T/d.scz" | awk -v w=$what 'NR == 2 { for (i = 2; i <= NF; i++) print w, i, $i }'
+    done >"$T/params"
+    sc-sample -q --latent mean --n-samples 10000 "$T/m.scm" "$T/one.scz" | sc-view -t obsm/protein_expression >"$T/y"
+    awk -F'[ \t]' '
+        NR == FNR { v[$1, $2] = $3; next }
+        FNR > 1 { for (i = 2; i <= NF; i++) { s[i] += $i; q[i, FNR] = $i } n++; g = NF }
+        END {
+            for (i = 2; i <= g; i++) {
+                e = v["per_batch_efficiency", i]; b = e * v["py_rate_back", i]; f = e * v["py_rate_fore", i]
+                t = v["py_r", i]; p = 1 / (1 + exp(-v["py_mixing", i])); mean = p * b + (1 - p) * f
+                var = p * (b + b * b / t + b * b) + (1 - p) * (f + f * f / t + f * f) - mean * mean
+                a = s[i] / n; c2 = c4 = 0
+                for (r = 2; r <= n + 1; r++) { d = (q[i, r] - a) ^ 2; c2 += d / n; c4 += d * d / n }
+                z = (a - mean) / sqrt(var / n); y = (c2 - var) / sqrt((c4 - c2 * c2) / n)
+                if (z > 4.5 || z < -4.5 || y > 4.5 || y < -4.5) { print i, "mean", a, mean, "z", z, "variance", c2, var, "z", y; bad = 1 }
+            }
+            exit bad || g != 13
+        }' "$T/params" "$T/y"
+}
+
+@test "--correlation holds genes and proteins: those of one kind of cell go together" {
+    fit -q --max-epochs 300 -o "$T/m.scm" "$F/both.scz"
+    sc-sample -q --correlation "$T/m.scm" "$F/both.scz" >"$T/r"
+    cmp <(sc-sample -q -@ 3 --correlation=spearman "$T/m.scm" "$F/both.scz") "$T/r"
+    awk -F'\t' 'NR == 1 { if (NF != 43 || $1 != "feature" || $2 != "g1" || $32 != "CD1" || $43 != "CD12") exit 1; next }
+        { for (i = 2; i <= NF; i++) r[NR, i] = $i }
+        END {
+            for (i = 2; i <= 43; i++) for (j = 2; j <= 43; j++) if (r[i, i] != 1 || (r[i, j] - r[j, i]) ^ 2 > 1e-12) exit 1
+            for (i = 1; i <= 12; i++) for (j = 1; j < i; j++) { m[(i - j) % 2] += r[31 + i, 31 + j]; n[(i - j) % 2]++ }
+            for (i = 1; i <= 30; i++) for (j = 1; j <= 12; j++) { x[(i + j) % 2] += r[1 + i, 31 + j] }
+            exit !(NR == 43 && m[0] / n[0] > 0.1 && m[1] / n[1] < -0.1 && x[0] > x[1]) }' "$T/r"
+    sc-sample -q --correlation=pearson "$T/m.scm" "$F/both.scz" >"$T/p"
+    ! sc-sample -q --correlation=pearson --log-transform "$T/m.scm" "$F/both.scz" | cmp -s - "$T/p"
+    fails 2 "ranks do not change" sc-sample --correlation --log-transform "$T/m.scm" "$F/both.scz"
 }

@@ -12,23 +12,34 @@ typedef struct sc_predictor {
     sc_dist d;        /* of the counts: ids of its parameters */
     int32_t nodes[4]; /* to hand to sc_infer_open */
     int n_nodes;
-    int64_t n_vars;
+    sc_input input;
+    int64_t n_cols;  /* the model's genes, or proteins */
     double max_rate; /* see sc_draw_dist */
 } sc_predictor;
 
-/* SC_EUSAGE if the model has no distribution of counts. */
-sc_status sc_predict_find(sc_predictor *p, const sc_net *net, double max_rate,
+/* input: SC_IN_COUNTS or SC_IN_PROTEINS. SC_EUSAGE if the model has no distribution of those. */
+sc_status sc_predict_find(sc_predictor *p, const sc_net *net, sc_input input, double max_rate,
                           sc_err *err) SC_MUST_CHECK;
 /* Counts (of a normal distribution real numbers) of rows [from, from + n), the rows that x ran
- * last: out is n x n_vars, of the model's genes. draw_no and seed as in sc_infer_run. */
+ * last: out is n x n_cols. draw_no and seed as in sc_infer_run. */
 void sc_predict_rows(const sc_predictor *p, const sc_infer *x, int64_t from, int64_t n,
                      uint64_t seed, uint32_t draw_no, sc_pool *pool, float *out);
 /*
- * Denoised expression, as scvi-tools has it: gamma draws of mean scale x px_scale and shape px_r,
- * keyed likewise. scale, shape: nodes; a shape of one row stands for all.
+ * Denoised expression, as scvi-tools has it: gamma draws of a mean times a factor and of a shape;
+ * of proteins 0 where a draw by the logit of being background says so.
  */
-void sc_predict_denoised(const sc_infer *x, int32_t scale, int32_t shape, double factor,
-                         int64_t from, int64_t n, uint64_t seed, uint32_t draw_no, sc_pool *pool,
-                         float *out);
+typedef struct sc_denoiser {
+    sc_input input;
+    int32_t mean, shape, background; /* nodes; a shape of one row stands for all; background 0:
+                                        there is none */
+    double factor;
+    int64_t n_cols;
+} sc_denoiser;
+/* As sc_predict_find; factor is for genes. SC_EUSAGE if the model's counts are of another kind. */
+sc_status sc_denoiser_find(sc_denoiser *d, const sc_net *net, sc_input input, double factor,
+                           sc_err *err) SC_MUST_CHECK;
+/* As sc_predict_rows. */
+void sc_denoise_rows(const sc_denoiser *d, const sc_infer *x, int64_t from, int64_t n,
+                     uint64_t seed, uint32_t draw_no, sc_pool *pool, float *out);
 
 #endif
