@@ -74,6 +74,8 @@ typedef struct sc_kernels {
      * .. + n) */
     void (*sparse_row)(int64_t nnz, const int32_t *index, const float *value, const float *w,
                        int64_t ldw, float *y, int n);
+    void (*sparse_sum)(int64_t nnz, const int32_t *index, const float *value, const float *w,
+                       int64_t ldw, float *y, int n);           /* the same, but y = */
     void (*axpy)(int64_t n, float a, const float *x, float *y); /* y += a x */
     void (*dot_rows)(int m, int n, const float *a, int lda, const float *b, int ldb,
                      float *out); /* out_i = a_i . b_i */

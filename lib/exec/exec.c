@@ -121,6 +121,7 @@ void SC_R(sc_exec_free)(ex *e)
         free(e->columns[s].next);
         free(e->columns[s].row);
         free(e->columns[s].at);
+        free(e->columns[s].value);
     }
     if (e->steps)
         SC_R(sc_steps_free)(e->steps);
@@ -160,6 +161,7 @@ static sc_status reserve_columns(ex *e, int64_t nnz, sc_err *err)
             continue;
         SC_TRY(sc_resize(&c->row, (size_t)nnz, sizeof *c->row, err));
         SC_TRY(sc_resize(&c->at, (size_t)nnz, sizeof *c->at, err));
+        SC_TRY(sc_resize(&c->value, (size_t)nnz, sizeof *c->value, err));
         if (!c->ptr)
             SC_TRY(sc_alloc(&c->ptr, (size_t)n->n_cols + 1, sizeof *c->ptr, err));
         if (!c->next)

@@ -37,6 +37,10 @@ sc_node sc_sv_map(sc_graph *gr, sc_map map, sc_node x, double arg)
     sc_gnode n = like(SC_OP_MAP, p, x);
     n.map = (int)map;
     n.arg = arg;
+    for (int32_t i = x.id + 1; i < g->n_nodes && p->form == SC_SPARSE; i++)
+        if (g->nodes[i].op == SC_OP_MAP && g->nodes[i].map == n.map && g->nodes[i].arg == arg &&
+            g->nodes[i].in[0] == x.id)
+            return (sc_node){i}; /* networks that see the same counts share them */
     return sc_graph_add(g, &n);
 }
 

@@ -3,15 +3,15 @@
 
 enum { SPAN = 8 }; /* vectors of y that a sparse row holds in registers */
 
-/* y[0 .. nv W) += the sparse row's sum; nv is a constant where this is inlined. */
-static inline __attribute__((always_inline)) void sparse_span(int nv, int64_t nnz,
+/* y[0 .. nv W) = the sparse row's sum, or y plus it; nv is a constant where this is inlined. */
+static inline __attribute__((always_inline)) void sparse_span(int nv, bool adds, int64_t nnz,
                                                               const int32_t *index,
                                                               const float *value, const float *w,
                                                               int64_t ldw, float *y)
 {
     vf acc[SPAN];
     for (int v = 0; v < nv; v++)
-        acc[v] = v_load(y + v * W);
+        acc[v] = adds ? v_load(y + v * W) : v_set(0);
     for (int64_t k = 0; k < nnz; k++) {
         const float *row = w + index[k] * ldw;
         const vf x = v_set(value[k]);
@@ -27,17 +27,33 @@ static inline __attribute__((always_inline)) void sparse_span(int nv, int64_t nn
         v_store(y + v * W, acc[v]);
 }
 
-void SC_NAME(sparse_row)(int64_t nnz, const int32_t *index, const float *value, const float *w,
-                         int64_t ldw, float *y, int n)
+static inline __attribute__((always_inline)) void sparse(bool adds, int64_t nnz,
+                                                         const int32_t *index, const float *value,
+                                                         const float *w, int64_t ldw, float *y,
+                                                         int n)
 {
     int j = 0;
     for (; j + SPAN * W <= n; j += SPAN * W)
-        sparse_span(SPAN, nnz, index, value, w + j, ldw, y + j);
+        sparse_span(SPAN, adds, nnz, index, value, w + j, ldw, y + j);
     for (; j + W <= n; j += W)
-        sparse_span(1, nnz, index, value, w + j, ldw, y + j);
+        sparse_span(1, adds, nnz, index, value, w + j, ldw, y + j);
+    for (int t = j; t < n && !adds; t++)
+        y[t] = 0;
     for (int64_t k = 0; j < n && k < nnz; k++)
         for (int t = j; t < n; t++)
             y[t] = s_fma(value[k], w[index[k] * ldw + t], y[t]);
+}
+
+void SC_NAME(sparse_row)(int64_t nnz, const int32_t *index, const float *value, const float *w,
+                         int64_t ldw, float *y, int n)
+{
+    sparse(true, nnz, index, value, w, ldw, y, n);
+}
+
+void SC_NAME(sparse_sum)(int64_t nnz, const int32_t *index, const float *value, const float *w,
+                         int64_t ldw, float *y, int n)
+{
+    sparse(false, nnz, index, value, w, ldw, y, n);
 }
 
 void SC_NAME(axpy)(int64_t n, float a, const float *x, float *y)

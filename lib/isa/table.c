@@ -10,6 +10,7 @@ const sc_kernels SC_NAME(kernels) = {
     .gemm_nt = SC_NAME(gemm_nt),
     .gemm_tn = SC_NAME(gemm_tn),
     .sparse_row = SC_NAME(sparse_row),
+    .sparse_sum = SC_NAME(sparse_sum),
     .axpy = SC_NAME(axpy),
     .dot_rows = SC_NAME(dot_rows),
     .near = SC_NAME(near),

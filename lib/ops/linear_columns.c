@@ -69,6 +69,7 @@ void SC_X(sc_sort_columns)(ex *e, int32_t id, int64_t tile)
                   j1 = (int32_t)(n_vars * (tile + 1) / SORTS);
     const sc_mini *m = mini_of(e, x);
     sc_columns *c = &e->columns[nd(e, x)->stream];
+    const real *values = e->sparse[x];
     int64_t before = 0; /* entries of genes below j0 */
     memset(c->next + j0, 0, (size_t)(j1 - j0) * sizeof *c->next);
     for (int64_t i = 0; i < m->n; i++) {
@@ -90,7 +91,10 @@ void SC_X(sc_sort_columns)(ex *e, int32_t id, int64_t tile)
             const int32_t to = c->next[m->indices[k]]++;
             c->row[to] = (int32_t)i;
             c->at[to] = (int32_t)(k - m->indptr[0]);
+            c->value[to] = values[k - m->indptr[0]];
         }
+    if (tile == 0)
+        c->of = x;
 }
 
 bool SC_X(sc_has_columns)(const ex *e, int32_t x)
@@ -104,16 +108,20 @@ int64_t SC_X(sc_column_tiles)(const ex *e, int32_t id)
     return x && SC_X(sc_has_columns)(e, x) ? ceil_div(cols_of(e, x), GENES) : 0;
 }
 
-/* Adds to g gene j's row of the gradient, n columns of it from j0. */
-static void gene(const ex *e, int32_t id, int32_t x, int64_t j, int64_t j0, int64_t n, real *g)
+/* Gene j's row of the gradient, n columns of it from j0, to g; or added to it. */
+static void gene(const ex *e, int32_t id, int32_t x, int64_t j, int64_t j0, int64_t n, bool adds,
+                 real *g)
 {
     const sc_columns *c = &e->columns[nd(e, x)->stream];
+    const int64_t end = c->ptr[j + 1];
     real value[ENTRIES];
-    for (int64_t k = c->ptr[j]; k < c->ptr[j + 1]; k += ENTRIES) {
-        const int64_t nnz = min64(ENTRIES, c->ptr[j + 1] - k);
-        for (int64_t t = 0; t < nnz; t++)
+    for (int64_t k = c->ptr[j]; k < end || !adds; k += ENTRIES, adds = true) {
+        const int64_t nnz = min64(ENTRIES, end - k);
+        for (int64_t t = 0; t < nnz && c->of != x; t++)
             value[t] = e->sparse[x][c->at[k + t]];
-        e->k->sparse_row(nnz, c->row + k, value, e->grad[id] + j0, cols_of(e, id), g, (int)n);
+        (adds ? e->k->sparse_row : e->k->sparse_sum)(nnz, c->row + k,
+                                                     c->of == x ? c->value + k : value,
+                                                     e->grad[id] + j0, cols_of(e, id), g, (int)n);
     }
 }
 
@@ -129,9 +137,8 @@ void SC_X(sc_column_gradients)(ex *e, int32_t id, int64_t tile)
             for (int64_t j0 = 0; j0 < n->n_cols; j0 += COLUMNS) {
                 _Alignas(64) real g[COLUMNS];
                 const int64_t nc = min64(COLUMNS, n->n_cols - j0);
-                memset(g, 0, (size_t)nc * sizeof *g);
                 for (int32_t t = id; t; t = twin_of(e, t))
-                    gene(e, t, nd(e, t)->in[p], j, j0, nc, g);
+                    gene(e, t, nd(e, t)->in[p], j, j0, nc, t != id, g);
                 SC_X(sc_settle)(e, n->weight, at + j * n->n_cols + j0, 1, nc, n->n_cols, g, nc);
             }
         at += width * n->n_cols;

@@ -28,6 +28,8 @@ typedef struct SC_R(sc_exec) ex;
 typedef struct sc_columns {
     int32_t *ptr, *next;
     int32_t *row, *at; /* cell, and place among the minibatch's stored entries */
+    int32_t of;        /* the sparse node whose values are at hand in this order; or 0 */
+    real *value;
 } sc_columns;
 
 struct SC_R(sc_exec) {

@@ -17,7 +17,7 @@ typedef struct thin {
     const sc_gnode *norm, *layer;
     int64_t rows, n, d, ld;
     bool by_batch;
-    double *gram, *mean;        /* d x d, d: of the inputs */
+    real *gram, *mean;          /* d x d, and in the row behind it the inputs' means */
     real *inv, *factor, *shift; /* n: 1 / sd, gamma / sd, what forward adds */
     real *scaled;               /* d x n: W k */
     real *across, *down;        /* rows x d: the inputs, centred; d + 1 x ld: likewise, and ones */
@@ -40,8 +40,8 @@ int64_t SC_X(sc_thin_aux)(const ex *e, int32_t id, int64_t rows)
     const int64_t d = sc_thin_inputs(e->g, id), n = cols_of(e, id);
     if (!d)
         return 0;
-    return padded(2 * (d * d + d)) + (3 + d) * padded(n) + padded(rows * d) +
-           (d + 1) * padded(rows) + (e->with_backward ? GROUPS * group_size(rows, d) : 0);
+    return padded((d + 1) * d) + (3 + d) * padded(n) + padded(rows * d) + (d + 1) * padded(rows) +
+           (e->with_backward ? GROUPS * group_size(rows, d) : 0);
 }
 
 static real *weight(const ex *e, int index)
@@ -59,9 +59,9 @@ static thin open(const ex *e, int32_t id, real *from)
               .d = sc_thin_inputs(e->g, id)};
     t.ld = padded(t.rows);
     t.by_batch = e->run->train && t.rows > 1;
-    t.gram = (double *)(void *)from;
+    t.gram = from;
     t.mean = t.gram + t.d * t.d;
-    t.inv = from + padded(2 * (t.d * t.d + t.d));
+    t.inv = from + padded((t.d + 1) * t.d);
     t.factor = t.inv + padded(t.n);
     t.shift = t.factor + padded(t.n);
     t.scaled = t.shift + padded(t.n);
@@ -112,10 +112,10 @@ static void centre(const thin *t)
         double sum = 0;
         for (int64_t i = 0; i < t->rows; i++)
             sum += (double)t->across[i * t->d + c];
-        t->mean[c] = sum / (double)t->rows;
+        t->mean[c] = (real)(sum / (double)t->rows);
         for (int64_t i = 0; i < t->rows; i++) {
             if (t->by_batch)
-                t->across[i * t->d + c] -= (real)t->mean[c];
+                t->across[i * t->d + c] -= t->mean[c];
             t->down[c * t->ld + i] = t->across[i * t->d + c];
         }
     }
@@ -124,39 +124,25 @@ static void centre(const thin *t)
     for (int64_t a = 0; a < t->d; a++)
         for (int64_t b = 0; b <= a; b++)
             t->gram[a * t->d + b] = t->gram[b * t->d + a] =
-                row_dot(t->rows, t->down + a * t->ld, t->down + b * t->ld);
-}
-
-/* u = row a of G W, columns j0 .. j0 + nc */
-static void gram_row(const thin *t, int64_t a, int64_t j0, int64_t nc, double *restrict u)
-{
-    memset(u, 0, (size_t)nc * sizeof *u);
-    for (int64_t b = 0; b < t->d; b++) {
-        const double g = t->gram[a * t->d + b];
-        const real *restrict w = t->w + b * t->n + j0;
-        for (int64_t j = 0; j < nc; j++)
-            u[j] += g * (double)w[j];
-    }
+                (real)row_dot(t->rows, t->down + a * t->ld, t->down + b * t->ld);
 }
 
 static void batch_statistics(const ex *e, const thin *t, int64_t j0, int64_t nc)
 {
     const double part = t->norm->arg2, rows = (double)t->rows;
     real *rm = weight(e, t->norm->weight + 2) + j0, *rv = weight(e, t->norm->weight + 3) + j0;
-    double m[COLUMNS] = {0}, v[COLUMNS] = {0}, u[COLUMNS];
-    for (int64_t a = 0; a < t->d; a++) {
-        const real *restrict w = t->w + a * t->n + j0;
-        gram_row(t, a, j0, nc, u);
-        for (int64_t j = 0; j < nc; j++) {
-            m[j] += t->mean[a] * (double)w[j];
-            v[j] += u[j] * (double)w[j];
-        }
-    }
+    _Alignas(64) real u[(D + 1) * COLUMNS]; /* G W, and the means of X */
+    real v[COLUMNS] = {0};
+    e->k->gemm_nn((int)t->d + 1, (int)nc, (int)t->d, t->gram, (int)t->d, t->w + j0, (int)t->n, u,
+                  COLUMNS, false);
+    for (int64_t a = 0; a < t->d; a++)
+        for (int64_t j = 0; j < nc; j++)
+            v[j] += u[a * COLUMNS + j] * t->w[a * t->n + j0 + j];
     for (int64_t j = 0; j < nc; j++) {
-        const double var = v[j] > 0 ? v[j] : 0; /* rounding may have taken all of it */
+        const double var = v[j] > 0 ? (double)v[j] : 0; /* rounding may have taken all of it */
+        const real mean = u[t->d * COLUMNS + j] + (t->bias ? t->bias[j0 + j] : 0);
         t->inv[j0 + j] = (real)(1 / sqrt(var / rows + t->norm->arg));
-        m[j] += t->bias ? (double)t->bias[j0 + j] : 0;
-        rm[j] = (real)((1 - part) * (double)rm[j] + part * m[j]);
+        rm[j] = (real)((1 - part) * (double)rm[j] + part * (double)mean);
         rv[j] = (real)((1 - part) * (double)rv[j] + part * (var / (rows - 1)));
     }
     if (j0 == 0)
@@ -210,19 +196,20 @@ static void by_norm(ex *e, const thin *t, int64_t j0, int64_t nc, const real *re
 {
     real *gw = e->gw + e->g->weights[t->norm->weight].offset + j0;
     real *gb = e->gw + e->g->weights[t->norm->weight + 1].offset + j0;
-    const double share = t->by_batch ? 1 / (double)t->rows : 0;
-    const real *restrict s = g + t->d * COLUMNS;
-    double dot[COLUMNS] = {0};
+    const real share = t->by_batch ? 1 / (real)t->rows : 0, *restrict s = g + t->d * COLUMNS;
+    const real *restrict inv = t->inv + j0;
+    real dot[COLUMNS];
+    for (int64_t j = 0; j < nc; j++)
+        dot[j] = t->by_batch ? 0 : offset_of(e, t, j0 + j) * s[j];
     for (int64_t r = 0; r < t->d; r++)
         for (int64_t j = 0; j < nc; j++)
-            dot[j] += (double)t->w[r * t->n + j0 + j] * (double)g[r * COLUMNS + j];
+            dot[j] += t->w[r * t->n + j0 + j] * g[r * COLUMNS + j];
     for (int64_t j = 0; j < nc; j++) {
-        const double inv = (double)t->inv[j0 + j],
-                     d_gamma = inv * (dot[j] + (double)offset_of(e, t, j0 + j) * (double)s[j]);
-        gw[j] += (real)d_gamma;
+        const real d_gamma = inv[j] * dot[j];
+        gw[j] += d_gamma;
         gb[j] += s[j];
-        c[j] = (real)(d_gamma * share * inv);
-        a[j] = (real)((double)s[j] * share);
+        c[j] = d_gamma * share * inv[j];
+        a[j] = s[j] * share;
     }
 }
 
@@ -249,12 +236,12 @@ static void by_weight(ex *e, const thin *t, int64_t j0, int64_t nc, real *restri
 {
     const sc_gnode *l = t->layer;
     const real *restrict k = t->factor + j0;
-    double u[COLUMNS];
-    for (int64_t r = 0; r < t->d; r++) {
-        gram_row(t, r, j0, nc, u);
+    _Alignas(64) real u[D * COLUMNS];
+    e->k->gemm_nn((int)t->d, (int)nc, (int)t->d, t->gram, (int)t->d, t->w + j0, (int)t->n, u,
+                  COLUMNS, false);
+    for (int64_t r = 0; r < t->d; r++)
         for (int64_t j = 0; j < nc; j++)
-            g[r * COLUMNS + j] = k[j] * (real)((double)g[r * COLUMNS + j] - (double)c[j] * u[j]);
-    }
+            g[r * COLUMNS + j] = k[j] * (g[r * COLUMNS + j] - c[j] * u[r * COLUMNS + j]);
     real *s = g + t->d * COLUMNS;
     for (int64_t j = 0; j < nc; j++)
         s[j] = k[j] * (s[j] - (real)t->rows * a[j]);
