@@ -40,7 +40,8 @@ static const sc_tool tool = {"sc-embed",
                              "MODEL [IN]",
                              1,
                              2,
-                             SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG,
+                             SC_TOOL_FLOW | SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT |
+                                 SC_TOOL_PG,
                              params,
                              sizeof(embed_opts),
                              "sc-embed model.scm counts.scz > embedded.scz"};
@@ -50,7 +51,8 @@ typedef struct embedder {
     sc_over s;
     int32_t z, mean, var; /* nodes: latent as decoded, mean and variance of q */
     int64_t n_latent;
-    bool is_ln;
+    bool is_ln, draws;
+    int64_t n_draws; /* to average */
     char path[256];
     int n_kept;
     struct {
@@ -83,6 +85,11 @@ static sc_status find_nodes(embedder *m, const sc_net *net, sc_err *err)
     m->n_latent = z->n_cols;
     if (m->o->latent == LATENT_MODE && !m->is_ln)
         return sc_fail(err, SC_EUSAGE, "--latent mode is for models with --latent-distribution ln");
+    m->draws = m->o->latent == LATENT_SAMPLE || (m->is_ln && m->o->latent == LATENT_MEAN);
+    m->n_draws = !m->draws || m->o->each_sample  ? 1
+                 : m->o->latent == LATENT_SAMPLE ? m->o->n_samples
+                                                 : LN_SAMPLES;
+    m->s.by_block = !m->o->each_sample && m->n_draws == 1;
     return SC_OK;
 }
 
@@ -90,22 +97,18 @@ static sc_status find_nodes(embedder *m, const sc_net *net, sc_err *err)
  * Rows [at, at + n) of a piece's cells: the mean, or the average of draws, into every n_draws-th
  * row of z from row `draw` on; likewise what is kept beside it.
  */
-static sc_status embed_rows(embedder *m, const sc_piece *p, int64_t draw, int64_t at, int64_t n,
-                            sc_dense *z, sc_dense *kept, sc_err *err)
+static sc_status embed_rows(const embedder *m, sc_infer *x, const sc_piece *p, int64_t draw,
+                            int64_t at, int64_t n, sc_dense *z, sc_dense *kept, sc_err *err)
 {
-    const embed_opts *o = m->o;
     const int64_t d = m->n_latent;
-    const bool draws = o->latent == LATENT_SAMPLE || (m->is_ln && o->latent == LATENT_MEAN);
-    const int64_t n_draws = !draws || o->each_sample     ? 1
-                            : o->latent == LATENT_SAMPLE ? o->n_samples
-                                                         : LN_SAMPLES;
+    const int64_t n_draws = m->n_draws;
     double *sum = NULL;
     SC_TRY(sc_alloc(&sum, (size_t)(n * d), sizeof *sum, err));
     sc_status st = SC_OK;
     for (int64_t k = 0; k < n_draws && st == SC_OK; k++) {
-        st = sc_infer_run(m->s.x, p->cell + at, n, draws ? SC_DRAW_SAMPLE : SC_DRAW_MEAN,
-                          (uint64_t)o->common.seed, (uint32_t)(p->draw + draw + k) + 1, err);
-        const float *v = sc_infer_value(m->s.x, m->z);
+        st = sc_infer_run(x, p->cell + at, n, m->draws ? SC_DRAW_SAMPLE : SC_DRAW_MEAN,
+                          (uint64_t)m->o->common.seed, (uint32_t)(p->draw + draw + k) + 1, err);
+        const float *v = sc_infer_value(x, m->z);
         for (int64_t i = 0; i < n * d; i++)
             sum[i] += (double)v[i];
     }
@@ -115,7 +118,7 @@ static sc_status embed_rows(embedder *m, const sc_piece *p, int64_t draw, int64_
             z->values[to * d + j] = (float)(sum[i * d + j] / (double)n_draws);
         for (int k = 0; k < m->n_kept; k++)
             memcpy(kept[k].values + to * kept[k].n_cols,
-                   sc_infer_value(m->s.x, m->kept[k].node) + i * kept[k].n_cols,
+                   sc_infer_value(x, m->kept[k].node) + i * kept[k].n_cols,
                    (size_t)kept[k].n_cols * sizeof(float));
     }
     free(sum);
@@ -130,7 +133,7 @@ static sc_status fresh_column(sc_table *obs, const char *name, sc_col **c, sc_er
     return sc_table_add(obs, name, SC_COL_REAL, c, err);
 }
 
-static sc_status add_columns(embedder *m, sc_block *b, const float *z, sc_err *err)
+static sc_status add_columns(const embedder *m, sc_block *b, const float *z, sc_err *err)
 {
     sc_table *obs = NULL;
     SC_TRY(sc_block_obs(b, &obs, err));
@@ -146,20 +149,21 @@ static sc_status add_columns(embedder *m, sc_block *b, const float *z, sc_err *e
     return SC_OK;
 }
 
-static sc_status add_library(embedder *m, sc_block *b, sc_err *err)
+static sc_status add_library(const sc_infer *x, sc_block *b, sc_err *err)
 {
     sc_table *obs = NULL;
     sc_col *c = NULL;
     SC_TRY(sc_block_obs(b, &obs, err));
     SC_TRY(fresh_column(obs, SC_MINIFY_LIBRARY, &c, err));
     for (int64_t i = 0; i < obs->n_rows; i++)
-        c->v.r[i] = sc_infer_total(m->s.x, i);
+        c->v.r[i] = sc_infer_total(x, i);
     sc_block_touch(b, NULL);
     return SC_OK;
 }
 
 /* Embeds a piece into the block that has its rows. */
-static sc_status embed_piece(embedder *m, const sc_piece *p, sc_block *b, sc_err *err)
+static sc_status embed_piece(const embedder *m, sc_infer *x, const sc_piece *p, sc_block *b,
+                             sc_err *err)
 {
     const int64_t n = p->n_cells * p->n_draws, d = m->n_latent;
     sc_dense z = {n, d, NULL}, kept[34] = {{0}};
@@ -173,18 +177,17 @@ static sc_status embed_piece(embedder *m, const sc_piece *p, sc_block *b, sc_err
     for (int64_t draw = 0; draw < p->n_draws; draw++)
         for (int64_t at = 0; at < p->n_cells; at += SC_INFER_ROWS)
             SC_GOTO(st,
-                    embed_rows(m, p, draw, at,
+                    embed_rows(m, x, p, draw, at,
                                p->n_cells - at < SC_INFER_ROWS ? p->n_cells - at : SC_INFER_ROWS,
                                &z, kept, err),
                     out);
     if (m->o->to_obs)
         SC_GOTO(st, add_columns(m, b, z.values, err), out);
     if (m->o->minify)
-        SC_GOTO(st, add_library(m, b, err), out);
+        SC_GOTO(st, add_library(x, b, err), out);
     SC_GOTO(st, sc_block_set_dense(b, m->path, &z, err), out);
     for (int k = 0; k < m->n_kept; k++)
         SC_GOTO(st, sc_block_set_dense(b, m->kept[k].path, &kept[k], err), out);
-    st = sc_writer_put(m->s.out, b, err);
 out:
     sc_dense_free(&z);
     for (int k = 0; k < m->n_kept; k++)
@@ -192,18 +195,28 @@ out:
     return st;
 }
 
-static sc_status embed_block(void *ctx, sc_block *b, sc_err *err)
+static sc_status embed_block(void *ctx, sc_infer *x, sc_block *b, sc_err *err)
+{
+    return embed_piece(ctx, x, &(sc_piece){0, sc_block_n_rows(b), 0, 1}, b, err);
+}
+
+/* Many draws are work enough to share the cells of one block among the threads. */
+static sc_status draw_block(void *ctx, sc_block *b, sc_err *err)
 {
     embedder *m = ctx;
-    const int64_t n = sc_block_n_rows(b);
-    if (!m->o->each_sample)
-        return embed_piece(m, &(sc_piece){0, n, 0, 1}, b, err);
+    if (!m->o->each_sample) {
+        SC_TRY(embed_block(m, m->s.x, b, err));
+        return sc_writer_put(m->s.out, b, err);
+    }
     sc_status st = SC_OK;
-    for (sc_piece p = {0}; st == SC_OK && sc_repeat_next(&p, n, m->o->n_samples);) {
+    for (sc_piece p = {0};
+         st == SC_OK && sc_repeat_next(&p, sc_block_n_rows(b), m->o->n_samples);) {
         sc_block *rows = NULL;
         st = sc_repeat_block(&rows, b, &m->rows, &p, err);
         if (st == SC_OK)
-            st = embed_piece(m, &p, rows, err);
+            st = embed_piece(m, m->s.x, &p, rows, err);
+        if (st == SC_OK)
+            st = sc_writer_put(m->s.out, rows, err);
         sc_block_free(rows);
     }
     return st;
@@ -272,7 +285,10 @@ static sc_status run(const embed_opts *o, sc_err *err)
     SC_GOTO(st, lay_out(&m, &h, err), out);
     SC_GOTO(st, match(&m, err), out);
     SC_GOTO(st, sc_over_begin(&m.s, &h, err), out);
-    SC_GOTO(st, sc_over_each(&m.s, embed_block, &m, err), out);
+    SC_GOTO(st,
+            m.s.by_block ? sc_over_blocks(&m.s, embed_block, &m, err)
+                         : sc_over_each(&m.s, draw_block, &m, err),
+            out);
     st = sc_over_commit(&m.s, err);
 out:
     sc_header_free(&h);

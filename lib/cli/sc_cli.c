@@ -1,6 +1,7 @@
 #include "sc_cli_impl.h"
 #include "sc_data.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -302,6 +303,10 @@ sc_status sc_cli_parse_with(const sc_tool *t, void *opts, const char *pick_name,
     /* a pipe closed by its reader is then an error that write() reports, and ends the tool quietly
      */
     (void)signal(SIGPIPE, SIG_IGN);
+    if (t->flags & SC_TOOL_FLOW) { /* or each block's pages are given back, and cleared anew */
+        (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
+        (void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
+    }
     make_sections(&c, t, opts);
     for (int i = 0; i < c.n_sections; i++)
         sc_params_default(c.sections[i].params, c.sections[i].opts);

@@ -28,7 +28,8 @@ enum {
     SC_TOOL_SEED = 2,
     SC_TOOL_OUTPUT = 4,
     SC_TOOL_PG = 8,
-    SC_TOOL_VERBOSE = 16 /* -v: for tools that have more to say */
+    SC_TOOL_VERBOSE = 16, /* -v: for tools that have more to say */
+    SC_TOOL_FLOW = 32     /* takes the same memory for block after block: what is freed is kept */
 };
 
 typedef struct sc_tool {

@@ -53,6 +53,35 @@ static sc_status sort_row(sc_minibuf *m, int64_t k0, int64_t k1, sc_err *err)
     return SC_OK;
 }
 
+/* The counts of row i that the model knows, at m->values + nnz and so on; returns how many. No
+ * branch depends on a count: they could not be foretold. *is_bad: one of them is none. */
+static int64_t take_row(const sc_infer *x, sc_minibuf *m, int64_t nnz, int64_t n,
+                        const int32_t *index, const float *value, bool *is_bad)
+{
+    const int64_t from = nnz;
+    bool bad = false;
+    for (int64_t k = 0; k < n; k++) {
+        const int32_t gene = x->to_model[index ? index[k] : k];
+        const float v = value[k];
+        const bool is_known = gene >= 0;
+        m->indices[nnz] = gene;
+        m->values[nnz] = v;
+        nnz += is_known & (v != 0);
+        bad |= is_known & !((v >= 0) & (v < INFINITY));
+    }
+    *is_bad = bad;
+    return nnz - from;
+}
+
+static sc_status bad_row(sc_infer *x, sc_block *b, int64_t i, int64_t nnz, int64_t n, sc_err *err)
+{
+    const sc_minibuf *m = x->buf;
+    for (int64_t k = nnz; k < nnz + n; k++)
+        if (!(m->values[k] > 0) || isinf(m->values[k]))
+            return not_a_count(x, b, i, m->indices[k], m->values[k], err);
+    return SC_OK;
+}
+
 static sc_status take_counts(sc_infer *x, sc_block *b, sc_err *err)
 {
     sc_minibuf *m = x->buf;
@@ -66,24 +95,20 @@ static sc_status take_counts(sc_infer *x, sc_block *b, sc_err *err)
     int64_t nnz = 0;
     m->indptr[0] = 0;
     for (int64_t i = 0; i < x->n_rows; i++) {
-        const int64_t k0 = s ? s->indptr[i] : i * d->n_cols,
-                      k1 = s ? s->indptr[i + 1] : k0 + d->n_cols;
-        const int64_t from = nnz;
-        for (int64_t k = k0; k < k1; k++) {
-            const int32_t gene = x->to_model[s ? s->indices[k] : k - k0];
-            const float v = s ? s->values[k] : d->values[k];
-            if (gene < 0 || v == 0)
-                continue;
-            if (!(v > 0) || isinf(v))
-                return not_a_count(x, b, i, gene, v, err);
-            m->indices[nnz] = gene;
-            m->values[nnz++] = v;
-        }
+        bool is_bad;
+        const int64_t n =
+            s ? take_row(x, m, nnz, s->indptr[i + 1] - s->indptr[i], s->indices + s->indptr[i],
+                         s->values + s->indptr[i], &is_bad)
+              : take_row(x, m, nnz, d->n_cols, NULL, d->values + i * d->n_cols, &is_bad);
+        if (is_bad)
+            SC_TRY(bad_row(x, b, i, nnz, n, err));
         if (!x->in_order)
-            SC_TRY(sort_row(m, from, nnz, err));
+            SC_TRY(sort_row(m, nnz, nnz + n, err));
+        nnz += n;
         m->indptr[i + 1] = nnz;
     }
-    sc_minibuf_lgamma(m, nnz, m->values, m->lgamma_x1);
+    if (x->needs_lgamma)
+        sc_minibuf_lgamma(m, nnz, m->values, m->lgamma_x1);
     return SC_OK;
 }
 

@@ -14,7 +14,8 @@ struct sc_infer {
     sc_exec_f32 *e;
     char *path; /* of the counts */
     bool is_sparse, in_order;
-    bool is_stored; /* the posterior is read from the stream, and counts are not */
+    bool needs_lgamma; /* of the counts: a likelihood is among the nodes wanted */
+    bool is_stored;    /* the posterior is read from the stream, and counts are not */
     sc_minified stored;
     float *posterior[32];   /* rows of the block, by stored.given */
     float *picked[32];      /* SC_INFER_ROWS of them */

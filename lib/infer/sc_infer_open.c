@@ -91,6 +91,16 @@ static bool needs_counts(const sc_plan *p, const sc_built *g)
     return false;
 }
 
+static bool takes_likelihood(const sc_plan *p, const sc_built *g)
+{
+    for (int i = 0; i < p->n_fwd; i++) {
+        const int op = (int)g->nodes[p->fwd[i]].op;
+        if (op == SC_OP_OBSERVE || op == SC_OP_LOG_PROB)
+            return true;
+    }
+    return false;
+}
+
 /* Minified cells are taken as such where that will do, and encoded anew where counts are needed. */
 static sc_status plan_stored(sc_infer *x, const sc_header *h, const int32_t *nodes, int n_nodes,
                              sc_err *err)
@@ -152,6 +162,7 @@ sc_status sc_infer_open(sc_infer **out, const sc_net *net, const sc_header *h, c
                              note_len, err),
                 fail);
     SC_GOTO(st, plan_again(x, nodes, n_nodes, err), fail);
+    x->needs_lgamma = takes_likelihood(&x->plan, net->g) || takes_likelihood(&x->again, net->g);
     SC_GOTO(st, match_genes(x, h, keys->min_gene_overlap, note, note_len, err), fail);
     SC_GOTO(st, open_inputs(x, h, keys, err), fail);
     SC_GOTO(st, sc_exec_new_f32(&x->e, net->g, SC_INFER_ROWS, false, pool, k, err), fail);

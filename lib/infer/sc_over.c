@@ -24,7 +24,8 @@ sc_status sc_over_open(sc_over *s, const sc_tool *tool, const sc_common *common,
     return s->text ? SC_OK : sc_fail_errno(err, "%s", s->to.name);
 }
 
-sc_status sc_over_match(sc_over *s, const int32_t *nodes, int n_nodes, sc_err *err)
+static sc_status open_infer(const sc_over *s, sc_infer **x, sc_pool *pool, char *note,
+                            size_t note_len, sc_err *err)
 {
     const sc_over_opts *o = s->opts;
     const sc_keys keys = {.layer = o->layer,
@@ -36,9 +37,29 @@ sc_status sc_over_match(sc_over *s, const int32_t *nodes, int n_nodes, sc_err *e
                           .n_cont_covs = o->cont_covariates.n,
                           .cat_covs = o->cat_covariates.items,
                           .cont_covs = o->cont_covariates.items};
+    return sc_infer_open(x, &s->net, sc_reader_header(s->in), &keys, s->nodes, s->n_nodes, pool,
+                         s->kernels, note, note_len, err);
+}
+
+static sc_status open_hand(const sc_over *s, sc_over_hand *h, char *note, size_t note_len,
+                           sc_err *err)
+{
+    SC_TRY(sc_pool_new(&h->pool, 1, err));
+    return open_infer(s, &h->x, h->pool, note, note_len, err);
+}
+
+sc_status sc_over_match(sc_over *s, const int32_t *nodes, int n_nodes, sc_err *err)
+{
     char note[SC_ERR_MAX] = "";
-    SC_TRY(sc_infer_open(&s->x, &s->net, sc_reader_header(s->in), &keys, nodes, n_nodes, s->pool,
-                         s->kernels, note, sizeof note, err));
+    s->nodes = nodes;
+    s->n_nodes = n_nodes;
+    if (s->by_block) {
+        SC_TRY(sc_alloc(&s->hands, (size_t)sc_pool_size(s->pool), sizeof *s->hands, err));
+        SC_TRY(open_hand(s, &s->hands[0], note, sizeof note, err));
+        s->x = s->hands[0].x;
+    } else {
+        SC_TRY(open_infer(s, &s->x, s->pool, note, sizeof note, err));
+    }
     if (note[0])
         sc_cli_note(s->tool, s->common, "%s", note);
     return SC_OK;
@@ -81,6 +102,32 @@ sc_status sc_over_each(sc_over *s, sc_status (*one)(void *ctx, sc_block *b, sc_e
     return st == SC_END ? SC_OK : st;
 }
 
+typedef struct by_block {
+    sc_over *s;
+    sc_status (*one)(void *ctx, sc_infer *x, sc_block *b, sc_err *err);
+    void *ctx;
+} by_block;
+
+static sc_status run_block(void *ctx, int tid, sc_block *b, sc_err *err)
+{
+    const by_block *w = ctx;
+    sc_over_hand *h = &w->s->hands[tid];
+    char note[SC_ERR_MAX];
+    if (!h->x) /* a thread that gets no block needs none */
+        SC_TRY(open_hand(w->s, h, note, sizeof note, err));
+    SC_TRY(sc_infer_block(h->x, b, err));
+    return w->one(w->ctx, h->x, b, err);
+}
+
+sc_status sc_over_blocks(sc_over *s,
+                         sc_status (*one)(void *ctx, sc_infer *x, sc_block *b, sc_err *err),
+                         void *ctx, sc_err *err)
+{
+    by_block w = {s, one, ctx};
+    const sc_each each = {run_block, NULL, &w};
+    return sc_reader_each(s->in, s->out, s->pool, &each, err);
+}
+
 sc_status sc_over_commit(sc_over *s, sc_err *err)
 {
     if (s->out)
@@ -97,7 +144,13 @@ sc_status sc_over_commit(sc_over *s, sc_err *err)
 void sc_over_close(sc_over *s)
 {
     sc_writer_close(s->out);
-    sc_infer_close(s->x);
+    for (int k = 0; s->hands && k < sc_pool_size(s->pool); k++) {
+        sc_infer_close(s->hands[k].x);
+        sc_pool_free(s->hands[k].pool);
+    }
+    if (!s->hands)
+        sc_infer_close(s->x);
+    free(s->hands);
     if (s->text)
         (void)fclose(s->text);
     sc_output_abandon(&s->to);

@@ -17,6 +17,7 @@
 #define SC_OVER_H
 
 #include "sc_cli.h"
+#include "sc_each.h"
 #include "sc_infer.h"
 #include "sc_subset.h"
 
@@ -46,6 +47,12 @@ typedef struct sc_over_opts {
         SC_STRING(T, field.isa, "isa", "NAME",                                                     \
                   "instruction set: avx512, avx2, base; default the best there is")
 
+/* What a thread needs to run the model alone. */
+typedef struct sc_over_hand {
+    sc_pool *pool; /* of this one thread */
+    sc_infer *x;
+} sc_over_hand;
+
 typedef struct sc_over {
     const sc_tool *tool;
     const sc_common *common;
@@ -55,6 +62,10 @@ typedef struct sc_over {
     sc_pool *pool;
     sc_reader *in; /* the cells: operand 1 or stdin */
     sc_infer *x;
+    bool by_block;        /* set before sc_over_match: sc_over_blocks is what will be called */
+    sc_over_hand *hands;  /* then: of each thread */
+    const int32_t *nodes; /* as lent to sc_over_match */
+    int n_nodes;
     sc_output to;
     sc_writer *out; /* where a stream is written */
     FILE *text;     /* where text is */
@@ -65,7 +76,7 @@ typedef struct sc_over {
 sc_status sc_over_open(sc_over *s, const sc_tool *tool, const sc_common *common,
                        const sc_over_opts *opts, bool is_binary, sc_err *err) SC_MUST_CHECK;
 /* Opens s->x for these nodes (see sc_infer_open); says on stderr which matrix was taken where that
- * is worth saying. */
+ * is worth saying. With by_block, nodes are lent until sc_over_close. */
 sc_status sc_over_match(sc_over *s, const int32_t *nodes, int n_nodes, sc_err *err) SC_MUST_CHECK;
 /* Appends the provenance record to h, unless --no-PG, and opens s->out with it. */
 sc_status sc_over_begin(sc_over *s, sc_header *h, sc_err *err) SC_MUST_CHECK;
@@ -76,6 +87,11 @@ sc_status sc_over_genes(const sc_over *s, sc_subset *sub, int32_t **order,
 /* Reads all blocks; each is unpacked for s->x before `one` is called. */
 sc_status sc_over_each(sc_over *s, sc_status (*one)(void *ctx, sc_block *b, sc_err *err), void *ctx,
                        sc_err *err) SC_MUST_CHECK;
+/* The same for several blocks at once, each on one thread with an x of its own; what `one` made of
+ * them is written in their order. Faster where a cell takes little work. s->by_block was set. */
+sc_status sc_over_blocks(sc_over *s,
+                         sc_status (*one)(void *ctx, sc_infer *x, sc_block *b, sc_err *err),
+                         void *ctx, sc_err *err) SC_MUST_CHECK;
 /* Finishes what was written, and puts it in its place. */
 sc_status sc_over_commit(sc_over *s, sc_err *err) SC_MUST_CHECK;
 void sc_over_close(sc_over *s);

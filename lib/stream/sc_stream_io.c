@@ -3,6 +3,7 @@
 #include "sc_temp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,9 @@ sc_status sc_in_open(sc_in *in, int fd, const char *name, sc_err *err)
     SC_TRY(sc_str_dup(&in->name, name, err));
     const off_t at = lseek(fd, 0, SEEK_CUR);
     in->is_seekable = at >= 0;
+    if (at < 0)
+        (void)fcntl(fd, F_SETPIPE_SZ,
+                    STEP); /* fewer turns with the writer; it is no pipe: no matter */
     in->base = at >= 0 ? at : 0;
     in->z = ZSTD_createDCtx();
     if (!in->z)
