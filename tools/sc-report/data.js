@@ -37,7 +37,7 @@ async function readCells() {
 const chunks = new Map();
 let chunkLines = null;
 
-// Of each gene in the chunk: how many cells express it, the gaps between them, a code for each.
+// How many cells express each gene of the chunk, the gaps between them gene by gene, a code for each.
 function unpack(bytes, nGenes) {
   let at = 0;
   const next = () => {
@@ -49,13 +49,12 @@ function unpack(bytes, nGenes) {
     } while (b & 128);
     return v;
   };
-  const genes = [];
-  for (let g = 0; g < nGenes; g++) {
-    const n = next(), cells = new Int32Array(n);
+  const genes = Array.from({ length: nGenes }, () => ({ cells: new Int32Array(next()) }));
+  for (const g of genes) {
     let cell = -1;
-    for (let k = 0; k < n; k++) cells[k] = cell += next() + 1;
-    genes.push({ cells, codes: bytes.subarray(at, (at += n)) });
+    for (let k = 0; k < g.cells.length; k++) g.cells[k] = cell += next() + 1;
   }
+  for (const g of genes) g.codes = bytes.subarray(at, (at += g.cells.length));
   return genes;
 }
 

@@ -178,16 +178,16 @@ static sc_status put_number(report_buf *b, uint32_t v, sc_err *err)
 sc_status report_genes_pack(int64_t first, int64_t last, const int64_t *begin, const int32_t *cell,
                             const uint8_t *code, report_buf *b, sc_err *err)
 {
+    for (int64_t j = first; j < last; j++)
+        SC_TRY(put_number(b, (uint32_t)(begin[j + 1] - begin[j]), err));
     for (int64_t j = first; j < last; j++) {
         int32_t before = -1;
-        SC_TRY(put_number(b, (uint32_t)(begin[j + 1] - begin[j]), err));
         for (int64_t k = begin[j]; k < begin[j + 1]; k++) {
             SC_TRY(put_number(b, (uint32_t)(cell[k] - before - 1), err));
             before = cell[k];
         }
-        SC_TRY(report_put(b, code + begin[j], (size_t)(begin[j + 1] - begin[j]), err));
     }
-    return SC_OK;
+    return report_put(b, code + begin[first], (size_t)(begin[last] - begin[first]), err);
 }
 
 void report_genes_free(report_genes *g)

@@ -76,8 +76,9 @@ typedef struct report_buf {
 sc_status report_put(report_buf *b, const void *bytes, size_t n, sc_err *err) SC_MUST_CHECK;
 
 /*
- * Genes first .. last-1, each: the number of cells that express it, the gaps between their indices,
- * their codes (numbers in base 128, low digits first, 128 added to all but the last digit).
+ * Genes first .. last-1: for each the number of cells that express it; then for each the gaps
+ * between these cells' indices (numbers in base 128, low digits first, 128 added to all but the
+ * last digit); then all codes. Alike bytes stand together, so that they deflate well.
  */
 sc_status report_genes_pack(int64_t first, int64_t last, const int64_t *begin, const int32_t *cell,
                             const uint8_t *code, report_buf *b, sc_err *err) SC_MUST_CHECK;
