@@ -2,7 +2,7 @@
  * A Poisson factor model, in as few lines as a model takes; sluice-plugin(7) walks through it.
  *
  *   z ~ N(0, I)   rho = softmax(W z + b)   x ~ Poisson(l rho)
- *   q(z | x) = N(A log(1 + x) + a, exp(C log(1 + x) + c))
+ *   q(z | x) = N(A log(1 + x) + a, softplus(C log(1 + x) + c))
  *
  * x: counts of a cell, l: their sum. The columns of W are the loadings. Without q it is the Poisson
  * case of GLM-PCA: Townes, Hicks, Aryee, Irizarry 2019, Genome Biology 20:295.
@@ -24,8 +24,8 @@ static void build(sc_graph *g, const void *opts)
 
     sc_begin(g, SC_PART_ENCODER);
     const sc_node mean = sc_linear(g, "mean", &log_x, 1, o->n_latent, SC_BIAS);
-    const sc_node log_var = sc_linear(g, "log_var", &log_x, 1, o->n_latent, SC_BIAS);
-    const sc_dist q = sc_normal(mean, sc_exp(g, log_var));
+    const sc_node raw_var = sc_linear(g, "raw_var", &log_x, 1, o->n_latent, SC_BIAS);
+    const sc_dist q = sc_normal(mean, sc_softplus(g, raw_var));
     const sc_node z = sc_latent(g, "z", q, sc_standard_normal());
 
     sc_begin(g, SC_PART_DECODER);
@@ -47,7 +47,7 @@ static void build(sc_graph *g, const void *opts)
 static const sc_model model = {
     .size = sizeof model,
     .build = build,
-    .train = {.batch_size = 128, .lr = 5e-3, .eps = 0.01, .n_epochs_kl_warmup = 50}};
+    .train = {.batch_size = 128, .lr = 2e-3, .eps = 0.01, .n_epochs_kl_warmup = 50}};
 
 SC_PLUGIN_EXPORT extern const sc_plugin sc_plugin_entry;
 const sc_plugin sc_plugin_entry = {
