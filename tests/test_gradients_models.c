@@ -219,10 +219,17 @@ static void poisson(void **state)
     check_pairs("poisson", false, ALL);
 }
 
+static void spatial(void **state)
+{
+    (void)state;
+    check_pairs("spatial", false, ALL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(scvi),    cmocka_unit_test(ldvae),
                                        cmocka_unit_test(scanvi),  cmocka_unit_test(pyro_scanvi),
-                                       cmocka_unit_test(totalvi), cmocka_unit_test(poisson)};
+                                       cmocka_unit_test(totalvi), cmocka_unit_test(poisson),
+                                       cmocka_unit_test(spatial)};
     return cmocka_run_group_tests_name("gradients of models", tests, prepare, NULL);
 }

@@ -1,5 +1,6 @@
 /* Trains the model variant that -m names on the counts of a stream. */
 #include "sc_net_from.h"
+#include "sc_numbers.h"
 #include "sc_start.h"
 #include "sc_surgery.h"
 #include "sc_train_cli.h"
@@ -34,7 +35,7 @@ static const sc_param params[] = {
     SC_LIST(fit_opts, cat_covariates, "cat-covariate", "COLUMN",
             "categorical covariate; repeatable"),
     SC_LIST(fit_opts, cont_covariates, "cont-covariate", "COLUMN",
-            "continuous covariate; repeatable"),
+            "continuous covariate, or obsm/NAME for all of its columns; repeatable"),
     SC_STRING(fit_opts, size_factor_key, "size-factor-key", "COLUMN", "obs column of size factors"),
     SC_STRING(
         fit_opts, library_prior, "library-prior", "FILE",
@@ -202,6 +203,20 @@ static sc_status choose_keys(const sc_net *net, const fit_opts *o, sc_keys *k, s
     return SC_OK;
 }
 
+/* "obsm/X_pca" stands for its columns. names and list are what the keys then lend. */
+static sc_status expand_covariates(sc_keys *k, const sc_header *h, sc_strs *names,
+                                   const char ***list, sc_err *err)
+{
+    for (int i = 0; i < k->n_cont_covs; i++)
+        SC_TRY(sc_numbers_expand(names, h, k->cont_covs[i], err));
+    SC_TRY(sc_alloc(list, (size_t)names->n + 1, sizeof **list, err));
+    for (int64_t i = 0; i < names->n; i++)
+        (*list)[i] = sc_strs_at(names, i);
+    k->n_cont_covs = (int)names->n;
+    k->cont_covs = *list;
+    return SC_OK;
+}
+
 /* What --init brings: a model, and the columns by the names that it had. */
 typedef struct start {
     sc_net from;
@@ -267,6 +282,8 @@ static sc_status run(const fit_opts *o, const choice *ch, sc_err *err)
     sc_reader *in = NULL;
     sc_output out = {.fd = -1};
     start from = {0};
+    sc_strs covariates = {0};
+    const char **covariate_list = NULL;
     sc_keys keys;
     sc_train_opts t;
     sc_status st;
@@ -279,6 +296,8 @@ static sc_status run(const fit_opts *o, const choice *ch, sc_err *err)
     SC_GOTO(st, open_start(&from, o, &net, &keys, err), out);
     SC_GOTO(st, sc_output_open(&out, o->common.output, true, err), out);
     SC_GOTO(st, sc_reader_open_path(&in, o->common.n_operands ? o->common.operands[0] : NULL, err),
+            out);
+    SC_GOTO(st, expand_covariates(&keys, sc_reader_header(in), &covariates, &covariate_list, err),
             out);
     keys.memory = sc_train_cli_memory(&o->train);
     SC_GOTO(st, load(&cells, in, o, &keys, &from, err), out);
@@ -293,6 +312,8 @@ out:
     sc_reader_close(in);
     sc_cells_free(&cells);
     sc_query_names_free(&from.names);
+    sc_strs_free(&covariates);
+    free(covariate_list);
     sc_net_free(&from.from);
     sc_net_free(&net);
     return st;

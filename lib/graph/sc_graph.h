@@ -147,7 +147,9 @@ typedef struct sc_built {
     int64_t loadings_latent;
     sc_part part;
     int group;
-    sc_err err; /* the first mistake */
+    const char
+        *absent; /* option that would bring an input that was asked for in vain; NULL: none */
+    sc_err err;  /* the first mistake */
 } sc_built;
 
 /* Runs the plugin's build(). SC_EPLUGIN with the first mistake (shape, unknown thing) and its node.

@@ -62,8 +62,11 @@ static sc_node s_input(sc_graph *gr, sc_rowset rows, sc_input in, sc_side side)
         n.form = SC_CODES;
         n.n_cols = sc_graph_categories(g, (int)in);
     }
-    if (n.n_cols <= 0)
-        return SC_NONE;                    /* the data have none: not a mistake until it is used */
+    if (n.n_cols <= 0) { /* the data have none: not a mistake until it is used */
+        if (in == SC_IN_CONT_COVS || in == SC_IN_SIZE_FACTOR)
+            g->absent = in == SC_IN_CONT_COVS ? "cont-covariate" : "size-factor-key";
+        return SC_NONE;
+    }
     for (int i = 1; i < g->n_nodes; i++) { /* asked for again: the same node */
         const sc_gnode *o = &g->nodes[i];
         if (o->op == SC_OP_INPUT && o->input == n.input && o->side == n.side &&
@@ -156,6 +159,12 @@ static sc_node s_linear(sc_graph *gr, const char *name, const sc_node *parts, in
         const sc_gnode *x = node(g, parts[i]);
         if (!x || x->reps == 0 || (n.reps >= 0 && (x->reps != n.reps || x->stream != n.stream))) {
             free(seg);
+            if (!x && g->absent && g->err.status == SC_OK) {
+                (void)sc_fail(&g->err, SC_EUSAGE,
+                              "linear '%s' lacks its part %d, and no --%s is given", name, i,
+                              g->absent);
+                return SC_NONE;
+            }
             return sc_graph_mistake(
                 g, "linear '%s': part %d is missing, or its rows differ from the others'", name, i);
         }

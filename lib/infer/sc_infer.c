@@ -170,8 +170,8 @@ sc_status sc_infer_block(sc_infer *x, sc_block *b, sc_err *err)
         sc_coder_reset(&x->coders[c]);
         SC_TRY(sc_coder_block(&x->coders[c], b, err));
     }
-    for (int64_t c = 0; c < x->n_cont; c++)
-        SC_TRY(sc_numbers_block(b, x->cont[c], x->n_cont, x->buf->cont_covs + c, err));
+    if (x->n_cont)
+        SC_TRY(sc_numbers_rows(&x->numbers, b, x->buf->cont_covs, err));
     if (x->proteins.n)
         SC_TRY(sc_proteins_block(&x->proteins, b, x->buf->proteins, err));
     return x->size_factor ? sc_numbers_block(b, x->size_factor, 1, x->buf->size_factor, err)
@@ -380,6 +380,7 @@ void sc_infer_close(sc_infer *x)
     sc_exec_free_f32(x->e);
     for (int i = 0; i < x->n_coders; i++)
         sc_coder_close(&x->coders[i]);
+    sc_numbers_free(&x->numbers);
     sc_minibuf_free(x->buf);
     sc_minibuf_free(x->pick);
     for (int k = 0; k < 32; k++) {

@@ -4,6 +4,7 @@
 
 #include "sc_infer.h"
 #include "sc_minify.h"
+#include "sc_numbers.h"
 #include "sc_proteins.h"
 
 struct sc_infer {
@@ -23,7 +24,8 @@ struct sc_infer {
     int32_t *to_model;      /* gene of the data -> gene of the model, -1 */
     int n_coders, slot[SC_IN_MAX];
     sc_coder coders[SC_IN_MAX];
-    const char *cont[SC_IN_MAX], *size_factor;
+    const char *size_factor;
+    sc_numbers numbers; /* continuous covariates, n_cont of them */
     int64_t n_cont;
     sc_proteins proteins; /* n 0: none are wanted */
     sc_minibuf *buf;      /* all rows of the block */

@@ -52,8 +52,9 @@ static sc_status open_inputs(sc_infer *x, const sc_header *h, const sc_keys *k, 
         if (n->input == SC_IN_CONT_COVS) {
             x->n_cont = x->net->dims.n_cont_covs;
             for (int64_t c = 0; c < x->n_cont; c++) {
-                x->cont[c] = k->n_cont_covs ? k->cont_covs[c] : sc_strs_at(&x->net->cont_covs, c);
-                SC_TRY(sc_require_obs(h, x->cont[c], err));
+                const char *name =
+                    k->n_cont_covs ? k->cont_covs[c] : sc_strs_at(&x->net->cont_covs, c);
+                SC_TRY(sc_numbers_add(&x->numbers, h, name, err));
             }
         } else if (n->input == SC_IN_PROTEINS) {
             SC_TRY(sc_proteins_open(&x->proteins, h,

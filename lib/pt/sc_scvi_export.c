@@ -212,6 +212,12 @@ static sc_status put_cat_covs(job *j, sc_err *err)
 static sc_status put_cont_covs(job *j, sc_err *err)
 {
     const int64_t n = j->net->cont_covs.n;
+    for (int64_t i = 0; i < n; i++)
+        if (strncmp(sc_strs_at(&j->net->cont_covs, i), "obsm/", 5) == 0)
+            return sc_fail(err, SC_EUSAGE,
+                           "continuous covariate '%s' is no obs column, and scvi-tools takes no "
+                           "other",
+                           sc_strs_at(&j->net->cont_covs, i));
     field_begin(j, "extra_continuous_covs", n ? "obsm" : NULL, "_scvi_extra_continuous_covs");
     if (n) {
         sc_pt_put_text(j->w, "columns");

@@ -1,5 +1,8 @@
 #include "sc_cells.h"
+
 #include "sc_genes.h"
+#include "sc_numbers.h"
+#include "sc_numbers.h"
 #include "sc_panels.h"
 #include "sc_proteins.h"
 
@@ -23,7 +26,8 @@ typedef struct loader {
     int32_t *index;
     float *value;
     sc_proteins proteins;
-    bool lacks_labels; /* a query without the column: no cell has a label */
+    bool lacks_labels;  /* a query without the column: no cell has a label */
+    sc_numbers numbers; /* continuous covariates */
     int n_coders;
     int slot[SC_IN_MAX];
     sc_coder coders[SC_IN_MAX];
@@ -121,9 +125,8 @@ static sc_status add_block(loader *l, sc_block *b, sc_err *err)
     }
     for (int k = 0; k < l->n_coders; k++)
         SC_TRY(sc_coder_block(&l->coders[k], b, err));
-    for (int k = 0; k < c->n_cont_covs; k++)
-        SC_TRY(sc_numbers_block(b, l->keys->cont_covs[k], c->n_cont_covs,
-                                c->cont_covs + c->n_obs * c->n_cont_covs + k, err));
+    if (c->n_cont_covs)
+        SC_TRY(sc_numbers_rows(&l->numbers, b, c->cont_covs + c->n_obs * c->n_cont_covs, err));
     if (c->dims.has_size_factor)
         SC_TRY(sc_numbers_block(b, l->keys->size_factor, 1, c->size_factor + c->n_obs, err));
     if (c->dims.n_proteins)
@@ -166,7 +169,7 @@ static sc_status open_keys(loader *l, sc_err *err)
         l->slot[l->n_coders++] = s;
     }
     for (int i = 0; i < k->n_cont_covs; i++)
-        SC_TRY(sc_require_obs(l->h, k->cont_covs[i], err));
+        SC_TRY(sc_numbers_add(&l->numbers, l->h, k->cont_covs[i], err));
     if (k->size_factor)
         SC_TRY(sc_require_obs(l->h, k->size_factor, err));
     c->n_cont_covs = k->n_cont_covs;
@@ -329,6 +332,7 @@ out:
     free(l->value);
     sc_genes_free(&l->genes);
     sc_proteins_free(&l->proteins);
+    sc_numbers_free(&l->numbers);
     for (int k = 0; k < l->n_coders; k++)
         sc_coder_close(&l->coders[k]);
     free(l);
