@@ -41,6 +41,7 @@ sc-neighbors --use-rep X_ldvae -k 20 embedding.scz | sc-umap --min-dist 0.3 | sc
 sc-view -t obs clusters.scz | awk -F '\t' 'NR == 1 { for (c = 1; c <= NF; c++) if ($c == "leiden") k = c }
     NR > 1 { n[$k]++ } END { for (c = 0; c in n; c++) print "cluster " c ": " n[c] " cells" }'
 sc-plot umap --color leiden -o umap.svg clusters.scz
+sc-report -o report.html ldvae.scm clusters.scz
 sc-write -o embedding.h5ad clusters.scz
 
 say "in $folder:"

@@ -46,28 +46,36 @@ class CellMap {
     this.draw();
   }
   zoomBy(f, px, py) {
-    const w = this.width, h = this.height, pad = this.pad;
-    const u = px === undefined ? 0.5 : (px - pad) / (w - 2 * pad), v = py === undefined ? 0.5 : (py - pad) / (h - 2 * pad);
+    const [ex, ey] = this.extent(), u = px === undefined ? 0 : (px - this.width / 2) / ex;
+    const v = py === undefined ? 0 : (py - this.height / 2) / ey;
     const zoom = Math.min(Math.max(this.zoom * f, 1), 60), change = 1 / this.zoom - 1 / zoom;
-    this.centre[0] += (u - 0.5) * change;
-    this.centre[1] += (v - 0.5) * change;
+    this.centre[0] += u * change; // what is under the pointer stays there
+    this.centre[1] += v * change;
     this.zoom = zoom;
     this.move(0, 0);
   }
   move(dx, dy) { // pixels
-    this.centre[0] -= dx / (this.width - 2 * this.pad) / this.zoom;
-    this.centre[1] -= dy / (this.height - 2 * this.pad) / this.zoom;
+    const [ex, ey] = this.extent();
+    this.centre[0] -= dx / ex / this.zoom;
+    this.centre[1] -= dy / ey / this.zoom;
     const reach = 0.5 / this.zoom;
     for (const k of [0, 1]) this.centre[k] = Math.min(Math.max(this.centre[k], Math.min(reach, 0.5)), Math.max(1 - reach, 0.5));
     this.draw();
   }
+  // Pixels that the whole range takes in x and y at zoom 1: a unit is as long in both, unless the ranges are far apart.
+  extent() {
+    const w = this.width - 2 * this.pad, h = this.height - 2 * this.pad, x = this.rx[1] - this.rx[0], y = this.ry[1] - this.ry[0];
+    if (this.isSmall || x > 5 * y || y > 5 * x) return [w, h];
+    const unit = Math.min(w / x, h / y);
+    return [unit * x, unit * y];
+  }
   // Canvas coordinates of all cells, in one array.
   project() {
-    const { width: w, height: h, pad, zoom, centre: c, rx, ry } = this, n = meta.n, at = new Float32Array(2 * n);
+    const { width: w, height: h, zoom, centre: c, rx, ry } = this, n = meta.n, at = new Float32Array(2 * n), [ex, ey] = this.extent();
     for (let i = 0; i < n; i++) {
       const u = (this.x[i] - rx[0]) / (rx[1] - rx[0]), v = 1 - (this.y[i] - ry[0]) / (ry[1] - ry[0]);
-      at[2 * i] = pad + ((u - c[0]) * zoom + 0.5) * (w - 2 * pad);
-      at[2 * i + 1] = pad + ((v - c[1]) * zoom + 0.5) * (h - 2 * pad);
+      at[2 * i] = w / 2 + (u - c[0]) * zoom * ex;
+      at[2 * i + 1] = h / 2 + (v - c[1]) * zoom * ey;
     }
     return at;
   }

@@ -166,6 +166,18 @@ static sc_status put_loadings(report_buf *b, const report_loadings *l, const sc_
     return sc_fail(err, SC_EIO, "reports are written on little-endian machines only");
 }
 
+/* A line each, so a line break inside a name becomes a blank. */
+static sc_status put_names(report_buf *b, const sc_strs *names, sc_err *err)
+{
+    for (int64_t i = 0; i < names->n; i++) {
+        const char *name = sc_strs_at(names, i);
+        for (; *name; name++)
+            SC_TRY(report_put(b, *name == '\n' ? " " : name, 1, err));
+        SC_TRY(report_put(b, "\n", 1, err));
+    }
+    return SC_OK;
+}
+
 sc_status report_meta(const report_opts *o, const report_cells *c, const sc_net *net,
                       const report_loadings *l, const char *record, char **json, report_buf *bytes,
                       sc_err *err)
@@ -178,12 +190,8 @@ sc_status report_meta(const report_opts *o, const report_cells *c, const sc_net 
         st = put_rep(bytes, &c->reps[k], reps, err);
     if (st == SC_OK)
         st = put_loadings(bytes, l, net, &loadings, err);
-    for (int64_t i = 0; i < c->names.n && st == SC_OK; i++) {
-        const char *name = sc_strs_at(&c->names, i);
-        st = report_put(bytes, name, strlen(name), err);
-        if (st == SC_OK)
-            st = report_put(bytes, "\n", 1, err);
-    }
+    if (st == SC_OK)
+        st = put_names(bytes, &c->names, err);
     json_t *model = st == SC_OK ? json_of_model(net, c->header, err) : NULL;
     if (model)
         all = json_pack("{s:s,s:s?,s:I,s:I,s:I,s:o,s:O,s:O,s:o,s:O,s:o,s:o}", "version", SC_VERSION,
