@@ -78,6 +78,32 @@ fit() {
             if (!($i < $(i + 13) && $(i + 26) > 0 && $(i + 26) < 1 && ($i - want) ^ 2 < 1e-8 * want ^ 2)) exit 1 } }'
 }
 
+@test "--sample-protein-mixing: foreground or nothing, and on average what the probabilities give" {
+    local what=protein_denoised,protein_with_background,py_scale,py_rate_fore,py_rate_back
+    fit -q -o "$T/m.scm" "$F/both.scz"
+    sc-decode -q --sample-protein-mixing --what $what "$T/m.scm" "$F/both.scz" >"$T/d.scz"
+    for w in ${what//,/ }; do sc-view -t "obsm/$w" "$T/d.scz" | tail -n +2 >"$T/$w"; done
+    paste "$T/protein_denoised" "$T/protein_with_background" "$T/py_scale" "$T/py_rate_fore" "$T/py_rate_back" | awk -F'\t' '{
+            sum = share = 0
+            for (i = 2; i <= 13; i++) {
+                is_back = $i == 0; n[is_back]++; sum += $i; share += $(i + 26)
+                if ($i != (is_back ? 0 : $(i + 39)) || $(i + 13) != (is_back ? $(i + 52) : $(i + 39))) exit 1
+            }
+            for (i = 2; i <= 13; i++) if (sum && ($(i + 26) - $i / sum) ^ 2 > 1e-12) exit 1
+            if (sum && (share - 1) ^ 2 > 1e-9) exit 1 }
+        END { exit !(NR == 120 && n[0] > 100 && n[1] > 100) }'
+    cmp <(sc-decode -q -@ 3 --no-PG --sample_protein_mixing --what $what "$T/m.scm" <"$F/both.scz" | sc-view -t obsm/py_scale) <(sc-view -t obsm/py_scale "$T/d.scz")
+    sc-decode -q --what protein_denoised,protein_fg_prob,py_rate_fore --latent sample --n-samples 400 "$T/m.scm" "$F/both.scz" >"$T/p.scz"
+    sc-decode -q --what protein_denoised --latent sample --n-samples 400 --sample-protein-mixing "$T/m.scm" "$F/both.scz" >"$T/d.scz"
+    paste <(sc-view -t obsm/protein_denoised "$T/d.scz") <(sc-view -t obsm/protein_denoised "$T/p.scz") \
+        <(sc-view -t obsm/py_rate_fore "$T/p.scz") | awk -F'\t' 'NR > 1 {
+        for (i = 2; i <= 13; i++) { z = ($i - $(i + 13)) / $(i + 26) * 40; s += z; n++; if (z > 6 || z < -6) exit 1 } }
+        END { exit !(n == 1440 && s / n < 0.2 && s / n > -0.2) }'
+    fails 2 "of which --what names none" sc-decode --sample-protein-mixing --what px_scale "$T/m.scm" "$F/both.scz"
+    sc-fit -q -m scvi --n-hidden 8 --n-latent 2 --max-epochs 1 -o "$T/s.scm" "$F/both.scz"
+    fails 2 "has no proteins" sc-decode --sample-protein-mixing "$T/s.scm" "$F/both.scz"
+}
+
 @test "what is exported is read back as the same model" {
     local options
     for options in "" "--gene-dispersion gene-batch --protein-dispersion protein-batch --gene-likelihood zinb" \

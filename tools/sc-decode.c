@@ -13,7 +13,7 @@ typedef struct decode_opts {
     const char *what, *transform_batch, *library_size;
     int latent;
     int64_t n_samples;
-    bool each_sample;
+    bool each_sample, sample_protein_mixing;
 } decode_opts;
 
 enum { LATENT_MEAN, LATENT_SAMPLE };
@@ -30,6 +30,8 @@ static const sc_param params[] = {
            "draws to average with --latent sample"),
     SC_BOOL(decode_opts, each_sample, "each-sample", 0,
             "a row for each draw, numbered in obs column sample, in place of their mean"),
+    SC_BOOL(decode_opts, sample_protein_mixing, "sample-protein-mixing", 0,
+            "draw which proteins are background, in place of their probabilities"),
     SC_STRING(decode_opts, transform_batch, "transform-batch", "B[,B]",
               "decode every cell as one of this batch; of several, the mean"),
     SC_OVER_PARAMS(decode_opts, over),
@@ -51,6 +53,7 @@ typedef struct decoder {
     const decode_opts *o;
     sc_over s;
     sc_decoding how;
+    sc_mixing mixing;
     int n;
     sc_wanted wanted[MAX_WHAT];
     place places[MAX_WHAT];
@@ -125,6 +128,20 @@ static sc_status set_library(decoder *d, const char *size, sc_err *err)
     return sc_fail(err, SC_EUSAGE, "--library-size is for px_scale, which --what does not name");
 }
 
+static sc_status set_mixing(decoder *d, sc_err *err)
+{
+    bool is_used = false;
+    SC_TRY(sc_mixing_find(&d->mixing, &d->s.net, err));
+    for (int k = 0; k < d->n; k++)
+        is_used = is_used || sc_mixing_makes(d->wanted[k].name);
+    if (!is_used)
+        return sc_fail(err, SC_EUSAGE,
+                       "--sample-protein-mixing is for protein_denoised, protein_with_background "
+                       "and py_scale, of which --what names none");
+    d->how.mixing = &d->mixing;
+    return SC_OK;
+}
+
 static sc_status check_opts(decoder *d, sc_err *err)
 {
     const decode_opts *o = d->o;
@@ -135,6 +152,8 @@ static sc_status check_opts(decoder *d, sc_err *err)
         SC_TRY(set_library(d, o->library_size, err));
     if (o->transform_batch)
         SC_TRY(sc_batch_list_parse(&d->how.batches, &d->s.net, o->transform_batch, err));
+    if (o->sample_protein_mixing)
+        SC_TRY(set_mixing(d, err));
     d->how.draw = o->latent == LATENT_SAMPLE ? SC_DRAW_SAMPLE : SC_DRAW_MEAN;
     d->how.seed = (uint64_t)o->common.seed;
     d->how.n_draws = o->each_sample ? 1 : o->n_samples;
@@ -290,13 +309,18 @@ static sc_status decode_block(void *ctx, sc_block *b, sc_err *err)
 static sc_status run(const decode_opts *o, sc_err *err)
 {
     decoder d = {.o = o};
-    int32_t nodes[MAX_WHAT];
+    int32_t nodes[MAX_WHAT + 3];
+    int n = 0;
     sc_status st;
     SC_GOTO(st, sc_over_open(&d.s, &tool, &o->common, &o->over, true, err), out);
     SC_GOTO(st, check_opts(&d, err), out);
-    for (int k = 0; k < d.n; k++)
-        nodes[k] = d.wanted[k].node;
-    SC_GOTO(st, sc_over_match(&d.s, nodes, d.n, err), out);
+    while (n < d.n) {
+        nodes[n] = d.wanted[n].node;
+        n++;
+    }
+    for (int k = 0; k < 3 && d.how.mixing; k++)
+        nodes[n++] = d.mixing.nodes[k];
+    SC_GOTO(st, sc_over_match(&d.s, nodes, n, err), out);
     SC_GOTO(st, begin(&d, err), out);
     SC_GOTO(st, sc_over_each(&d.s, decode_block, &d, err), out);
     st = sc_over_commit(&d.s, err);

@@ -71,30 +71,41 @@ static sc_status sums_new(sums *s, const sc_wanted *wanted, int n_wanted, int64_
     return SC_OK;
 }
 
-/* An output's value at row i: its own, or the one that all rows have. */
-static const float *row_of(const sc_infer *x, const sc_wanted *w, int64_t i)
+/* A draw of the rows from `from` on. */
+typedef struct run {
+    sc_infer *x;
+    const sc_decoding *how;
+    int64_t from;
+    uint32_t draw_no;
+    float *room; /* how->mixing: a row of proteins */
+} run;
+
+/* An output's value at row i: its own, or the one that all rows have. Lent until the next. */
+static const float *row_of(const run *r, const sc_wanted *w, int64_t i)
 {
-    return sc_infer_value(x, w->node) + (w->is_constant ? 0 : i * w->n_cols);
+    if (!r->how->mixing || !sc_mixing_makes(w->name))
+        return sc_infer_value(r->x, w->node) + (w->is_constant ? 0 : i * w->n_cols);
+    sc_mixing_row(r->how->mixing, w->name, r->x, r->from, i, r->how->seed, r->draw_no, r->room);
+    return r->room;
 }
 
-static sc_status run_one(sc_infer *x, int64_t from, int64_t n, const sc_decoding *how, int64_t draw,
-                         int batch, sc_err *err)
+static sc_status run_one(run *r, int64_t n, int64_t draw, int batch, sc_err *err)
 {
-    sc_infer_transform(x, how->batches.n ? how->batches.codes[batch] : -1);
-    return sc_infer_run(x, from, n, how->draw, how->seed, (uint32_t)(how->first_draw + draw) + 1,
-                        err);
+    const sc_decoding *how = r->how;
+    r->draw_no = (uint32_t)(how->first_draw + draw) + 1;
+    sc_infer_transform(r->x, how->batches.n ? how->batches.codes[batch] : -1);
+    return sc_infer_run(r->x, r->from, n, how->draw, how->seed, r->draw_no, err);
 }
 
-static sc_status average(sc_infer *x, int64_t from, int64_t n, const sc_decoding *how,
-                         const sc_wanted *wanted, sums *s, sc_err *err)
+static sc_status average(run *r, int64_t n, const sc_wanted *wanted, sums *s, sc_err *err)
 {
-    const int n_batches = how->batches.n ? how->batches.n : 1;
-    for (int64_t d = 0; d < how->n_draws; d++)
+    const int n_batches = r->how->batches.n ? r->how->batches.n : 1;
+    for (int64_t d = 0; d < r->how->n_draws; d++)
         for (int b = 0; b < n_batches; b++) {
-            SC_TRY(run_one(x, from, n, how, d, b, err));
+            SC_TRY(run_one(r, n, d, b, err));
             for (int k = 0; k < s->n; k++)
                 for (int64_t i = 0; i < n; i++) {
-                    const float *v = row_of(x, &wanted[k], i);
+                    const float *v = row_of(r, &wanted[k], i);
                     double *sum = s->of[k] + i * wanted[k].n_cols;
                     for (int64_t j = 0; j < wanted[k].n_cols; j++)
                         sum[j] += (double)v[j];
@@ -103,26 +114,38 @@ static sc_status average(sc_infer *x, int64_t from, int64_t n, const sc_decoding
     return SC_OK;
 }
 
-sc_status sc_decode_rows(sc_infer *x, int64_t from, int64_t n, const sc_decoding *how,
-                         const sc_wanted *wanted, int n_wanted, float *const *out, sc_err *err)
+static sc_status average_all(run *r, int64_t n, double n_runs, const sc_wanted *wanted,
+                             int n_wanted, float *const *out, sc_err *err)
 {
-    const double n_runs = (double)(how->n_draws * (how->batches.n ? how->batches.n : 1));
-    if (n_runs <= 1) {
-        SC_TRY(run_one(x, from, n, how, 0, 0, err));
-        for (int k = 0; k < n_wanted; k++)
-            for (int64_t i = 0; i < n; i++)
-                memcpy(out[k] + i * wanted[k].n_cols, row_of(x, &wanted[k], i),
-                       (size_t)wanted[k].n_cols * sizeof(float));
-        return SC_OK;
-    }
     sums s;
     sc_status st = sums_new(&s, wanted, n_wanted, n, err);
     if (st == SC_OK)
-        st = average(x, from, n, how, wanted, &s, err);
+        st = average(r, n, wanted, &s, err);
     for (int k = 0; k < n_wanted && st == SC_OK; k++)
         for (int64_t i = 0; i < n * wanted[k].n_cols; i++)
             out[k][i] = (float)(s.of[k][i] / n_runs);
     sums_free(&s);
+    return st;
+}
+
+sc_status sc_decode_rows(sc_infer *x, int64_t from, int64_t n, const sc_decoding *how,
+                         const sc_wanted *wanted, int n_wanted, float *const *out, sc_err *err)
+{
+    const double n_runs = (double)(how->n_draws * (how->batches.n ? how->batches.n : 1));
+    run r = {.x = x, .how = how, .from = from};
+    sc_status st;
+    if (how->mixing)
+        SC_TRY(sc_alloc(&r.room, (size_t)how->mixing->n_proteins, sizeof *r.room, err));
+    if (n_runs > 1) {
+        st = average_all(&r, n, n_runs, wanted, n_wanted, out, err);
+    } else {
+        st = run_one(&r, n, 0, 0, err);
+        for (int k = 0; k < n_wanted && st == SC_OK; k++)
+            for (int64_t i = 0; i < n; i++)
+                memcpy(out[k] + i * wanted[k].n_cols, row_of(&r, &wanted[k], i),
+                       (size_t)wanted[k].n_cols * sizeof(float));
+    }
+    free(r.room);
     return st;
 }
 

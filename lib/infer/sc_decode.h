@@ -12,7 +12,7 @@
 #ifndef SC_DECODE_H
 #define SC_DECODE_H
 
-#include "sc_infer.h"
+#include "sc_mixing.h"
 
 typedef struct sc_wanted {
     const char *name; /* lent by the model */
@@ -41,6 +41,8 @@ typedef struct sc_decoding {
     uint64_t seed;
     int64_t first_draw, n_draws; /* draws [first, first + n) from 0 are averaged; mean: n is 1 */
     sc_batch_list batches;
+    const sc_mixing *mixing; /* draw which proteins are background (its nodes were opened, too);
+                                NULL: take their probabilities */
 } sc_decoding;
 
 /*

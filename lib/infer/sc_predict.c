@@ -95,13 +95,12 @@ typedef struct job {
     float *out;
 } job;
 
-/* The site's number sets these draws apart from those of the latents, and of each other. */
-static sc_rng rng_of(const job *w, int64_t i)
+sc_rng sc_predict_rng(const sc_infer *x, int64_t row, uint64_t seed, uint32_t draw_no,
+                      uint32_t what)
 {
-    const uint64_t key = sc_infer_key(w->x, w->from + i);
-    return sc_rng_new((sc_key){w->seed + w->draw_no * UINT64_C(0x9E3779B97F4A7C15),
-                               (uint32_t)(key >> 32), (uint32_t)key,
-                               w->input == SC_IN_COUNTS ? UINT32_C(0xC0) : UINT32_C(0xC1)});
+    const uint64_t key = sc_infer_key(x, row);
+    return sc_rng_new((sc_key){seed + draw_no * UINT64_C(0x9E3779B97F4A7C15), (uint32_t)(key >> 32),
+                               (uint32_t)key, what});
 }
 
 /* Gamma's draw comes first, whatever the background's is. */
@@ -117,7 +116,8 @@ static void draw_row(void *ctx, int64_t i, int tid)
     (void)tid;
     const job *w = ctx;
     float *to = w->out + i * w->n_cols;
-    sc_rng rng = rng_of(w, i);
+    sc_rng rng = sc_predict_rng(w->x, w->from + i, w->seed, w->draw_no,
+                                w->input == SC_IN_COUNTS ? SC_DRAWS_GENES : SC_DRAWS_PROTEINS);
     for (int64_t j = 0; j < w->n_cols; j++)
         to[j] = (float)(w->is_denoised
                             ? denoised(w, &rng, i, j)

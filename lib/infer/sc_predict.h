@@ -7,6 +7,13 @@
 #define SC_PREDICT_H
 
 #include "sc_infer.h"
+#include "sc_philox.h"
+
+/* Random numbers for row `row` of the block that x has; `what` sets them apart from those of the
+ * latents, and of each other. */
+enum { SC_DRAWS_GENES = 0xC0, SC_DRAWS_PROTEINS, SC_DRAWS_MIXING };
+sc_rng sc_predict_rng(const sc_infer *x, int64_t row, uint64_t seed, uint32_t draw_no,
+                      uint32_t what);
 
 typedef struct sc_predictor {
     sc_dist d;        /* of the counts: ids of its parameters */
