@@ -4,8 +4,11 @@
  *   build/bench/train [MODEL GENES BATCH THREADS [EPOCHS]]
  *
  * MODEL is scvi, ldvae or another with defaults, or NAME:LIKELIHOOD (scvi:nb). Without arguments:
- * the table of the README. Cells are drawn, 10 % of their counts stored.
+ * the table of the README. Cells are drawn, 10 % of their counts stored. The last columns are the
+ * least time that this machine needs for such a step (roof.h), and its share in the step's; with
+ * ROOF set in the environment, also of what it is made.
  */
+#include "roof.h"
 #include "sc_net.h"
 #include "sc_param.h"
 #include "sc_philox.h"
@@ -142,6 +145,28 @@ static sc_status open_net(sc_net *net, const char *spec, const sc_cells *cells, 
     return SC_OK;
 }
 
+/* The least time of a step, in seconds. */
+static sc_status floor_of(const sc_net *net, const sc_cells *cells, int64_t batch, sc_pool *pool,
+                          double *seconds, sc_err *err)
+{
+    roof r;
+    load l;
+    double nnz = 0;
+    for (int64_t i = 0; i < cells->n_obs; i++)
+        nnz += (double)sc_packed_count(cells->counts, i);
+    SC_TRY(load_count(&l, net->g, batch, nnz / (double)cells->n_obs, err));
+    SC_TRY(roof_measure(&r, net->g->n_params, pool, sc_kernels_get(NULL), err));
+    if (getenv("ROOF"))
+        printf("  %.0f GFLOP/s, exp %.3f log %.3f lgamma %.3f ns, memory %.1f cache %.1f GB/s; "
+               "products %.2f, transcendental %.2f, memory %.2f, cache %.2f ms\n",
+               1e-9 / r.flop, 1e9 * r.exp, 1e9 * r.log, 1e9 * r.lgamma, 1e-9 / r.memory,
+               1e-9 / r.cache, 1e3 * l.flops * r.flop,
+               1e3 * (l.exps * r.exp + l.logs * r.log + l.lgammas * r.lgamma),
+               1e3 * l.memory * r.memory, 1e3 * l.cache * r.cache);
+    *seconds = roof_seconds(&r, &l);
+    return SC_OK;
+}
+
 static sc_status measure(const char *spec, int64_t n_vars, int64_t batch, int threads,
                          int64_t epochs, sc_err *err)
 {
@@ -158,6 +183,7 @@ static sc_status measure(const char *spec, int64_t n_vars, int64_t batch, int th
                        .max_kl_weight = 1,
                        .train_size = 1,
                        .validation_size = 0};
+    double least;
     sc_status st;
     memset(&c, 0, sizeof c);
     const int64_t steps = batch > 512 ? MINIBATCHES / 4 : MINIBATCHES;
@@ -166,9 +192,10 @@ static sc_status measure(const char *spec, int64_t n_vars, int64_t batch, int th
     SC_GOTO(st, sc_pool_new(&pool, threads, err), out);
     SC_GOTO(st, sc_train(&net, &cells, &o, pool, sc_kernels_get(NULL), tick, &c, err), out);
     const double wall = median(c.walls, c.n), cpu = median(c.cpus, c.n);
-    printf("%-10s %6lld %6lld %8d %8.2f %8.2f %10.0f\n", spec, (long long)n_vars, (long long)batch,
-           threads, 1e3 * wall / (double)steps, 1e3 * cpu / (double)steps,
-           (double)(batch * steps) / wall);
+    SC_GOTO(st, floor_of(&net, &cells, batch, pool, &least, err), out);
+    printf("%-10s %6lld %6lld %8d %8.2f %8.2f %10.0f %8.2f %5.0f%%\n", spec, (long long)n_vars,
+           (long long)batch, threads, 1e3 * wall / (double)steps, 1e3 * cpu / (double)steps,
+           (double)(batch * steps) / wall, 1e3 * least, 100 * least * (double)steps / wall);
     (void)fflush(stdout);
 out:
     sc_cells_free(&cells);
@@ -194,7 +221,7 @@ static sc_status table(sc_err *err)
 int main(int argc, char **argv)
 {
     sc_err err = {0};
-    printf("model       genes  batch  threads  ms/step   ms CPU    cells/s\n");
+    printf("model       genes  batch  threads  ms/step   ms-CPU    cells/s least-ms  roof\n");
     const sc_status st = argc < 5 ? table(&err)
                                   : measure(argv[1], atoll(argv[2]), atoll(argv[3]), atoi(argv[4]),
                                             argc > 5 ? atoll(argv[5]) : 7, &err);
