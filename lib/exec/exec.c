@@ -111,7 +111,8 @@ void SC_R(sc_exec_free)(ex *e)
         return;
     for (int i = 0; e->sparse && i < e->g->n_nodes; i++)
         free(e->sparse[i]);
-    sc_pages_free(e->w);
+    if (!e->is_lent)
+        sc_pages_free(e->w);
     sc_pages_free(e->gw);
     free(e->val);
     free(e->grad);
@@ -132,6 +133,17 @@ void SC_R(sc_exec_free)(ex *e)
     sc_pages_free(e->slab_val);
     sc_pages_free(e->slab_grad);
     free(e);
+}
+
+void SC_R(sc_exec_borrow)(ex *e, const real *weights)
+{
+    if (!e->is_lent)
+        sc_pages_free(e->w);
+    e->is_lent = true;
+    e->w = (real *)(uintptr_t)weights; /* a forward pass only reads them */
+    for (int i = 1; i < e->g->n_nodes; i++)
+        if (e->g->nodes[i].op == SC_OP_WEIGHT)
+            e->val[i] = e->w + e->g->weights[e->g->nodes[i].weight].offset;
 }
 
 real *SC_R(sc_exec_weights)(ex *e)

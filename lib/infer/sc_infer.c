@@ -203,9 +203,24 @@ static bool ran_last(sc_infer *x, int64_t from, const int64_t *rows, int64_t n)
     return is_same;
 }
 
+/* A few cells need little memory, and clearing much of it would take longer than they do. */
+static sc_status room_to_run(sc_infer *x, int64_t n, sc_err *err)
+{
+    enum { FEW = 32 };
+    if (x->e && n <= x->max_rows)
+        return SC_OK;
+    sc_exec_free_f32(x->e);
+    x->e = NULL;
+    x->max_rows = n <= FEW ? FEW : SC_INFER_ROWS;
+    SC_TRY(sc_exec_new_f32(&x->e, x->net->g, x->max_rows, false, x->pool, x->k, err));
+    sc_exec_borrow_f32(x->e, x->net->weights);
+    return SC_OK;
+}
+
 static sc_status forward(sc_infer *x, sc_mini *mini, bool is_again, sc_draw draw, uint64_t seed,
                          uint32_t draw_no, sc_err *err)
 {
+    SC_TRY(room_to_run(x, mini->n, err));
     if (x->is_transformed)
         mini->codes[0][SC_DECODER_SIDE] = x->transform; /* 0: SC_IN_BATCH */
     sc_given given[32];
@@ -346,6 +361,7 @@ sc_status sc_infer_constant(sc_infer *x, int32_t node, sc_err *err)
     const sc_mini none = {.indptr = indptr};
     const sc_run run = {.mini = {&none}, .draw = SC_DRAW_MEAN};
     sc_plan p;
+    SC_TRY(room_to_run(x, 1, err));
     SC_TRY(sc_plan_make(&p, x->net->g, 1U << SC_ROWS_ALL, 0, &node, 1, err));
     const sc_status st = sc_exec_forward_f32(x->e, &p, &run, err);
     sc_plan_free(&p);

@@ -12,8 +12,10 @@ struct sc_infer {
     sc_pool *pool;
     sc_plan plan, again;                 /* again: the posterior of these rows is known */
     int64_t n_last, last[SC_INFER_ROWS]; /* rows of the last run; 0: of none */
-    sc_exec_f32 *e;
-    char *path; /* of the counts */
+    const sc_kernels *k;
+    sc_exec_f32 *e;   /* made when the first rows are run, for as many or SC_INFER_ROWS */
+    int64_t max_rows; /* that e has room for */
+    char *path;       /* of the counts */
     bool is_sparse, in_order;
     bool needs_lgamma; /* of the counts: a likelihood is among the nodes wanted */
     bool is_stored;    /* the posterior is read from the stream, and counts are not */

@@ -156,6 +156,7 @@ sc_status sc_infer_open(sc_infer **out, const sc_net *net, const sc_header *h, c
     SC_TRY(sc_alloc(&x, 1, sizeof *x, err));
     x->net = net;
     x->pool = pool;
+    x->k = k;
     SC_GOTO(st, plan_stored(x, h, nodes, n_nodes, err), fail);
     if (!x->is_stored)
         SC_GOTO(st,
@@ -166,8 +167,6 @@ sc_status sc_infer_open(sc_infer **out, const sc_net *net, const sc_header *h, c
     x->needs_lgamma = takes_likelihood(&x->plan, net->g) || takes_likelihood(&x->again, net->g);
     SC_GOTO(st, match_genes(x, h, keys->min_gene_overlap, note, note_len, err), fail);
     SC_GOTO(st, open_inputs(x, h, keys, err), fail);
-    SC_GOTO(st, sc_exec_new_f32(&x->e, net->g, SC_INFER_ROWS, false, pool, k, err), fail);
-    memcpy(sc_exec_weights_f32(x->e), net->weights, (size_t)net->g->n_params * sizeof(float));
     *out = x;
     return SC_OK;
 fail:

@@ -127,10 +127,16 @@ void sc_net_set(sc_net *net, int weight, const float *values)
 {
     const sc_gweight *w = &net->g->weights[weight];
     float *to = net->weights + w->offset;
-    for (int64_t r = 0; r < w->rows; r++)
-        for (int64_t c = 0; c < w->cols; c++)
-            to[w->kind == SC_W_LINEAR ? c * w->rows + r : r * w->cols + c] =
-                values[r * w->cols + c];
+    enum { SIDE = 16 }; /* tiles that stay in the cache while they are turned over */
+    if (w->kind != SC_W_LINEAR) {
+        memcpy(to, values, (size_t)(w->rows * w->cols) * sizeof *to);
+        return;
+    }
+    for (int64_t r0 = 0; r0 < w->rows; r0 += SIDE)
+        for (int64_t c0 = 0; c0 < w->cols; c0 += SIDE)
+            for (int64_t c = c0; c < w->cols && c < c0 + SIDE; c++)
+                for (int64_t r = r0; r < w->rows && r < r0 + SIDE; r++)
+                    to[c * w->rows + r] = values[r * w->cols + c];
 }
 
 void sc_net_get(const sc_net *net, int weight, float *values)

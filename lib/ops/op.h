@@ -50,6 +50,7 @@ struct SC_R(sc_exec) {
     int64_t max_rows, max_nnz;
     bool *is_dirty;            /* by weight: its gradient is not 0 */
     real *w, *gw;              /* flat weights and gradients */
+    bool is_lent;              /* w is the caller's */
     real **val, **grad, **aux; /* by node */
     int64_t *at;               /* by node: where its own memory is in the slabs */
     real *slab_val, *slab_grad;
@@ -219,7 +220,8 @@ void SC_X(sc_map_grad)(int map, double arg, int64_t n, const real *x, const real
     X(SC_OP_AFFINE, affine)                                                                        \
     X(SC_OP_ADD, add)                                                                              \
     X(SC_OP_MUL, mul)                                                                              \
-    X(SC_OP_DIV, div) X(SC_OP_SOFTMAX, softmax) X(SC_OP_ROW_SUM, row_sum) X(SC_OP_CONCAT, concat)  \
+    X(SC_OP_DIV, div)                                                                              \
+    X(SC_OP_SOFTMAX, softmax) X(SC_OP_ROW_SUM, row_sum) X(SC_OP_CONCAT, concat)                    \
         X(SC_OP_SLICE, slice) X(SC_OP_GATHER, gather) X(SC_OP_STOP_GRADIENT, stop_gradient)        \
             X(SC_OP_ENUMERATE, enumerate) X(SC_OP_REPEAT_ROWS, repeat_rows)                        \
                 X(SC_OP_UNSTACK, unstack) X(SC_OP_PICK, pick) X(SC_OP_LATENT, latent)              \
