@@ -72,6 +72,10 @@ runs_pages() {
     runs_pages "$ROOT"/man/*.[2-9]
 }
 
+@test "the tutorials run" {
+    runs_pages ALL=1 "$ROOT"/man/sluice-tutorial.7
+}
+
 @test "every man page of a tool has an example" {
     for page in "$ROOT"/man/*.1; do
         mkdir "$T/${page##*/}"
