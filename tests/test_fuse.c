@@ -5,8 +5,49 @@
 #include "tiny.h"
 
 static tiny data;
-static float noise[TINY_ROWS * 64];
+enum { COPIES = 4, ROWS = COPIES * TINY_ROWS }; /* of the cells: more than a tile has rows */
+static float noise[ROWS * 64];
 static const char *const isas[] = {"avx512", "avx2", "base"};
+
+/* The cells over and over; each copy gets noise of its own. */
+typedef struct many {
+    uint64_t keys[ROWS];
+    int64_t indptr[ROWS + 1];
+    int32_t indices[ROWS * TINY_VARS], codes[TINY_CODES][ROWS];
+    float values[ROWS * TINY_VARS], lgamma_x1[ROWS * TINY_VARS];
+    float proteins[ROWS * TINY_PROTEINS], cont[ROWS * TINY_CONT], size_factor[ROWS];
+} many;
+
+static sc_mini many_mini(many *to, const tiny *from)
+{
+    for (int64_t i = 0; i < ROWS; i++) {
+        const int64_t r = i % TINY_ROWS, k = from->indptr[r], n = from->indptr[r + 1] - k;
+        const size_t bytes = (size_t)n * sizeof(float);
+        to->keys[i] = (uint64_t)i;
+        to->indptr[i + 1] = to->indptr[i] + n;
+        memcpy(to->indices + to->indptr[i], from->indices + k, bytes);
+        memcpy(to->values + to->indptr[i], from->values + k, bytes);
+        memcpy(to->lgamma_x1 + to->indptr[i], from->lgamma_x1 + k, bytes);
+        memcpy(to->proteins + i * TINY_PROTEINS, from->proteins + r * TINY_PROTEINS,
+               TINY_PROTEINS * sizeof(float));
+        memcpy(to->cont + i * TINY_CONT, from->cont + r * TINY_CONT, TINY_CONT * sizeof(float));
+        to->size_factor[i] = from->size_factor[r];
+        for (int c = 0; c < TINY_CODES; c++)
+            to->codes[c][i] = from->codes[c][r];
+    }
+    sc_mini m = {.n = ROWS,
+                 .keys = to->keys,
+                 .indptr = to->indptr,
+                 .indices = to->indices,
+                 .values = to->values,
+                 .lgamma_x1 = to->lgamma_x1,
+                 .proteins = to->proteins,
+                 .cont_covs = to->cont,
+                 .size_factor = to->size_factor};
+    for (int c = 0; c < TINY_CODES; c++)
+        m.codes[c][0] = m.codes[c][1] = to->codes[c];
+    return m;
+}
 
 static int n_heads(const sc_plan *p, const sc_built *g)
 {
@@ -55,7 +96,7 @@ static void compare(const char *what, const sc_built *g, const float *f32, const
 }
 
 static void check_run(const char *variant, const char *options, int heads, int thin, bool train,
-                      const sc_kernels *k)
+                      const sc_mini *mini, const sc_kernels *k)
 {
     const sc_dims dims = tiny_dims();
     sc_net net;
@@ -64,8 +105,7 @@ static void check_run(const char *variant, const char *options, int heads, int t
     sc_exec_f64 *b = NULL;
     sc_plan fused, plain;
     sc_err err = {0};
-    const sc_mini mini = tiny_mini(&data);
-    sc_run run = {.mini = {&mini},
+    sc_run run = {.mini = {mini},
                   .train = train,
                   .no_dropout = true,
                   .draw = SC_DRAW_NOISE,
@@ -75,8 +115,8 @@ static void check_run(const char *variant, const char *options, int heads, int t
         run.noise[i] = noise;
     tiny_net(&net, variant, options, &dims);
     assert_int_equal(sc_pool_new(&pool, 2, &err), SC_OK);
-    assert_int_equal(sc_exec_new_f32(&a, net.g, TINY_ROWS, true, pool, k, &err), SC_OK);
-    assert_int_equal(sc_exec_new_f64(&b, net.g, TINY_ROWS, true, pool, k, &err), SC_OK);
+    assert_int_equal(sc_exec_new_f32(&a, net.g, mini->n, true, pool, k, &err), SC_OK);
+    assert_int_equal(sc_exec_new_f64(&b, net.g, mini->n, true, pool, k, &err), SC_OK);
     for (int64_t i = 0; i < net.g->n_params; i++)
         sc_exec_weights_f64(b)[i] = (double)(sc_exec_weights_f32(a)[i] = net.weights[i]);
     assert_int_equal(sc_plan_make(&fused, net.g, 1, what | SC_PLAN_FUSE, NULL, 0, &err), SC_OK);
@@ -109,8 +149,9 @@ static void check_run(const char *variant, const char *options, int heads, int t
 static void check(const char *variant, const char *options, int heads, int thin,
                   const sc_kernels *k)
 {
-    check_run(variant, options, heads, thin, true, k);
-    check_run(variant, options, heads, thin, false, k); /* batch norms with stored statistics */
+    const sc_mini mini = tiny_mini(&data);
+    check_run(variant, options, heads, thin, true, &mini, k);
+    check_run(variant, options, heads, thin, false, &mini, k); /* stored statistics */
 }
 
 static void heads(void **state)
@@ -153,6 +194,20 @@ static void plain(void **state)
     check("scanvi", "n-hidden=20,n-latent=4", 1, 0, sc_kernels_get(NULL));
 }
 
+/* More rows than wide layers take at a time: their columns are gone through more than once. */
+static void many_rows(void **state)
+{
+    (void)state;
+    static many copies;
+    const sc_mini mini = many_mini(&copies, &data);
+    for (int isa = 0; isa < 3; isa++)
+        for (int train = 0; train < 2 && sc_kernels_get(isas[isa]); train++) {
+            const sc_kernels *k = sc_kernels_get(isas[isa]);
+            check_run("scvi", "n-hidden=300,n-layers=2,n-latent=6", 1, 1, train, &mini, k);
+            check_run("ldvae", "n-hidden=300,n-latent=2", 1, 2, train, &mini, k);
+        }
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -165,6 +220,7 @@ static int prepare(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(heads), cmocka_unit_test(plain)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(heads), cmocka_unit_test(plain),
+                                       cmocka_unit_test(many_rows)};
     return cmocka_run_group_tests_name("heads", tests, prepare, NULL);
 }
