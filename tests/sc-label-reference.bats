@@ -38,6 +38,29 @@ obs() {
     obs known_pred known_pred_reason <"$T/o" | grep -q "^Unknown	probability too low$"
 }
 
+@test "embeddings of two models are not compared, those of a reference and of its query are" {
+    sc-sim -q --n-obs 200 --n-vars 60 --n-types 3 --n-batches 2 --seed 1 >"$T/sim.scz"
+    cp "$T/sim.scz" "$T/r.scz"
+    sc-view -t obs "$T/sim.scz" | awk -v OFS='\t' '{ print $1, NR == 1 ? "batch" : "new" }' >"$T/b.tsv"
+    sc-annotate -q --obs "$T/b.tsv" --drop batch -o "$T/q.scz" "$T/sim.scz"
+    for seed in 1 2; do
+        sc-fit -q -m scvi --batch-key batch --encode-covariates --n-hidden 16 --n-latent 4 --max-epochs 3 --seed $seed -o "$T/$seed.scm" "$T/r.scz"
+    done
+    sc-surgery -q --max-epochs 3 -o "$T/query.scm" "$T/1.scm" "$T/q.scz"
+    sc-embed -q "$T/1.scm" "$T/r.scz" >"$T/ref.scz"
+    sc-embed -q "$T/2.scm" "$T/r.scz" >"$T/other.scz"
+    sc-embed -q "$T/query.scm" "$T/q.scz" >"$T/cells.scz"
+    sc-label -q --reference "$T/ref.scz" --use-rep X_scvi --label-key cell_type "$T/cells.scz" >/dev/null
+    fails 3 "'X_scvi' is of one model here and of another in '$T/ref.scz'" sc-label --reference "$T/ref.scz" --use-rep X_scvi --label-key cell_type "$T/other.scz"
+    sc-label -q --any-space --reference "$T/ref.scz" --use-rep X_scvi --label-key cell_type "$T/other.scz" >/dev/null
+    # what leads to the latent space was trained on: it is another one
+    sc-surgery -q --max-epochs 3 --unfreeze expression -o "$T/query.scm" "$T/1.scm" "$T/q.scz"
+    fails 3 "is of one model here" sc-label --reference "$T/ref.scz" --use-rep X_scvi --label-key cell_type <(sc-embed -q "$T/query.scm" "$T/q.scz")
+    # by name: an embedding under another name says nothing of this one
+    sc-embed -q --key mine "$T/2.scm" "$T/ref.scz" | sc-label -q --reference "$T/ref.scz" --use-rep X_scvi --label-key cell_type >/dev/null
+    fails 2 "is for --reference" sc-label --any-space "$T/1.scm" "$T/ref.scz"
+}
+
 # npy FILE COLUMNS: format 1.0 of floats or 32-bit integers as text, a row a line
 npy() {
     local size type=f4

@@ -335,3 +335,15 @@ END
     surgery -o "$T/q.scm" "$SHARED/parity/surgery_totalvi/ref_model.pt" "$T/adata.scz"
     sc-surgery --verify "$SHARED/parity/surgery_totalvi/ref_model.pt" "$T/q.scm" -- "$T/ref_adata.scz"
 }
+
+@test "what is no model, or no cells, is said, and what makes them" {
+    sc-sim -q --mock >"$T/cells.scz"
+    sc-write -q -o "$T/cells.h5ad" "$T/cells.scz"
+    mkdir "$T/saved"
+    fails 1 "cells.h5ad: is not a .scz stream, nor a model; sc-read makes streams of other files" sc-surgery "$T/cells.h5ad" "$T/cells.scz"
+    fails 1 "holds cells, where a model is needed, as sc-fit makes" sc-surgery "$T/cells.scz" "$T/cells.scz"
+    fails 1 "is a folder, where a model is needed; one that scvi-tools saved is the file model.pt in it" sc-surgery "$T/saved" "$T/cells.scz"
+    sc-fit -q -m scvi --n-hidden 8 --n-latent 2 --max-epochs 1 -o "$T/m.scm" "$T/cells.scz"
+    fails 1 "cells.h5ad: is not a .scz stream, nor a model; sc-read makes streams" sc-surgery "$T/m.scm" "$T/cells.h5ad"
+    fails 1 "is a model, where cells are needed" sc-surgery "$T/m.scm" "$T/m.scm"
+}

@@ -2,6 +2,7 @@
 #include "sc_minify.h"
 #include "sc_over.h"
 #include "sc_repeat.h"
+#include "sc_space.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -242,6 +243,7 @@ static sc_status lay_out(embedder *m, sc_header *h, sc_err *err)
         SC_TRY(sc_repeat_header(&m->rows, o->n_samples, err));
     SC_TRY(sc_header_copy(h, &m->rows, err));
     SC_TRY(sc_header_add(h, m->path, SC_REAL, false, m->n_latent, NULL, err));
+    SC_TRY(sc_space_set(h, m->path + strlen("obsm/"), net, err));
     if (o->variance) {
         keep(m, var, m->var);
         SC_TRY(sc_header_add(h, var, SC_REAL, false, m->n_latent, NULL, err));

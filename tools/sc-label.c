@@ -31,6 +31,8 @@ static const sc_param params[] = {
     SC_INT(label_opts, n_trees, "n-trees", 100, 1, 100000, "trees of the forest"),
     SC_STRING(label_opts, use_rep, "use-rep", "NAME",
               "with --reference, the name in obsm, or X; default the only one there is"),
+    SC_BOOL(label_opts, any_space, "any-space", 0,
+            "with --reference, compare embeddings even if they are of two models"),
     SC_OVER_PARAMS(label_opts, over),
     SC_PARAM_END};
 
@@ -52,6 +54,7 @@ static sc_status run(label_opts *o, sc_err *err)
                         : o->method            ? "--method"
                         : o->n_neighbors != 50 ? "--n-neighbors"
                         : o->n_trees != 100    ? "--n-trees"
+                        : o->any_space         ? "--any-space"
                                                : NULL;
     if (o->reference && o->seed_labels)
         return sc_fail(err, SC_EUSAGE, "--reference and --seed-labels exclude each other");

@@ -101,7 +101,8 @@ sc_status sc_model_file_from(sc_model_file *out, sc_reader *in, sc_err *err)
 {
     sc_model_file m = {0};
     if (!in->is_model)
-        return sc_fail(err, SC_EFORMAT, "%s: holds cells, where a model is needed", in->in.name);
+        return sc_fail(err, SC_EFORMAT, "%s: holds cells, where a model is needed, as sc-fit makes",
+                       in->in.name);
     const sc_status st = read_model(&m, &in->in, &in->head, err);
     if (st != SC_OK)
         sc_model_file_free(&m);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static json_t *strs_to_json(const sc_strs *s)
@@ -309,8 +310,16 @@ sc_status sc_net_read(sc_net *net, const char *path, sc_err *err)
     const int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     const char *name = is_stdin ? "stdin" : path;
     unsigned char magic[2] = {0};
+    struct stat about;
     if (fd < 0)
         return sc_fail_errno(err, "can't open '%s'", path);
+    if (fstat(fd, &about) == 0 && S_ISDIR(about.st_mode)) {
+        (void)close(fd);
+        return sc_fail(err, SC_EFORMAT,
+                       "%s: is a folder, where a model is needed; one that scvi-tools saved is the "
+                       "file model.pt in it",
+                       path);
+    }
     const bool is_zip =
         pread(fd, magic, sizeof magic, 0) == 2 && magic[0] == 'P' && magic[1] == 'K';
     sc_status st = is_zip ? from_pt(net, fd, name, err) : from_scm(net, fd, name, err);

@@ -76,7 +76,11 @@ static sc_status read_magic(sc_in *in, sc_err *err)
     if (got == 0)
         return sc_fail(err, SC_EFORMAT, "%s: is empty, where a stream is needed", in->name);
     if (memcmp(m, sc_magic, got < SC_MAGIC_SIZE - 1 ? got : SC_MAGIC_SIZE - 1) != 0)
-        return sc_fail(err, SC_EFORMAT, "%s: is not a .scz stream", in->name);
+        return sc_fail(
+            err, SC_EFORMAT,
+            "%s: is not a .scz stream, nor a model; sc-read makes streams of other files "
+            "of cells",
+            in->name);
     if (got < sizeof m)
         return sc_fail(err, SC_EFORMAT, "%s: stream ends early", in->name);
     if (m[SC_MAGIC_SIZE - 1] != sc_magic[SC_MAGIC_SIZE - 1])

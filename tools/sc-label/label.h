@@ -9,7 +9,7 @@ typedef struct label_opts {
     sc_common common;
     sc_over_opts over;
     const char *key, *unknown, *label_key;
-    bool soft;
+    bool soft, any_space;
     double min_prob, conformal;
     const char *calibrate, *calibrate_cells;
     const char *seed_labels;

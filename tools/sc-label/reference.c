@@ -2,6 +2,7 @@
 #include "label.h"
 
 #include "sc_gather.h"
+#include "sc_space.h"
 #include "sc_transfer.h"
 
 #include <stdlib.h>
@@ -117,6 +118,14 @@ static sc_status read_query(transfer *t, sc_err *err)
     if (t->query.n_cols != t->known.x.n_cols)
         return sc_fail(err, SC_EDATA, "'%s' has %lld columns here and %lld in '%s'", t->path,
                        (long long)t->query.n_cols, (long long)t->known.x.n_cols, o->reference);
+    const char *name = strncmp(t->path, "obsm/", 5) == 0 ? t->path + 5 : t->path;
+    if (!o->any_space &&
+        !sc_space_may_be_one(sc_reader_header(t->twice.in), sc_reader_header(t->ref), name))
+        return sc_fail(err, SC_EDATA,
+                       "'%s' is of one model here and of another in '%s': embed the cells with the "
+                       "model of the reference, or with what sc-surgery makes of it; --any-space "
+                       "compares them all the same",
+                       name, o->reference);
     return SC_OK;
 }
 
