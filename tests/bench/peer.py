@@ -3,7 +3,7 @@
    python peer.py train MODEL LIKELIHOOD FILE BATCH THREADS EPOCHS
    python peer.py surgery MODEL MODEL_DIR FILE BATCH THREADS EPOCHS
    python peer.py embed MODEL_DIR FILE THREADS | hvg FILE | read FILE | decode FILE | rewrite FILE
-   python peer.py tutorial FOLDER THREADS | graph FILE THREADS
+   python peer.py tutorial FOLDER THREADS EPOCHS | graph FILE THREADS
    python peer.py serve         tasks of training from stdin, a line each, so that imports count once
 """
 
@@ -123,7 +123,7 @@ def rewrite(path):
     anndata.read_h5ad(path).write_h5ad(path + ".out", compression="gzip")
 
 
-def tutorial(folder, n_threads):
+def tutorial(folder, n_threads, epochs):
     import tarfile
     import tempfile
 
@@ -147,7 +147,7 @@ def tutorial(folder, n_threads):
     scvi.model.LinearSCVI.setup_anndata(data, layer="counts")
     model = scvi.model.LinearSCVI(data, n_latent=10)
     model.train(
-        max_epochs=250, plan_kwargs={"lr": 5e-3}, check_val_every_n_epoch=10, accelerator="cpu",
+        max_epochs=int(epochs), plan_kwargs={"lr": 5e-3}, check_val_every_n_epoch=10, accelerator="cpu",
         enable_progress_bar=False, enable_model_summary=False,
     )
     model.get_loadings().to_csv(folder + "/peer.loadings.csv")

@@ -74,7 +74,8 @@ make_tarballs() {
 
 tutorial() {
     wants tutorial tutorial || return 0
+    local epochs=${EPOCHS:-250}
     make_tarballs
-    processes tutorial "3 tarballs to loadings, embedding" 0 "$(few 5)" tutorial "$work/tarballs" "$threads" -- \
-        "$here/tutorial.sh" "$threads" "$work/tarballs"
+    processes tutorial "3 tarballs to model, $epochs epochs" 0 "$(few 5)" tutorial "$work/tarballs" "$threads" "$epochs" -- \
+        "$here/tutorial.sh" "$threads" "$work/tarballs" "$epochs"
 }
