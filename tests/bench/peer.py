@@ -2,7 +2,7 @@
 
    python peer.py train MODEL LIKELIHOOD FILE BATCH THREADS EPOCHS
    python peer.py surgery MODEL MODEL_DIR FILE BATCH THREADS EPOCHS
-   python peer.py embed MODEL_DIR FILE THREADS | hvg FILE | read FILE | decode FILE | rewrite FILE
+   python peer.py embed MODEL_DIR FILE THREADS | hvg FILE | read FILE | decode FILE
    python peer.py tutorial FOLDER THREADS EPOCHS | graph FILE THREADS
    python peer.py serve         tasks of training from stdin, a line each, so that imports count once
 """
@@ -115,12 +115,6 @@ def decode(path):
     import anndata
 
     anndata.read_h5ad(path)
-
-
-def rewrite(path):
-    import anndata
-
-    anndata.read_h5ad(path).write_h5ad(path + ".out", compression="gzip")
 
 
 def tutorial(folder, n_threads, epochs):

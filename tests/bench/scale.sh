@@ -33,13 +33,13 @@ stream() {
     [ -e gz.h5ad ] || sc-write -q --compression gzip -o gz.h5ad big.scz
     processes stream-decode "sc-view --check; h5ad.gz to memory" "$big" "$rounds" decode "$work/gz.h5ad" -- sc-view -q --check big.scz
     mv own.t decode.t
-    processes stream-write "sc-cat; h5ad.gz rewritten" "$big" "$(few 3)" rewrite "$work/gz.h5ad" -- sc-cat -q --batch-key '' -o out.scz big.scz
-    mv own.t write.t
+    processes stream-copy "sc-cat" "$big" "$rounds" -- sc-cat -q --batch-key '' -o out.scz big.scz
+    mv own.t copy.t
     local f
     for f in big.scz gz.h5ad big.h5ad; do
         stat -c %s $f | awk -v id=stream-size -v f=$f '{ printf "%-18s %-34s %8.1f MB, %.0f bytes a cell\n", id, f, $1 / 1e6, $1 / 1e5 }'
     done
-    for f in decode write; do
+    for f in decode copy; do
         cut -d' ' -f1 $f.t | sort -g | awk -v f=$f -v scz="$(stat -c %s big.scz)" -v plain="$(stat -c %s big.h5ad)" '{ x[NR] = $1 } END {
             s = x[int((NR + 1) / 2)] * 1e6
             printf "%-18s %-34s %8.0f MB/s of the stream, %.0f of what it holds\n", "stream-speed", f, scz / s, plain / s }'
