@@ -232,3 +232,37 @@ T3=$'cell\tCD3E\tMS4A1\tNKG7\nAAA-1\t5\t0\t2\nCCC-1\t0\t7\t0'
     [ "$(cat "$SHARED/data/pbmc1k_v2.tar.gz" | sc-read -q --no-PG - | cksum)" = \
         "$(sc-read -q --no-PG "$SHARED/data/pbmc1k_v2.tar.gz" | cksum)" ]
 }
+
+# big_mtx: three million entries, cell by cell, which are kept in a file meanwhile; one line with a
+# comment, and one with a value that is no whole number of the plainest kind.
+big_mtx() {
+    awk -v last="$1" 'BEGIN {
+        print "%%MatrixMarket matrix coordinate integer general"
+        print 2000, 1500, 3000000
+        for (j = 1; j <= 1500; j++) for (i = 1; i <= 2000; i++) {
+            if (i == 7 && j == 3) print "% a comment"
+            print i, j, (i == 2000 && j == 1500 ? last : (i * j) % 9 + 1)
+        }
+    }'
+}
+
+@test "many entries come back, on any number of threads, whatever they were kept as" {
+    big_mtx 70000 | gzip -1 >"$T/big.mtx.gz"
+    sc-read -q --no-PG -@ 1 "$T/big.mtx.gz" >"$T/one.scz"
+    sc-read -q --no-PG -@ 5 - <"$T/big.mtx.gz" | cmp - "$T/one.scz"
+    sc-view -t X "$T/one.scz" | awk 'NR == 1 { next }
+        { for (i = 2; i <= NF; i++) if ($i != ((i - 1) * (NR - 1)) % 9 + 1) { n++; last = $i } }
+        END { exit !(NR == 1501 && n == 1 && last == 70000) }'
+}
+
+@test "what is wrong far down in a compressed file is found, with its line" {
+    big_mtx -3 | gzip -1 >"$T/bad.mtx.gz"
+    run sc-read -q "$T/bad.mtx.gz" -o "$T/none.scz"
+    [ "$status" -eq 3 ]
+    [[ $output == *"line 3000003: the value -3 is negative"* ]]
+    big_mtx 1 | gzip -1 | head -c 3000000 >"$T/cut.mtx.gz"
+    run sc-read -q "$T/cut.mtx.gz" -o "$T/none.scz"
+    [ "$status" -eq 1 ]
+    [[ $output == "sc-read: "*cut.mtx.gz* ]]
+    [ ! -e "$T/none.scz" ]
+}

@@ -107,7 +107,7 @@ static size_t bytes_of(int n_threads, unsigned char *p, size_t cap)
     sc_writer *out;
     sc_pool *pool = NULL;
     trip t = {0, INT64_MAX};
-    const sc_each each = {halve, in_order, &t};
+    const sc_each each = {.work = halve, .turn = in_order, .ctx = &t};
     const int fd = make_stream(&h), to = temp_fd();
     if (n_threads)
         ok(sc_pool_new(&pool, n_threads, &e), &e);
@@ -125,6 +125,54 @@ static size_t bytes_of(int n_threads, unsigned char *p, size_t cap)
     close(fd);
     close(to);
     return (size_t)n;
+}
+
+static sc_status next_of_hand(void *ctx, sc_block **b, sc_err *err)
+{
+    trip *t = ctx;
+    if (t->bad == 0)
+        return SC_END;
+    t->bad--;
+    sc_dense x = {ROWS, 1, calloc(ROWS, sizeof(float))};
+    sc_table obs = {.n_rows = ROWS};
+    for (int i = 0; i < ROWS; i++)
+        ok(sc_strs_push(&obs.names, "cell", 4, err), err);
+    ok(sc_block_new(b, ROWS, err), err);
+    ok(sc_block_set_obs(*b, &obs, err), err);
+    ok(sc_block_set_dense(*b, "X", &x, err), err);
+    return SC_OK;
+}
+
+static void blocks_may_come_from_elsewhere(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 4; threads++) {
+        sc_err e = {0};
+        sc_header h;
+        sc_pool *pool;
+        sc_reader *in;
+        sc_writer *out;
+        sc_block *b;
+        trip left = {0, N_BLOCKS};
+        const sc_each each = {.ctx = &left, .take = next_of_hand};
+        const int fd = make_stream(&h), to = temp_fd();
+        int n = 0;
+        ok(sc_pool_new(&pool, threads, &e), &e);
+        ok(sc_writer_open(&out, to, "out", &h, &e), &e);
+        ok(sc_reader_each(NULL, out, pool, &each, &e), &e);
+        ok(sc_writer_finish(out, &e), &e);
+        assert_int_equal(lseek(to, 0, SEEK_SET), 0);
+        ok(sc_reader_open(&in, to, "out", &e), &e);
+        while (sc_reader_next(in, &b, &e) == SC_OK)
+            n += (int)sc_block_n_rows(b);
+        assert_int_equal(n, N_BLOCKS * ROWS);
+        sc_reader_close(in);
+        sc_writer_close(out);
+        sc_pool_free(pool);
+        sc_header_free(&h);
+        close(fd);
+        close(to);
+    }
 }
 
 static void threads_change_no_byte(void **state)
@@ -150,7 +198,7 @@ static void the_first_error_is_told(void **state)
         sc_reader *in;
         sc_pool *pool;
         trip t = {0, 11 * ROWS};
-        const sc_each each = {halve, in_order, &t};
+        const sc_each each = {.work = halve, .turn = in_order, .ctx = &t};
         const int fd = make_stream(&h);
         ok(sc_pool_new(&pool, threads, &e), &e);
         ok(sc_reader_open(&in, fd, "test", &e), &e);
@@ -167,6 +215,7 @@ static void the_first_error_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(threads_change_no_byte),
+                                       cmocka_unit_test(blocks_may_come_from_elsewhere),
                                        cmocka_unit_test(the_first_error_is_told)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -184,7 +184,7 @@ static sc_status add(void *ctx, sc_block *b, sc_err *err)
 /* One pass over the matrix: the first takes sums, the second sums of clipped counts. */
 static sc_status pass(job *j, bool is_second, sc_err *err)
 {
-    const sc_each each = {decode, add, j};
+    const sc_each each = {.work = decode, .turn = add, .ctx = j};
     j->is_second = is_second;
     SC_TRY(sc_reader_each(j->in, NULL, j->pool, &each, err));
     return sc_reader_rewind(j->in, err);
@@ -294,7 +294,7 @@ static sc_status subset(void *ctx, int tid, sc_block *b, sc_err *err)
 
 static sc_status write_all(job *j, sc_writer *out, sc_err *err)
 {
-    const sc_each each = {subset, NULL, j};
+    const sc_each each = {.work = subset, .ctx = j};
     SC_TRY(sc_reader_each(j->in, out, j->pool, &each, err));
     return sc_writer_finish(out, err);
 }

@@ -124,7 +124,7 @@ static sc_status mark_high(void *ctx, sc_block *b, sc_err *err)
 
 static sc_status find_high(job *j, sc_err *err)
 {
-    const sc_each each = {decode_counts, mark_high, j};
+    const sc_each each = {.work = decode_counts, .turn = mark_high, .ctx = j};
     SC_TRY(sc_alloc(&j->is_high, (size_t)j->out.var.n_rows, 1, err));
     SC_TRY(sc_reader_each(j->in, NULL, j->pool, &each, err));
     return sc_reader_rewind(j->in, err);
@@ -143,7 +143,7 @@ static sc_status add_totals(void *ctx, sc_block *b, sc_err *err)
 
 static sc_status find_median(job *j, sc_err *err)
 {
-    const sc_each each = {decode_counts, add_totals, j};
+    const sc_each each = {.work = decode_counts, .turn = add_totals, .ctx = j};
     SC_TRY(sc_reader_each(j->in, NULL, j->pool, &each, err));
     j->target = sc_norm_median(j->n_totals, j->totals);
     sc_cli_note(&tool, &j->o, "the median library size is %.9g", j->target);
@@ -172,7 +172,7 @@ static sc_status normalize(void *ctx, int tid, sc_block *b, sc_err *err)
 
 static sc_status write_all(job *j, sc_writer *out, sc_err *err)
 {
-    const sc_each each = {normalize, NULL, j};
+    const sc_each each = {.work = normalize, .ctx = j};
     SC_TRY(sc_reader_each(j->in, out, j->pool, &each, err));
     return sc_writer_finish(out, err);
 }

@@ -1,5 +1,6 @@
 /* sc-read: any format in, a stream out. */
 #include "sc-read/duplicates.h"
+#include "sc_each.h"
 #include "sc_formats.h"
 #include "sc_source.h"
 
@@ -21,7 +22,7 @@ static const sc_tool tool = {.name = "sc-read",
                              .brief = "read cells of any format into a stream",
                              .operands = "[IN]",
                              .max_operands = 1,
-                             .flags = SC_TOOL_OUTPUT | SC_TOOL_PG,
+                             .flags = SC_TOOL_FLOW | SC_TOOL_THREADS | SC_TOOL_OUTPUT | SC_TOOL_PG,
                              .params = params,
                              .opts_size = sizeof(read_opts),
                              .example = "sc-read filtered_feature_bc_matrix/ > pbmc.scz"};
@@ -32,6 +33,7 @@ typedef struct job {
     sc_source *src;
     sc_output file;
     sc_writer *out;
+    sc_pool *pool;
 } job;
 
 /* A format while it is read. h is the format's own; out what is written. */
@@ -95,71 +97,114 @@ out:
     return st;
 }
 
-static sc_status fail_count(const sc_format_rows *r, const sc_header *h, const char *path,
-                            int64_t i, int64_t col, float value, sc_err *err)
+static sc_status fail_count(const sc_strs *cells, const sc_header *h, const char *path, int64_t i,
+                            int64_t col, float value, sc_err *err)
 {
     char gene[32];
     (void)snprintf(gene, sizeof gene, "column %" PRId64, col);
     const bool is_named = strncmp(path, "obsm/", 5) != 0 && col < h->var.names.n;
     return sc_fail(err, SC_EDATA, "cell '%s', %s%s%s: %.9g in '%s' is not a count",
-                   sc_strs_at(&r->obs.names, i), is_named ? "gene '" : "",
+                   sc_strs_at(cells, i), is_named ? "gene '" : "",
                    is_named ? sc_strs_at(&h->var.names, col) : gene, is_named ? "'" : "",
                    (double)value, path);
 }
 
-/* A format that says "counts" is held to it. */
-static sc_status check_counts(const sc_format_rows *r, const sc_header *h, int m, sc_err *err)
+/* A format that says "counts" is held to it. x or d: the matrix. */
+static sc_status check_counts(const sc_strs *cells, const sc_header *h, int m, const sc_csr *x,
+                              const sc_dense *d, sc_err *err)
 {
-    const bool is_sparse = h->mats[m].is_sparse;
-    const sc_csr *x = &r->mats[m].sparse;
-    const int64_t n_cols = r->mats[m].dense.n_cols;
-    const float *values = is_sparse ? x->values : r->mats[m].dense.values;
-    const int64_t n = is_sparse ? x->indptr[r->n_rows] : r->n_rows * n_cols;
+    const float *values = x ? x->values : d->values;
+    const int64_t n = x ? x->indptr[x->n_rows] : d->n_rows * d->n_cols;
     if (h->mats[m].kind != SC_COUNTS || sc_kind_scan(SC_COUNTS, values, n) == SC_COUNTS)
         return SC_OK;
     int64_t k = 0, i = 0;
     while (sc_kind_scan(SC_COUNTS, &values[k], 1) == SC_COUNTS)
         k++;
-    while (is_sparse ? x->indptr[i + 1] <= k : (i + 1) * n_cols <= k)
+    while (x ? x->indptr[i + 1] <= k : (i + 1) * d->n_cols <= k)
         i++;
-    const int64_t col = is_sparse ? x->indices[k] : k - i * n_cols;
-    return fail_count(r, h, h->mats[m].path, i, col, values[k], err);
+    const int64_t col = x ? x->indices[k] : k - i * d->n_cols;
+    return fail_count(cells, h, h->mats[m].path, i, col, values[k], err);
 }
 
-static sc_status put_rows(job *j, const reading *g, sc_format_rows *r, sc_err *err)
+static bool is_of_genes(const sc_mat *m)
+{
+    return strncmp(m->path, "varm/", 5) == 0;
+}
+
+/* Before genes are dropped or added up, which blocks without such genes need not wait for. */
+static sc_status check_rows(const reading *g, const sc_format_rows *r, sc_err *err)
+{
+    if (g->dups.mode == DUP_UNIQUE || g->dups.n_repeated == 0)
+        return SC_OK;
+    for (int m = 0; m < g->h.n_mats; m++) {
+        const bool is_sparse = g->h.mats[m].is_sparse;
+        if (!is_of_genes(&g->h.mats[m]))
+            SC_TRY(check_counts(&r->obs.names, &g->h, m, is_sparse ? &r->mats[m].sparse : NULL,
+                                &r->mats[m].dense, err));
+    }
+    return SC_OK;
+}
+
+static sc_status check_block(void *ctx, int tid, sc_block *b, sc_err *err)
+{
+    const reading *g = ctx;
+    sc_table *obs = NULL;
+    (void)tid;
+    if (g->dups.mode != DUP_UNIQUE && g->dups.n_repeated > 0)
+        return SC_OK;
+    SC_TRY(sc_block_obs(b, &obs, err));
+    for (int m = 0; m < g->h.n_mats; m++) {
+        const sc_mat *mat = &g->h.mats[m];
+        sc_csr *x = NULL;
+        sc_dense *d = NULL;
+        if (is_of_genes(mat))
+            continue;
+        SC_TRY(mat->is_sparse ? sc_block_sparse(b, mat->path, &x, err)
+                              : sc_block_dense(b, mat->path, &d, err));
+        SC_TRY(check_counts(&obs->names, &g->h, m, x, d, err));
+    }
+    return SC_OK;
+}
+
+static sc_status block_of(const reading *g, sc_format_rows *r, sc_block **out, sc_err *err)
 {
     sc_block *b;
-    for (int m = 0; m < g->h.n_mats; m++)
-        if (strncmp(g->h.mats[m].path, "varm/", 5) != 0)
-            SC_TRY(check_counts(r, &g->h, m, err));
+    SC_TRY(check_rows(g, r, err));
     SC_TRY(duplicates_apply(&g->dups, &g->h, r, err));
     SC_TRY(sc_block_new(&b, r->n_rows, err));
     sc_status st = sc_block_set_obs(b, &r->obs, err);
     for (int m = 0; m < g->h.n_mats && st == SC_OK; m++) {
         const sc_mat *mat = &g->h.mats[m];
-        if (strncmp(mat->path, "varm/", 5) == 0)
+        if (is_of_genes(mat))
             continue;
         st = mat->is_sparse ? sc_block_set_sparse(b, mat->path, &r->mats[m].sparse, err)
                             : sc_block_set_dense(b, mat->path, &r->mats[m].dense, err);
     }
     if (st == SC_OK)
-        st = sc_writer_put(j->out, b, err);
-    sc_block_free(b);
+        *out = b;
+    else
+        sc_block_free(b);
     return st;
 }
 
+static sc_status next_block(void *ctx, sc_block **out, sc_err *err)
+{
+    reading *g = ctx;
+    sc_format_rows r = {0};
+    sc_status st = sc_format_of(g->plugin)->next(g->state, &r, err);
+    if (st == SC_OK)
+        st = block_of(g, &r, out, err);
+    g->n_obs += st == SC_OK ? sc_block_n_rows(*out) : 0;
+    sc_format_rows_free(&r);
+    return st;
+}
+
+/* The format reads on one thread at a time; what it read is encoded on all of them. */
 static sc_status copy_rows(job *j, reading *g, sc_err *err)
 {
-    sc_status st = SC_OK;
-    while (st == SC_OK) {
-        sc_format_rows r = {0};
-        st = sc_format_of(g->plugin)->next(g->state, &r, err);
-        if (st == SC_OK)
-            st = put_rows(j, g, &r, err);
-        g->n_obs += st == SC_OK ? r.n_rows : 0;
-        sc_format_rows_free(&r);
-    }
-    return st == SC_END ? end_output(j, err) : st;
+    const sc_each each = {.work = check_block, .ctx = g, .take = next_block};
+    SC_TRY(sc_reader_each(NULL, j->out, j->pool, &each, err));
+    return end_output(j, err);
 }
 
 static void say_duplicates(const job *j, const duplicates *d)
@@ -245,9 +290,12 @@ int main(int argc, char **argv)
     if (st == SC_OK)
         st = sc_source_open(&j.src, j.o.common.n_operands ? j.o.common.operands[0] : NULL, &err);
     if (st == SC_OK)
+        st = sc_pool_new(&j.pool, (int)j.o.common.n_threads, &err);
+    if (st == SC_OK)
         st = run(&j, &err);
 
     sc_writer_close(j.out);
+    sc_pool_free(j.pool);
     sc_output_abandon(&j.file);
     sc_source_close(j.src);
     sc_cli_free(&j.o);

@@ -123,13 +123,62 @@ static sc_status parse_entry(sc_entries *e, sc_text *in, const char *line, const
     return sc_entries_add(e, is_transposed ? i : j, is_transposed ? j : i, value, err);
 }
 
+/* Up to eight digits at *p, and the byte behind them, which must be `stop`; -1 if it is not so. */
+static inline int32_t plain_number(const char **p, char stop)
+{
+    const char *c = *p;
+    uint32_t v = 0; /* may wrap around */
+    while ((unsigned char)(*c - '0') < 10)
+        v = 10 * v + (uint32_t)(*c++ - '0');
+    const bool is_plain = *c == stop && c > *p && c - *p <= 8;
+    *p = c + 1;
+    return is_plain ? (int32_t)v : -1;
+}
+
+/*
+ * Entries of the plainest kind, three whole numbers with a blank between, as long as there are any
+ * at p; nearly all files have no others. Gives where it stopped: at a line of another kind, for
+ * parse_entry, or at the end. Each line ends with a line feed, where plain_number stops too.
+ */
+static const char *plain_entries(sc_entries *e, const char *p, const char *end, const mtx_shape *s,
+                                 bool is_transposed, int64_t *n_lines)
+{
+    while (p < end && e->n_stored < s->n_stored) {
+        const char *at = p;
+        const int32_t row = plain_number(&at, ' ');
+        if (row < 1 || row > s->n_rows)
+            break;
+        const int32_t col = plain_number(&at, ' ');
+        if (col < 1 || col > s->n_cols)
+            break;
+        const int32_t count = plain_number(&at, '\n');
+        const int32_t i = row - 1, j = col - 1;
+        if (count < 0 ||
+            !sc_entries_add_count(e, is_transposed ? i : j, is_transposed ? j : i, (float)count))
+            break;
+        p = at;
+        ++*n_lines;
+    }
+    return p;
+}
+
 static sc_status parse_entries(sc_entries *e, sc_text *in, const mtx_shape *s, bool is_transposed,
                                sc_err *err)
 {
     char *line;
     size_t len;
     sc_status st;
-    while ((st = sc_text_line(in, &line, &len, err)) == SC_OK) {
+    while (true) {
+        const char *lines;
+        int64_t n_lines = 0;
+        SC_TRY(sc_text_peek(in, &lines, &len, err));
+        const char *to = plain_entries(e, lines, lines + len, s, is_transposed, &n_lines);
+        sc_text_skip(in, (size_t)(to - lines), n_lines);
+        if (len > 0 && to == lines + len)
+            continue;
+        st = sc_text_line(in, &line, &len, err);
+        if (st != SC_OK)
+            break;
         if (len == 0 || line[0] == '%')
             continue;
         if (e->n_stored == s->n_stored)

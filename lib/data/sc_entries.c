@@ -8,14 +8,23 @@
 
 enum { KEEP_ENTRIES = 2 << 20 }; /* 24 MiB; more go to a file */
 
-static sc_status flush(sc_entries *e, sc_err *err)
+/* An entry in the file, where all of a buffer fit: cells counted from its first. */
+typedef struct small {
+    uint16_t cell, gene, value;
+} small;
+
+/* Before the entries of each buffer in the file. */
+typedef struct part {
+    uint32_t n;
+    int32_t cell0;
+    bool is_small;
+} part;
+
+static sc_status write_all(int fd, const void *bytes, size_t left, sc_err *err)
 {
-    if (e->fd < 0)
-        SC_TRY(sc_temp_fd(&e->fd, err));
-    const char *p = (const char *)e->buf;
-    size_t left = e->n_buf * sizeof *e->buf;
+    const char *p = bytes;
     while (left > 0) {
-        const ssize_t n = write(e->fd, p, left);
+        const ssize_t n = write(fd, p, left);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -23,8 +32,69 @@ static sc_status flush(sc_entries *e, sc_err *err)
         p += n;
         left -= (size_t)n;
     }
-    e->n_buf = 0;
     return SC_OK;
+}
+
+static sc_status read_all(int fd, void *bytes, size_t left, sc_err *err)
+{
+    char *p = bytes;
+    while (left > 0) {
+        const ssize_t n = read(fd, p, left);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return sc_fail_errno(err, "temporary file");
+        if (n == 0)
+            return sc_fail(err, SC_EIO, "temporary file: it lost its end");
+        p += n;
+        left -= (size_t)n;
+    }
+    return SC_OK;
+}
+
+/* As small ones, in place; false: some entry does not fit, and nothing was changed. */
+static bool shrink(sc_entry *buf, size_t n)
+{
+    const int32_t cell0 = buf[0].cell;
+    bool fits = true;
+    for (size_t k = 0; k < n; k++) {
+        const int32_t cell = buf[k].cell - cell0;
+        const float v = buf[k].value;
+        fits &= (cell >= 0) & (cell <= UINT16_MAX) & (buf[k].gene <= UINT16_MAX) & (v >= 0) &
+                (v <= UINT16_MAX);
+        fits = fits && (float)(uint16_t)v == v;
+    }
+    for (size_t k = 0; fits && k < n; k++) {
+        const small x = {(uint16_t)(buf[k].cell - cell0), (uint16_t)buf[k].gene,
+                         (uint16_t)buf[k].value};
+        memcpy((char *)buf + k * sizeof x, &x, sizeof x); /* never beyond what is read already */
+    }
+    return fits;
+}
+
+static void grow(sc_entry *buf, size_t n, int32_t cell0)
+{
+    while (n-- > 0) {
+        small x;
+        memcpy(&x, (char *)buf + n * sizeof x, sizeof x);
+        buf[n] = (sc_entry){cell0 + x.cell, x.gene, (float)x.value};
+    }
+}
+
+static sc_status flush(sc_entries *e, sc_err *err)
+{
+    if (e->n_buf == 0)
+        return SC_OK;
+    if (e->fd < 0)
+        SC_TRY(sc_temp_fd(&e->fd, err));
+    part p;
+    memset(&p, 0, sizeof p); /* its padding is written, too */
+    p.n = (uint32_t)e->n_buf;
+    p.cell0 = e->buf[0].cell;
+    p.is_small = shrink(e->buf, e->n_buf);
+    e->n_buf = 0;
+    SC_TRY(write_all(e->fd, &p, sizeof p, err));
+    return write_all(e->fd, e->buf, p.n * (p.is_small ? sizeof(small) : sizeof *e->buf), err);
 }
 
 static sc_status make_room(sc_entries *e, int64_t n_cells, sc_err *err)
@@ -65,22 +135,13 @@ sc_status sc_entries_add(sc_entries *e, int32_t cell, int32_t gene, float value,
 static sc_status next_entry(sc_entries *e, sc_entry *out, sc_err *err)
 {
     if (e->buf_pos == e->n_buf) {
-        size_t got = 0;
-        const size_t want = e->cap_buf * sizeof *e->buf;
-        while (got < want) {
-            const ssize_t n = read(e->fd, (char *)e->buf + got, want - got);
-            if (n < 0 && errno == EINTR)
-                continue;
-            if (n < 0)
-                return sc_fail_errno(err, "temporary file");
-            if (n == 0)
-                break;
-            got += (size_t)n;
-        }
-        e->n_buf = got / sizeof *e->buf;
+        part p;
+        SC_TRY(read_all(e->fd, &p, sizeof p, err));
+        SC_TRY(read_all(e->fd, e->buf, p.n * (p.is_small ? sizeof(small) : sizeof *e->buf), err));
+        if (p.is_small)
+            grow(e->buf, p.n, p.cell0);
+        e->n_buf = p.n;
         e->buf_pos = 0;
-        if (e->n_buf == 0)
-            return sc_fail(err, SC_EIO, "temporary file: it lost its end");
     }
     *out = e->buf[e->buf_pos++];
     return SC_OK;

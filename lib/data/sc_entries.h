@@ -35,6 +35,17 @@ typedef struct sc_entries {
         .kind = SC_COUNTS, .is_sorted = true, .fd = -1                                             \
     }
 
+/* A whole count >= 0 of a cell not before the last one's; false: it takes sc_entries_add. */
+static inline bool sc_entries_add_count(sc_entries *e, int32_t cell, int32_t gene, float count)
+{
+    if (e->n_buf == e->cap_buf || cell >= e->cap_cells || cell < e->last_cell)
+        return false;
+    e->buf[e->n_buf++] = (sc_entry){cell, gene, count};
+    e->indptr[cell + 1]++;
+    e->n_stored++;
+    e->last_cell = cell;
+    return true;
+}
 sc_status sc_entries_add(sc_entries *e, int32_t cell, int32_t gene, float value,
                          sc_err *err) SC_MUST_CHECK;
 /* All are there; cells and genes beyond those met are empty. */

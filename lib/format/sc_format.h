@@ -136,11 +136,18 @@ typedef struct sc_format {
 /* Narrows down the kind of a matrix while its values go by: begin with SC_COUNTS. */
 static inline sc_matkind sc_kind_scan(sc_matkind kind, const float *values, int64_t n)
 {
-    for (int64_t k = 0; k < n && kind != SC_REAL; k++) {
-        if (!(values[k] >= 0) || isinf(values[k]))
-            kind = SC_REAL;
-        else if (values[k] != truncf(values[k]))
-            kind = SC_COUNTS_FRACTIONAL;
+    enum { STRETCH = 256 }; /* loops without a way out vectorize */
+    for (int64_t from = 0; from < n && kind != SC_REAL; from += STRETCH) {
+        const int64_t end = n - from < STRETCH ? n : from + STRETCH;
+        bool is_real = false, is_fraction = false;
+        for (int64_t k = from; k < end; k++) {
+            const float x = values[k];
+            is_real |= !((x >= 0) & (x < INFINITY));
+            /* above 2^23 a float has no fraction */
+            const float y = (x >= 0) & (x < 8388608.0F) ? x : 0;
+            is_fraction |= (float)(int32_t)y != y;
+        }
+        kind = is_real ? SC_REAL : is_fraction ? SC_COUNTS_FRACTIONAL : kind;
     }
     return kind;
 }

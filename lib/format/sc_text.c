@@ -1,5 +1,7 @@
 #include "sc_text.h"
 
+#include "sc_ahead.h"
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -13,6 +15,8 @@ enum { BUF_MIN = 1 << 20, FILL_MAX = 1 << 18 };
 struct sc_text {
     char *name;
     struct archive *a;
+    sc_ahead *ahead; /* from the second buffer on, it has a to itself */
+    bool has_begun;
     sc_text_fill fill;
     void *ctx;
     sc_err fill_err;    /* what fill said, for libarchive can't carry it */
@@ -163,6 +167,24 @@ sc_status sc_text_open_source(sc_text **out, sc_source *src, sc_err *err)
     return begin(out, in, err);
 }
 
+static sc_status decompress(void *ctx, char *buf, size_t cap, size_t *len, sc_err *err)
+{
+    sc_text *in = ctx;
+    const la_ssize_t n = archive_read_data(in->a, buf, cap);
+    *len = n > 0 ? (size_t)n : 0;
+    return n < 0 ? fail_archive(in, err) : SC_OK;
+}
+
+/* Small files, of which there are more, are not worth a thread. */
+static sc_status more(sc_text *in, char *buf, size_t cap, size_t *len, sc_err *err)
+{
+    if (in->has_begun && !in->ahead)
+        SC_TRY(sc_ahead_new(&in->ahead, decompress, in, err));
+    in->has_begun = true;
+    return in->ahead ? sc_ahead_take(in->ahead, buf, cap, len, err)
+                     : decompress(in, buf, cap, len, err);
+}
+
 /* More bytes behind those that are not yet given. */
 static sc_status refill(sc_text *in, sc_err *err)
 {
@@ -175,12 +197,27 @@ static sc_status refill(sc_text *in, sc_err *err)
         SC_TRY(sc_resize(&in->buf, 2 * in->cap + 1, 1, err));
         in->cap *= 2;
     }
-    const la_ssize_t n = archive_read_data(in->a, in->buf + in->len, in->cap - in->len);
-    if (n < 0)
-        return fail_archive(in, err);
+    size_t n = 0;
+    SC_TRY(more(in, in->buf + in->len, in->cap - in->len, &n, err));
     in->at_end = n == 0;
-    in->len += (size_t)n;
+    in->len += n;
     return SC_OK;
+}
+
+sc_status sc_text_peek(sc_text *in, const char **lines, size_t *len, sc_err *err)
+{
+    const char *end;
+    while (!(end = memrchr(in->buf + in->pos, '\n', in->len - in->pos)) && !in->at_end)
+        SC_TRY(refill(in, err));
+    *lines = in->buf + in->pos;
+    *len = end ? (size_t)(end + 1 - *lines) : 0;
+    return SC_OK;
+}
+
+void sc_text_skip(sc_text *in, size_t len, int64_t n_lines)
+{
+    in->pos += len;
+    in->line_no += n_lines;
 }
 
 sc_status sc_text_line(sc_text *in, char **line, size_t *len, sc_err *err)
@@ -222,6 +259,7 @@ void sc_text_close(sc_text *in)
 {
     if (!in)
         return;
+    sc_ahead_free(in->ahead);
     archive_read_free(in->a);
     if (in->fd >= 0)
         close(in->fd);

@@ -23,6 +23,12 @@ sc_status sc_text_open_fill(sc_text **out, sc_text_fill fill, void *ctx, const c
  * be written to. SC_END after the last. SC_EFORMAT if the compressed bytes are cut or damaged.
  */
 sc_status sc_text_line(sc_text *in, char **line, size_t *len, sc_err *err) SC_MUST_CHECK;
+/* The whole lines that are at hand, with their line feeds, for a parser that takes many at once;
+ * lent until the next call of any of these. *len == 0: what is left has no line feed. Errors as of
+ * sc_text_line. */
+sc_status sc_text_peek(sc_text *in, const char **lines, size_t *len, sc_err *err) SC_MUST_CHECK;
+/* Says that so many of these bytes, which are n_lines, are done with. */
+void sc_text_skip(sc_text *in, size_t len, int64_t n_lines);
 int64_t sc_text_line_number(const sc_text *in); /* of the last line given, from 1 */
 const char *sc_text_name(const sc_text *in);
 void sc_text_close(sc_text *in);

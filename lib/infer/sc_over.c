@@ -124,7 +124,7 @@ sc_status sc_over_blocks(sc_over *s,
                          void *ctx, sc_err *err)
 {
     by_block w = {s, one, ctx};
-    const sc_each each = {run_block, NULL, &w};
+    const sc_each each = {.work = run_block, .ctx = &w};
     return sc_reader_each(s->in, s->out, s->pool, &each, err);
 }
 

@@ -9,7 +9,7 @@ typedef struct course {
     sc_writer *out;
     const sc_each *e;
     pthread_mutex_t reading;
-    int64_t n_taken;
+    int64_t n_taken, n_rows;
     atomic_bool is_over; /* no block is taken after this */
     pthread_mutex_t handing_on;
     pthread_cond_t next;
@@ -20,7 +20,9 @@ typedef struct course {
 
 /* What a thread has of its own. */
 typedef struct hand {
-    sc_block block;
+    sc_block *block; /* the own one, or of e->take */
+    sc_block own;
+    int64_t row0;
     sc_coded coded;
     ZSTD_DCtx *in;
     ZSTD_CCtx *out;
@@ -36,7 +38,7 @@ static sc_status hand_open(hand *h, bool is_writing, sc_err *err)
 static void hand_close(hand *h)
 {
     sc_coded_free(&h->coded);
-    sc_block_clear(&h->block);
+    sc_block_clear(&h->own);
     ZSTD_freeDCtx(h->in);
     ZSTD_freeCCtx(h->out);
 }
@@ -48,8 +50,12 @@ static sc_status take(course *c, hand *h, int64_t *number, sc_err *err)
     *number = -1;
     if (!atomic_load(&c->is_over)) {
         *number = c->n_taken++;
-        st = sc_reader_take(c->in, &h->block, err);
-        h->block.z = h->in; /* the reader's is in use while the next block is read */
+        h->block = &h->own;
+        st = c->in ? sc_reader_take(c->in, h->block, err) : c->e->take(c->e->ctx, &h->block, err);
+        h->row0 = c->n_rows;
+        c->n_rows += st == SC_OK ? h->block->n_rows : 0;
+        if (st == SC_OK && c->in)
+            h->block->z = h->in; /* the reader's is in use while the next block is read */
         if (st != SC_OK)
             atomic_store(&c->is_over, true);
     }
@@ -60,18 +66,18 @@ static sc_status take(course *c, hand *h, int64_t *number, sc_err *err)
 static sc_status work(course *c, hand *h, int tid, sc_err *err)
 {
     if (c->e->work)
-        SC_TRY(c->e->work(c->e->ctx, tid, &h->block, err));
+        SC_TRY(c->e->work(c->e->ctx, tid, h->block, err));
     sc_coded_free(&h->coded);
-    return c->out && h->block.n_rows
-               ? sc_writer_encode(c->out, h->out, &h->block, h->block.row0, &h->coded, err)
+    return c->out && h->block->n_rows
+               ? sc_writer_encode(c->out, h->out, h->block, h->row0, &h->coded, err)
                : SC_OK;
 }
 
 static sc_status turn(course *c, hand *h, sc_err *err)
 {
     if (c->e->turn)
-        SC_TRY(c->e->turn(c->e->ctx, &h->block, err));
-    return c->out && h->block.n_rows ? sc_writer_write(c->out, &h->coded, err) : SC_OK;
+        SC_TRY(c->e->turn(c->e->ctx, h->block, err));
+    return c->out && h->block->n_rows ? sc_writer_write(c->out, &h->coded, err) : SC_OK;
 }
 
 /* Waits until all blocks before this one have gone, and lets it go too if they went well. */
@@ -111,6 +117,9 @@ static void run(void *ctx, int tid, int n)
         if (st == SC_OK)
             st = work(c, &h, tid, &err);
         hand_on(c, &h, number, st, &err);
+        sc_coded_free(&h.coded); /* it lends the block's frames */
+        if (!c->in && taken == SC_OK)
+            sc_block_free(h.block);
     } while (true);
     hand_close(&h);
 }

@@ -16,14 +16,18 @@ typedef struct sc_each {
     /* Called for one block after the other, in order, when its work is done. NULL: none. */
     sc_status (*turn)(void *ctx, sc_block *b, sc_err *err);
     void *ctx;
+    /* Where blocks come from, one after the other, if not from a reader: *b is new and freed by
+     * sc_reader_each. SC_END after the last. NULL with a reader. */
+    sc_status (*take)(void *ctx, sc_block **b, sc_err *err);
 } sc_each;
 
 /*
- * Goes through what is left of `in`. out NULL: nothing is written; otherwise each block is encoded
- * after its work and written in its turn (after `turn`, which may then no longer change it). pool
- * NULL: this thread alone; it must not be in use. An error is that of the first block, in the
- * stream's order, that has one; blocks before it were written. SC_OK: the end mark was read and
- * agreed. sc_writer_finish is up to the caller.
+ * Goes through what is left of `in` (NULL: of what e->take gives). out NULL: nothing is written;
+ * otherwise each block is encoded after its work and written in its turn (after `turn`, which may
+ * then no longer change it). pool NULL: this thread alone; it must not be in use. An error is that
+ * of the first block, in the stream's order, that has one; blocks before it were written. SC_OK:
+ * the end mark was read and agreed, or `take` came to its end. sc_writer_finish is up to the
+ * caller.
  */
 sc_status sc_reader_each(sc_reader *in, sc_writer *out, sc_pool *pool, const sc_each *e,
                          sc_err *err) SC_MUST_CHECK;
