@@ -125,10 +125,13 @@ refused() {
 }
 
 @test "check says that build() crashes, and with which options" {
+    export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}handle_segv=0
     like crash 's/const options \*o = opts;/& if (o->n_latent > 200) *(volatile int *)8 = 1;/'
     fails 5 "./crash.so: build() with --n-latent 256 crashes: Segmentation fault" sc-model check ./crash.so
     like leave 's/#include .*/&\n#include <unistd.h>/; s/const options \*o = opts;/& _exit(3);/'
     fails 5 "./leave.so: build() with its defaults ends the process, with status 3" sc-model check ./leave.so
+    like slow 's/#include .*/&\n#include <signal.h>/; s/const options \*o = opts;/& raise(SIGALRM);/' # as the clock does
+    fails 5 "./slow.so: build() with its defaults takes more than 60 seconds" sc-model check ./slow.so
 }
 
 @test "check finds a build() that is not the same twice" {
