@@ -3,14 +3,27 @@ load helper
 
 tools() { find "$SLUICE_BUILD/bin" -maxdepth 1 -name 'sc-*' -type f -perm -u+x | sort; }
 
-@test "every tool's --help fits a screen, or two where it trains, and gives an example" {
+# A screen is 50 lines of 80 columns. A tool with more options names those that belong on it (sc_tool.screen), and
+# --help-all has the rest; a model's own options, which sc-fit -m NAME --help lists, are as many as they are.
+@test "every tool's --help fits a screen and gives an example, and --help-all has what it leaves out" {
     for tool in $(tools); do
         run "$tool" --help
         [ "$status" -eq 0 ]
         echo "$tool has ${#lines[@]} lines"
-        [ "${#lines[@]}" -le 60 ] || [[ ${#lines[@]} -le 120 && $output == *--max-epochs* ]]
-        [[ $output == *"usage: ${tool##*/}"* && $output == *"example:"* ]]
+        [ "$(wc -l <<<"$output")" -le 50 ]
+        [[ $output == *"usage: ${tool##*/}"* && $output == *"example:"*"${tool##*/}"* ]]
         echo "$output" | awk 'length > 100 { print "too wide: " $0; bad = 1 } END { exit bad }'
+        if [[ $output == *--help-all* ]]; then
+            all=$("$tool" --help-all)
+            [ "$(wc -l <<<"$all")" -gt 50 ]
+            page=$("$tool" --help-mdoc)
+            [ "$(grep -cE '^  (-.,|   ) --' <<<"$all")" -eq "$(grep -c '^\.It' <<<"$page")" ]
+        fi
+    done
+    for model in $(sc-model list | awk '$1 == "model" { print $2 }'); do
+        run sc-fit -m "$model" --help
+        [ "$(wc -l <<<"$output")" -le 70 ]
+        [[ $output == *"--n-latent"* && $output == *"--help-all"* && $output == *"example:"* && $output != *"--max-epochs"* ]]
     done
 }
 
@@ -57,14 +70,70 @@ tools() { find "$SLUICE_BUILD/bin" -maxdepth 1 -name 'sc-*' -type f -perm -u+x |
     done
 }
 
-@test "completions are bash, and know options and choices" {
+# complete WORD...: what bash offers for the last of them
+complete() {
+    local fn=_${1//-/_}
+    bash -c '. "$1"; fn=$2; shift 2; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); $fn; printf "%s\n" "${COMPREPLY[@]}"' \
+        _ "$T/completion" "$fn" "$@" | sort | paste -sd' '
+}
+
+@test "bash completes options and choices, models and the options of a model" {
     for tool in $(tools); do
         "$tool" --help-complete >"$T/completion"
         bash -n "$T/completion"
-        found=$(bash -c '. "$1"; COMP_WORDS=(x --ver); COMP_CWORD=1; $2; echo "${COMPREPLY[*]}"' \
-            _ "$T/completion" "_$(basename "$tool" | tr - _)")
-        [[ " $found " == *" --version "* ]]
+        [[ " $(complete "${tool##*/}" --ver) " == *" --version "* ]]
     done
+    sc-hvg --help-complete >"$T/completion"
+    [ "$(complete sc-hvg --flavor '')" = "cell_ranger seurat seurat_v3 seurat_v3_paper" ]
+    [ "$(complete sc-hvg --flavor = c)" = cell_ranger ]
+    [ "$(complete sc-hvg --flavor =)" = "cell_ranger seurat seurat_v3 seurat_v3_paper" ]
+    [ "$(complete sc-hvg --keep)" = --keep-raw ]
+    sc-fit --help-complete >"$T/completion"
+    [[ "$(complete sc-fit -m '')" == *ldvae*scanvi*scvi*totalvi* ]]
+    [ "$(complete sc-fit --model sca)" = scanvi ]
+    [ -z "$(complete sc-fit --n-lat)" ]
+    [ "$(complete sc-fit -m scvi --n-lat)" = --n-latent ]
+    [[ " $(complete sc-fit -m scvi --) " == *" --max-epochs "* ]]
+    sc-write --help-complete >"$T/completion"
+    [[ "$(complete sc-write --format '')" == *"h5ad"*"mtx"* ]]
+}
+
+# zcomplete LINE: what a terminal with zsh shows after a tab behind LINE
+zcomplete() {
+    zsh -f -c '
+        zmodload zsh/zpty
+        zpty z "PS1= TERM=dumb zsh -f -i"
+        zpty -w z "stty -echo; LISTMAX=1000; PROMPT= RPROMPT=; unsetopt zle_bracketed_paste 2>/dev/null; fpath=($2 \$fpath); autoload -Uz compinit; compinit -u -d $3"
+        zpty -w z "bindkey \"^I\" complete-word; zstyle \":completion:*\" list-prompt \"\"; echo re''ady"
+        zpty -r z line "*ready*"
+        zpty -w -n z "$1"$'"'\\t'"'
+        sleep 1
+        zpty -w -n z $'"'\\x15'"'
+        zpty -w z "echo do''ne"
+        zpty -r z line "*done*"
+        print -r -- "$line"
+    ' _ "$1" "$T/zsh" "$T/dump" | tr -d '\r'
+}
+
+@test "zsh completes options, choices, models and the options of a model" {
+    need_command zsh
+    mkdir "$T/zsh"
+    for tool in $(tools); do
+        "$tool" --help-complete-zsh >"$T/zsh/_${tool##*/}"
+        zsh -n "$T/zsh/_${tool##*/}"
+    done
+    run zcomplete "sc-hvg --keep"
+    echo "$output"
+    [[ $output == *"--keep-raw"* ]]
+    run zcomplete "sc-hvg --flavor cell"
+    [[ $output == *"cell_ranger"* ]]
+    run zcomplete "sc-fit -m tot"
+    [[ $output == *"totalvi"* ]]
+    run zcomplete "sc-fit -m scvi --n-lat"
+    echo "$output"
+    [[ $output == *"--n-latent"* ]]
+    run zcomplete "sc-filter --min-"
+    [[ $output == *"counts that a cell must have"* && $output == *"--min-genes"* ]]
 }
 
 @test "make install puts tools, plugins, headers, pages and sluice.pc in their places" {
@@ -74,6 +143,7 @@ tools() { find "$SLUICE_BUILD/bin" -maxdepth 1 -name 'sc-*' -type f -perm -u+x |
     for tool in $(tools); do
         [ -x "$T/usr/bin/${tool##*/}" ]
         [ -s "$T/usr/share/bash-completion/completions/${tool##*/}" ]
+        [ -s "$T/usr/share/zsh/site-functions/_${tool##*/}" ]
     done
     [ -e "$T/usr/include/sluice/sc_plugin.h" ]
     run env PKG_CONFIG_LIBDIR="$T/usr/lib/pkgconfig" pkg-config --modversion --cflags sluice

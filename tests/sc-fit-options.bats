@@ -213,11 +213,11 @@ check() { # OPTION ARGUMENT...: that the outcome changes, or is the SAME
 every_option() {
     cd "$BATS_FILE_TMPDIR" || return
     local model=$1 base=$2 cells=${3:-sim.scz} help words default value context in option dashed
-    help=$(sc-fit -m "$model" --help)
+    help=$(sc-fit -m "$model" --help-all)
     for dashed in $(sed -nE 's/^ +(-., )?--(\[no-\])?([A-Za-z0-9-]+).*/\2\3/p' <<<"$help"); do
         option=${dashed#\[no-\]} in=$cells
         row_of "$option"
-        words=$(sc-fit -m "$model" --help-complete | sed -n "s/^ *--$option ) words='\(.*\)' ;;/\1/p")
+        words=$(sc-fit -m "$model" --help-complete | sed -n "s/^ *--$option|--$option=) words='\(.*\)' ;;/\1/p")
         case $value in
         NONE) continue ;;
         NO) check "$option" "--no-$option" ;;

@@ -30,16 +30,16 @@ static const sc_param rows[] = {
     SC_LIST(opts, drop, "drop", "COL", "a column to drop"),
     SC_PARAM_END};
 
-static const sc_tool tool = {"sc-try",
-                             "tries",
-                             "[IN]",
-                             0,
-                             1,
-                             SC_TOOL_THREADS | SC_TOOL_OUTPUT | SC_TOOL_SEED | SC_TOOL_PG |
-                                 SC_TOOL_VERBOSE,
-                             rows,
-                             sizeof(opts),
-                             "sc-try in.scz"};
+static const sc_tool tool = {
+    .name = "sc-try",
+    .brief = "tries",
+    .operands = "[IN]",
+    .max_operands = 1,
+    .flags = SC_TOOL_THREADS | SC_TOOL_OUTPUT | SC_TOOL_SEED | SC_TOOL_PG | SC_TOOL_VERBOSE,
+    .params = rows,
+    .opts_size = sizeof(opts),
+    .example = "sc-try in.scz",
+};
 
 enum { MAX_ARGS = 32 };
 

@@ -25,15 +25,15 @@ static const sc_param params[] = {
     SC_PARAM_END};
 
 static const sc_tool tool = {
-    "sc-annotate",
-    "Joins columns to obs or var by name; drops, renames and casts columns.",
-    "[IN]",
-    0,
-    1,
-    SC_TOOL_OUTPUT | SC_TOOL_PG,
-    params,
-    sizeof(annotate_opts),
-    "sc-annotate --obs labels.tsv --drop old_labels in.scz > out.scz"};
+    .name = "sc-annotate",
+    .brief = "Joins columns to obs or var by name; drops, renames and casts columns.",
+    .operands = "[IN]",
+    .max_operands = 1,
+    .flags = SC_TOOL_OUTPUT | SC_TOOL_PG,
+    .params = params,
+    .opts_size = sizeof(annotate_opts),
+    .example = "sc-annotate --obs labels.tsv --drop old_labels in.scz > out.scz",
+};
 
 typedef struct edits {
     sc_edit obs, var;

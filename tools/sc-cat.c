@@ -30,15 +30,17 @@ static const sc_param params[] = {
               "put -<batch> to cell names; auto: to all if any clash, which takes a pass more"),
     SC_PARAM_END};
 
-static const sc_tool tool = {"sc-cat",
-                             "Joins the cells of many inputs, matching genes by name.",
-                             "IN...",
-                             1,
-                             -1,
-                             SC_TOOL_OUTPUT | SC_TOOL_PG,
-                             params,
-                             sizeof(cat_opts),
-                             "sc-cat --batch-key tech v2.scz v3.scz > both.scz"};
+static const sc_tool tool = {
+    .name = "sc-cat",
+    .brief = "Joins the cells of many inputs, matching genes by name.",
+    .operands = "IN...",
+    .min_operands = 1,
+    .max_operands = -1,
+    .flags = SC_TOOL_OUTPUT | SC_TOOL_PG,
+    .params = params,
+    .opts_size = sizeof(cat_opts),
+    .example = "sc-cat --batch-key tech v2.scz v3.scz > both.scz",
+};
 
 typedef struct inputs {
     int n;

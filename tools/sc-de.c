@@ -37,15 +37,19 @@ static const sc_param params[] = {
     SC_OVER_PARAMS(de_opts, over),
     SC_PARAM_END};
 
-const sc_tool de_tool = {"sc-de",
-                         "Bayesian differential expression between groups of cells",
-                         "MODEL [IN]",
-                         1,
-                         2,
-                         SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT,
-                         params,
-                         sizeof(de_opts),
-                         "sc-de --groupby cell_type --mode change model.scm counts.scz > de.tsv"};
+const sc_tool de_tool = {
+    .name = "sc-de",
+    .brief = "Bayesian differential expression between groups of cells",
+    .operands = "MODEL [IN]",
+    .min_operands = 1,
+    .max_operands = 2,
+    .flags = SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT,
+    .params = params,
+    .opts_size = sizeof(de_opts),
+    .example = "sc-de --groupby cell_type --mode change model.scm counts.scz > de.tsv",
+    .screen = "groupby group1 group2 idx1 idx2 mode delta test-mode fdr cred-interval "
+              "n-samples-overall batch-correction all-stats memory layer isa",
+};
 
 static sc_status check_opts(const de_opts *o, sc_err *err)
 {

@@ -37,15 +37,17 @@ static const sc_param params[] = {
     SC_OVER_PARAMS(decode_opts, over),
     SC_PARAM_END};
 
-static const sc_tool tool = {"sc-decode",
-                             "normalized expression and other outputs of a model",
-                             "MODEL [IN]",
-                             1,
-                             2,
-                             SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG,
-                             params,
-                             sizeof(decode_opts),
-                             "sc-decode --library-size 1e4 model.scm counts.scz > decoded.scz"};
+static const sc_tool tool = {
+    .name = "sc-decode",
+    .brief = "normalized expression and other outputs of a model",
+    .operands = "MODEL [IN]",
+    .min_operands = 1,
+    .max_operands = 2,
+    .flags = SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG,
+    .params = params,
+    .opts_size = sizeof(decode_opts),
+    .example = "sc-decode --library-size 1e4 model.scm counts.scz > decoded.scz",
+};
 
 typedef enum place { IN_LAYERS, IN_VAR, IN_OBS, IN_OBSM } place;
 

@@ -36,16 +36,17 @@ static const sc_param params[] = {
     SC_OVER_PARAMS(embed_opts, over),
     SC_PARAM_END};
 
-static const sc_tool tool = {"sc-embed",
-                             "latent representation of cells",
-                             "MODEL [IN]",
-                             1,
-                             2,
-                             SC_TOOL_FLOW | SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT |
-                                 SC_TOOL_PG,
-                             params,
-                             sizeof(embed_opts),
-                             "sc-embed model.scm counts.scz > embedded.scz"};
+static const sc_tool tool = {
+    .name = "sc-embed",
+    .brief = "latent representation of cells",
+    .operands = "MODEL [IN]",
+    .min_operands = 1,
+    .max_operands = 2,
+    .flags = SC_TOOL_FLOW | SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG,
+    .params = params,
+    .opts_size = sizeof(embed_opts),
+    .example = "sc-embed model.scm counts.scz > embedded.scz",
+};
 
 typedef struct embedder {
     const embed_opts *o;

@@ -23,7 +23,7 @@ typedef struct fit_opts {
 
 static const sc_param params[] = {
     {SC_PARAM_STRING, "model", offsetof(fit_opts, model), 0, 0, 0, "NAME",
-     "variant: scvi, ldvae, ... or a path ./my.so", 'm'},
+     "variant: scvi, ldvae, ... or a path ./my.so; with --help, its options", 'm'},
     SC_STRING(fit_opts, init, "init", "MODEL",
               "start from its weights, genes, batches and options: scanvi from scvi"),
     SC_STRING(fit_opts, layer, "layer", "NAME",
@@ -49,16 +49,19 @@ static const sc_param params[] = {
             "L2 penalty of Adam; -1: the model's"),
     SC_PARAM_END};
 
-static const sc_tool tool = {"sc-fit",
-                             "train a variational model of counts",
-                             "[IN]",
-                             0,
-                             1,
-                             SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG |
-                                 SC_TOOL_VERBOSE,
-                             params,
-                             sizeof(fit_opts),
-                             "sc-fit -m scvi --batch-key tech -o model.scm counts.scz"};
+static const sc_tool tool = {
+    .name = "sc-fit",
+    .brief = "train a variational model of counts",
+    .operands = "[IN]",
+    .max_operands = 1,
+    .flags = SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG | SC_TOOL_VERBOSE,
+    .params = params,
+    .opts_size = sizeof(fit_opts),
+    .example = "sc-fit -m scvi --batch-key tech -o model.scm counts.scz",
+    .screen = "model init layer batch-key labels-key unlabeled cat-covariate "
+              "cont-covariate protein-key max-epochs batch-size lr train-size "
+              "validation-cells check-val-every early-stopping checkpoint resume",
+};
 
 /* The plugin chosen on the command line, and its options. */
 typedef struct choice {
@@ -258,7 +261,7 @@ static sc_status take_start(const start *s, const fit_opts *o, sc_net *net, cons
         t->max_epochs = (int64_t)fmin(10, fmax(2, third));
     }
     return json_object_set(net->training, "init", s->from.training)
-               ? sc_fail(err, SC_ENOMEM, "out of memory")
+               ? sc_fail(err, SC_ENOMEM, "out of")
                : SC_OK;
 }
 

@@ -36,15 +36,18 @@ static const sc_param params[] = {
     SC_OVER_PARAMS(label_opts, over),
     SC_PARAM_END};
 
-const sc_tool label_tool = {"sc-label",
-                            "label cells by a model, by labelled cells or by marker genes",
-                            "[MODEL] [IN]",
-                            0,
-                            2,
-                            SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG,
-                            params,
-                            sizeof(label_opts),
-                            "sc-label --soft scanvi.scm query.scz > labelled.scz"};
+const sc_tool label_tool = {
+    .name = "sc-label",
+    .brief = "label cells by a model, by labelled cells or by marker genes",
+    .operands = "[MODEL] [IN]",
+    .max_operands = 2,
+    .flags = SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG,
+    .params = params,
+    .opts_size = sizeof(label_opts),
+    .example = "sc-label --soft scanvi.scm query.scz > labelled.scz",
+    .screen = "key unknown soft min-prob calibrate conformal seed-labels n-seeds "
+              "reference label-key method n-neighbors use-rep layer batch-key isa",
+};
 
 static sc_status run(label_opts *o, sc_err *err)
 {

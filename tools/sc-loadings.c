@@ -21,15 +21,17 @@ static const sc_param params[] = {
             "dimensions by the variance they explain, each with its largest loading positive"),
     SC_PARAM_END};
 
-static const sc_tool tool = {"sc-loadings",
-                             "loadings of a linearly decoded model",
-                             "MODEL",
-                             1,
-                             1,
-                             SC_TOOL_OUTPUT,
-                             params,
-                             sizeof(loadings_opts),
-                             "sc-loadings ldvae.scm --top 5"};
+static const sc_tool tool = {
+    .name = "sc-loadings",
+    .brief = "loadings of a linearly decoded model",
+    .operands = "MODEL",
+    .min_operands = 1,
+    .max_operands = 1,
+    .flags = SC_TOOL_OUTPUT,
+    .params = params,
+    .opts_size = sizeof(loadings_opts),
+    .example = "sc-loadings ldvae.scm --top 5",
+};
 
 /* Loadings in the order in which the dimensions are printed. */
 typedef struct table {

@@ -35,15 +35,16 @@ static const sc_param params[] = {
     SC_PARAM_END};
 
 static const sc_tool tool = {
-    "sc-plot",
-    "Draws pictures: history, loadings, latent, umap, violin, calibration, confusion.",
-    "PICTURE [IN]",
-    1,
-    2,
-    SC_TOOL_OUTPUT,
-    params,
-    sizeof(options),
-    "sc-plot umap --color CD3E -o umap.svg clusters.scz"};
+    .name = "sc-plot",
+    .brief = "Draws pictures: history, loadings, latent, umap, violin, calibration, confusion.",
+    .operands = "PICTURE [IN]",
+    .min_operands = 1,
+    .max_operands = 2,
+    .flags = SC_TOOL_OUTPUT,
+    .params = params,
+    .opts_size = sizeof(options),
+    .example = "sc-plot umap --color CD3E -o umap.svg clusters.scz",
+};
 
 enum {
     TAKES_COLOR = 1,

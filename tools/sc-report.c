@@ -23,15 +23,16 @@ static const sc_param params[] = {
     SC_PARAM_END};
 
 static const sc_tool tool = {
-    "sc-report",
-    "One HTML page of a model and its cells, to look at without a network.",
-    "MODEL [IN]",
-    1,
-    2,
-    SC_TOOL_OUTPUT,
-    params,
-    sizeof(options),
-    "sc-report -o report.html ldvae.scm clusters.scz"};
+    .name = "sc-report",
+    .brief = "One HTML page of a model and its cells, to look at without a network.",
+    .operands = "MODEL [IN]",
+    .min_operands = 1,
+    .max_operands = 2,
+    .flags = SC_TOOL_OUTPUT,
+    .params = params,
+    .opts_size = sizeof(options),
+    .example = "sc-report -o report.html ldvae.scm clusters.scz",
+};
 
 /* A model without a linear decoder has no loadings, which is no mistake here. */
 static sc_status read_loadings(report_loadings *l, const sc_net *net, sc_err *err)

@@ -26,15 +26,17 @@ static const sc_param params[] = {
     SC_OVER_PARAMS(sample_opts, over),
     SC_PARAM_END};
 
-static const sc_tool tool = {"sc-sample",
-                             "posterior predictive counts",
-                             "MODEL [IN]",
-                             1,
-                             2,
-                             SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG,
-                             params,
-                             sizeof(sample_opts),
-                             "sc-sample --n-samples 25 model.scm counts.scz > predicted.scz"};
+static const sc_tool tool = {
+    .name = "sc-sample",
+    .brief = "posterior predictive counts",
+    .operands = "MODEL [IN]",
+    .min_operands = 1,
+    .max_operands = 2,
+    .flags = SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG,
+    .params = params,
+    .opts_size = sizeof(sample_opts),
+    .example = "sc-sample --n-samples 25 model.scm counts.scz > predicted.scz",
+};
 
 static sc_status find_side(sampler *m, int which, int32_t *nodes, int *n_nodes, sc_err *err)
 {

@@ -29,15 +29,17 @@ static const sc_param params[] = {
     SC_OVER_PARAMS(score_opts, over),
     SC_PARAM_END};
 
-static const sc_tool tool = {"sc-score",
-                             "Prints the ELBO and its parts for each cell.",
-                             "MODEL [IN]",
-                             1,
-                             2,
-                             SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT,
-                             params,
-                             sizeof(score_opts),
-                             "sc-score --mean model.scm counts.scz"};
+static const sc_tool tool = {
+    .name = "sc-score",
+    .brief = "Prints the ELBO and its parts for each cell.",
+    .operands = "MODEL [IN]",
+    .min_operands = 1,
+    .max_operands = 2,
+    .flags = SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT,
+    .params = params,
+    .opts_size = sizeof(score_opts),
+    .example = "sc-score --mean model.scm counts.scz",
+};
 
 typedef struct scorer {
     const score_opts *o;

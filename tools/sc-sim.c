@@ -32,15 +32,16 @@ static const sc_param params[] = {
     SC_BOOL(sim_opts, mock, "mock", false, "small and instant"),
     SC_PARAM_END};
 
-static const sc_tool tool = {"sc-sim",
-                             "Simulates counts from a known truth.",
-                             "",
-                             0,
-                             0,
-                             SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG,
-                             params,
-                             sizeof(sim_opts),
-                             "sc-sim --n-obs 10000 --n-batches 2 > sim.scz"};
+static const sc_tool tool = {
+    .name = "sc-sim",
+    .brief = "Simulates counts from a known truth.",
+    .operands = "",
+    .max_operands = 0,
+    .flags = SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG,
+    .params = params,
+    .opts_size = sizeof(sim_opts),
+    .example = "sc-sim --n-obs 10000 --n-batches 2 > sim.scz",
+};
 
 static void choose(sim_opts *o)
 {

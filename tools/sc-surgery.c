@@ -52,16 +52,20 @@ static const sc_param params[] = {
     SC_REAL(surgery_opts, train.weight_decay, "weight-decay", 0, 0, 1, "L2 penalty of what trains"),
     SC_PARAM_END};
 
-static const sc_tool tool = {"sc-surgery",
-                             "map a query onto a reference model",
-                             "REF [QUERY]",
-                             1,
-                             -1,
-                             SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG |
-                                 SC_TOOL_VERBOSE,
-                             params,
-                             sizeof(surgery_opts),
-                             "sc-surgery -o query.scm ref.scm query.scz"};
+static const sc_tool tool = {
+    .name = "sc-surgery",
+    .brief = "map a query onto a reference model",
+    .operands = "REF [QUERY]",
+    .min_operands = 1,
+    .max_operands = -1,
+    .flags = SC_TOOL_THREADS | SC_TOOL_SEED | SC_TOOL_OUTPUT | SC_TOOL_PG | SC_TOOL_VERBOSE,
+    .params = params,
+    .opts_size = sizeof(surgery_opts),
+    .example = "sc-surgery -o query.scm ref.scm query.scz",
+    .screen = "verify layer batch-key labels-key unlabeled min-gene-overlap unfreeze "
+              "set max-epochs batch-size lr train-size check-val-every early-stopping "
+              "checkpoint resume memory isa",
+};
 
 static sc_status parse_unfreeze(const surgery_opts *o, sc_surgery_opts *s, sc_err *err)
 {

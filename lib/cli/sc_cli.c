@@ -14,10 +14,13 @@ typedef struct owned {
 } owned;
 
 static const sc_param meta_rows[] = {
+    SC_BOOL(sc_cli_meta, help_all, "help-all", 0, "show every option"), /* where --help does not */
     {SC_PARAM_BOOL, "help", offsetof(sc_cli_meta, help), 0, 0, 1, NULL, "show this and leave", 'h'},
     SC_BOOL(sc_cli_meta, version, "version", 0, "show the version and leave"),
     SC_BOOL(sc_cli_meta, help_mdoc, "help-mdoc", 0, NULL),
     SC_BOOL(sc_cli_meta, help_complete, "help-complete", 0, NULL),
+    SC_BOOL(sc_cli_meta, help_complete_zsh, "help-complete-zsh", 0, NULL),
+    SC_BOOL(sc_cli_meta, help_words, "help-words", 0, NULL),
     SC_PARAM_END};
 
 static const struct {
@@ -43,7 +46,8 @@ static const struct {
 static void add_section(sc_cli *c, const char *title, const sc_param *params, void *opts)
 {
     if (params && params->name)
-        c->sections[c->n_sections++] = (sc_cli_section){title, params, opts};
+        c->sections[c->n_sections++] =
+            (sc_cli_section){.title = title, .params = params, .opts = opts};
 }
 
 /* The tool's own rows come first, so that they win where a plugin uses a name again. */
@@ -57,7 +61,7 @@ static void make_sections(sc_cli *c, const sc_tool *t, void *opts)
     c->common[n] = (sc_param)SC_PARAM_END;
     add_section(c, "options", t->params, opts);
     add_section(c, "common options", c->common, opts);
-    add_section(c, NULL, meta_rows, &c->meta);
+    add_section(c, NULL, meta_rows + (t->screen ? 0 : 1), &c->meta);
 }
 
 static bool is_same_name(const char *row, const char *given, size_t len)
@@ -191,12 +195,16 @@ static sc_status parse_short(sc_cli *c, int argc, char **argv, int *i, sc_err *e
 
 static sc_status print_meta(const sc_cli *c, sc_err *err)
 {
-    if (c->meta.help)
+    if (c->meta.help || c->meta.help_all)
         return sc_cli_print_help(c, err);
     if (c->meta.help_mdoc)
         return sc_cli_print_mdoc(c, err);
     if (c->meta.help_complete)
-        return sc_cli_print_completion(c, err);
+        return sc_cli_print_bash(c, err);
+    if (c->meta.help_complete_zsh)
+        return sc_cli_print_zsh(c, err);
+    if (c->meta.help_words)
+        return sc_cli_print_words(c, err);
     if (printf("%s (sluice) %s\n", c->tool->name, SC_VERSION) < 0 || fflush(stdout) != 0)
         return sc_fail_errno(err, "stdout");
     return SC_OK;
@@ -204,7 +212,9 @@ static sc_status print_meta(const sc_cli *c, sc_err *err)
 
 static bool asks_meta(const sc_cli *c)
 {
-    return c->meta.help || c->meta.version || c->meta.help_mdoc || c->meta.help_complete;
+    const sc_cli_meta *m = &c->meta;
+    return m->help || m->help_all || m->version || m->help_mdoc || m->help_complete ||
+           m->help_complete_zsh || m->help_words;
 }
 
 static sc_status check_operands(const sc_tool *t, const sc_common *common, sc_err *err)
@@ -317,10 +327,13 @@ sc_status sc_cli_parse_with(const sc_tool *t, void *opts, const char *pick_name,
     if (pick) {
         bool wants_help = false;
         const char *value = peek(&c, pick_name, argc, argv, &wants_help);
+        c.pick_name = pick_name;
+        c.has_pick = value != NULL;
         const sc_status st = pick(ctx, value, &extra, err);
         if (st == SC_OK && extra.params) {
             sc_params_default(extra.params, extra.opts);
             add_section(&c, extra.title, extra.params, extra.opts);
+            c.sections[c.n_sections - 1].is_picked = true;
         } else if (st != SC_OK && (value || !wants_help)) {
             return st;
         }

@@ -1,7 +1,7 @@
 /*
  * Command lines from tables. A tool is described by one constant sc_tool; from it come the parser,
- * --help, --version, the OPTIONS of the man page (hidden --help-mdoc) and completion (hidden
- * --help-complete).
+ * --help, --version, the OPTIONS of the man page (hidden --help-mdoc) and completion in bash and
+ * zsh (hidden --help-complete, --help-complete-zsh).
  */
 #ifndef SC_CLI_H
 #define SC_CLI_H
@@ -41,6 +41,9 @@ typedef struct sc_tool {
     const sc_param *params;
     size_t opts_size;    /* the struct begins with an sc_common */
     const char *example; /* one line for --help */
+    /* Names of the options that --help shows, with blanks between them, where all of them are more
+     * than fit a screen (50 lines): --help-all shows the rest. NULL: all. */
+    const char *screen;
 } sc_tool;
 
 /*

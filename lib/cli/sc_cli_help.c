@@ -68,19 +68,51 @@ static void print_row(const sc_param *p)
     print_wrapped(doc, HELP_INDENT, HELP_INDENT);
 }
 
+/* Whether a word stands in a list of words with blanks between them. */
+static bool is_listed(const char *list, const char *word)
+{
+    const size_t len = strlen(word);
+    for (const char *s = list; (s = strstr(s, word)); s += len)
+        if ((s == list || s[-1] == ' ') && (s[len] == ' ' || !s[len]))
+            return true;
+    return false;
+}
+
+/* On a tool's screen stand the options that it names and the common ones; or, where the command
+ * line names a plugin, that plugin's. */
+static bool is_shown(const sc_cli *c, int section, const sc_param *p)
+{
+    const sc_cli_section *s = &c->sections[section];
+    if (!p->doc)
+        return false;
+    if (!c->tool->screen || c->meta.help_all || s->is_picked || !s->title)
+        return true;
+    if (c->has_pick)
+        return false;
+    return s->params != c->tool->params || is_listed(c->tool->screen, p->name);
+}
+
+static void print_section(const sc_cli *c, int section)
+{
+    bool is_begun = false;
+    for (const sc_param *p = c->sections[section].params; p->name; p++) {
+        if (!is_shown(c, section, p))
+            continue;
+        if (!is_begun && c->sections[section].title)
+            printf("\n%s:\n", c->sections[section].title);
+        is_begun = true;
+        print_row(p);
+    }
+}
+
 sc_status sc_cli_print_help(const sc_cli *c, sc_err *err)
 {
     const sc_tool *t = c->tool;
     printf("usage: %s [options]%s%s\n", t->name, t->operands && *t->operands ? " " : "",
            t->operands ? t->operands : "");
     print_wrapped(t->brief, 0, 0);
-    for (int i = 0; i < c->n_sections; i++) {
-        if (c->sections[i].title)
-            printf("\n%s:\n", c->sections[i].title);
-        for (const sc_param *p = c->sections[i].params; p->name; p++)
-            if (p->doc)
-                print_row(p);
-    }
+    for (int i = 0; i < c->n_sections; i++)
+        print_section(c, i);
     if (t->example)
         printf("\nexample:\n  %s\n", t->example);
     return flush(err);
@@ -127,46 +159,5 @@ sc_status sc_cli_print_mdoc(const sc_cli *c, sc_err *err)
             if (p->doc)
                 print_mdoc_row(p);
     printf(".El\n");
-    return flush(err);
-}
-
-static void print_choices(const sc_param *p)
-{
-    printf("    --%s%s%c) words='", p->name, p->short_name ? "|-" : "",
-           p->short_name ? p->short_name : ' ');
-    for (const char *s = p->choices; *s; s++)
-        (void)putchar(*s == '|' ? ' ' : *s);
-    printf("' ;;\n");
-}
-
-/* A bash function of its own: values of choices after their option, option names after a dash,
- * files otherwise. */
-sc_status sc_cli_print_completion(const sc_cli *c, sc_err *err)
-{
-    char fn[64];
-    (void)snprintf(fn, sizeof fn, "_%s", c->tool->name);
-    for (char *s = fn; *s; s++)
-        *s = (char)(*s == '-' ? '_' : *s);
-    printf("%s() {\n"
-           "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words=\n"
-           "  [ \"$cur\" = '=' ] && cur=\n"
-           "  [ \"$prev\" = '=' ] && prev=${COMP_WORDS[COMP_CWORD-2]}\n"
-           "  case $prev in\n",
-           fn);
-    for (int i = 0; i < c->n_sections; i++)
-        for (const sc_param *p = c->sections[i].params; p->name; p++)
-            if (p->type == SC_PARAM_CHOICE)
-                print_choices(p);
-    printf("    *) case $cur in -*) words='");
-    for (int i = 0; i < c->n_sections; i++)
-        for (const sc_param *p = c->sections[i].params; p->name; p++)
-            if (p->doc)
-                printf("--%s%s ", p->type == SC_PARAM_BOOL && p->def != 0 ? "no-" : "", p->name);
-    printf("' ;; esac ;;\n"
-           "  esac\n"
-           "  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-           "}\n"
-           "complete -o default -F %s %s\n",
-           fn, c->tool->name);
     return flush(err);
 }
