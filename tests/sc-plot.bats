@@ -196,3 +196,12 @@ six() {
     is_svg "$T/c.svg"
   done
 }
+
+@test "a protein colours the cells where no column and no gene has its name" {
+  need_shared data/pbmc_5k_protein_v3.h5ad
+  sc-read -q "$SHARED/data/pbmc_5k_protein_v3.h5ad" | sc-hvg -q -n 100 --subset | sc-pca -q -n 5 -o "$T/p.scz"
+  sc-plot latent --use-rep X_pca --color CD3_TotalSeqB -o "$T/p.svg" "$T/p.scz"
+  is_svg "$T/p.svg"
+  sc-plot violin --key CD19_TotalSeqB -o "$T/v.svg" "$T/p.scz"
+  is_svg "$T/v.svg"
+}

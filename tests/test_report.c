@@ -50,7 +50,11 @@ static void make_page(const state *s)
         "sc-sim --n-obs 600 --n-vars 150 | sc-norm -q --target-sum 1e4 --log1p -o n.scz && "
         "sc-fit -q -m ldvae --n-latent 5 --max-epochs 6 --check-val-every 2 -o m.scm n.scz && "
         "sc-embed -q m.scm n.scz | sc-neighbors --use-rep X_ldvae -k 10 | sc-umap -o c.scz && "
-        "sc-report --title 'A <b>page</b>' -o r.html m.scm c.scz",
+        "sc-report --title 'A <b>page</b>' -o r.html m.scm c.scz && "
+        "sc-fit -q -m scvi --n-latent 2 --max-epochs 1 -o s.scm n.scz && "
+        "sc-model export -q pt s.scm n.scz && "
+        "sc-embed -q pt/model.pt n.scz | sc-annotate --drop cell_type --drop batch --drop "
+        "library_size | sc-report --max-genes 0 -o bare.html pt/model.pt",
         line, sizeof line);
 }
 
@@ -82,7 +86,7 @@ static int stop(void **ctx)
 }
 
 /* A fresh page, in a scheme; every test ends with `silent`. */
-static browser *visit(void **ctx, const char *scheme)
+static browser *visit_page(void **ctx, const char *page, const char *scheme)
 {
     state *s = *ctx;
     char url[128];
@@ -94,10 +98,15 @@ static browser *visit(void **ctx, const char *scheme)
     browser_do(
         b, "Emulation.setEmulatedMedia",
         json_pack("{s:[{s:s,s:s}]}", "features", "name", "prefers-color-scheme", "value", scheme));
-    (void)snprintf(url, sizeof url, "file://%s/r.html", s->folder);
+    (void)snprintf(url, sizeof url, "file://%s/%s", s->folder, page);
     browser_do(b, "Page.navigate", json_pack("{s:s}", "url", url));
     assert_true(browser_until(b, "document.documentElement?.dataset.ready", "yes"));
     return b;
+}
+
+static browser *visit(void **ctx, const char *scheme)
+{
+    return visit_page(ctx, "r.html", scheme);
 }
 
 static void silent(browser *b)
@@ -270,6 +279,17 @@ static void the_legend_hides_a_category(void **ctx)
     silent(b);
 }
 
+/* Of scvi-tools' file: no history, no loadings; cells without a column, expression or a UMAP. */
+static void a_page_of_little_is_whole(void **ctx)
+{
+    browser *b = visit_page(ctx, "bare.html", "light");
+    assert_true(browser_is(b, "$('chart-note').textContent", "The model has no training history."));
+    assert_true(browser_is(b, "$('loadings-note').textContent.includes('not linear')", "true"));
+    assert_true(browser_is(b, "$('gene').disabled", "true"));
+    assert_true(browser_is(b, "document.querySelectorAll('#pairs canvas').length", "1"));
+    silent(b);
+}
+
 static void dark_is_dark_and_the_button_decides(void **ctx)
 {
     static const char background[] = "getComputedStyle(document.body).backgroundColor";
@@ -299,6 +319,7 @@ int main(void)
         cmocka_unit_test(loadings_sort_by_a_click),
         cmocka_unit_test(the_keyboard_is_enough),
         cmocka_unit_test(the_legend_hides_a_category),
+        cmocka_unit_test(a_page_of_little_is_whole),
         cmocka_unit_test(dark_is_dark_and_the_button_decides),
     };
     signal(SIGPIPE, SIG_IGN);

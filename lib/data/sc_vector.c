@@ -64,6 +64,41 @@ static bool take_gene(sc_vector *v, const sc_header *h, int mat)
     return true;
 }
 
+/* A column of an obsm whose columns have names, such as a protein. */
+static bool take_obsm(sc_vector *v, const sc_header *h, int mat)
+{
+    const sc_mat *m = &h->mats[mat];
+    const bool is_named = strncmp(m->path, "obsm/", 5) == 0 && !m->is_sparse && m->col_names.n > 0;
+    const int64_t j = is_named ? find_name(&m->col_names, v->name) : -1;
+    if (j < 0)
+        return false;
+    v->gene = j;
+    v->gene_mat = mat;
+    v->kind = SC_VECTOR_NUMBER;
+    v->is_log1p = m->kind == SC_COUNTS || m->kind == SC_COUNTS_FRACTIONAL;
+    return true;
+}
+
+static bool take_any_obsm(sc_vector *v, const sc_header *h)
+{
+    for (int k = 0; k < h->n_mats; k++)
+        if (take_obsm(v, h, k))
+            return true;
+    return false;
+}
+
+sc_status sc_vector_open_obsm(sc_vector *v, const sc_header *h, int mat, int64_t column,
+                              sc_err *err)
+{
+    const sc_mat *m = &h->mats[mat];
+    *v = (sc_vector){.gene_mat = mat,
+                     .gene = column,
+                     .kind = SC_VECTOR_NUMBER,
+                     .is_log1p = m->kind == SC_COUNTS || m->kind == SC_COUNTS_FRACTIONAL};
+    v->name = strdup(sc_strs_at(&m->col_names, column));
+    return v->name ? SC_OK : sc_fail(err, SC_ENOMEM, "out of memory");
+}
+
 static sc_status open_layer(sc_vector *v, const sc_header *h, const char *layer, sc_err *err)
 {
     const int mat = find_mat(h, layer);
@@ -89,7 +124,8 @@ sc_status sc_vector_open(sc_vector *v, const sc_header *h, const char *name, con
     if (layer && wanted != SC_VECTOR_CATEGORY)
         return open_layer(v, h, layer, err);
     if (!col && wanted != SC_VECTOR_CATEGORY &&
-        (take_gene(v, h, sc_header_find(h, "X")) || take_gene(v, h, sc_header_find(h, "raw/X"))))
+        (take_gene(v, h, sc_header_find(h, "X")) || take_gene(v, h, sc_header_find(h, "raw/X")) ||
+         take_any_obsm(v, h)))
         return SC_OK;
     if (!col)
         return not_there(h, name, wanted != SC_VECTOR_CATEGORY, err);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEVELS_MAX = 254, DIMS_MAX = 64, REPS_MAX = 16, COLUMNS_MAX = 100 };
+enum { LEVELS_MAX = 254, DIMS_MAX = 64, REPS_MAX = 16, COLUMNS_MAX = 300 };
 
 /* A layout is an obsm that scanpy would name so, or places in space. */
 static bool is_layout(const sc_mat *m)
@@ -14,10 +14,31 @@ static bool is_layout(const sc_mat *m)
            (strncmp(m->path, "obsm/X_", 7) == 0 || strcmp(m->path, "obsm/spatial") == 0);
 }
 
+/* Proteins and their like: an obsm whose columns have names, and is no layout. */
+static bool is_measured(const sc_mat *m)
+{
+    return strncmp(m->path, "obsm/", 5) == 0 && !m->is_sparse && m->col_names.n > 0 &&
+           !is_layout(m);
+}
+
+static sc_status open_columns(report_cells *c, sc_err *err)
+{
+    const sc_header *h = c->header;
+    SC_TRY(sc_alloc(&c->columns, COLUMNS_MAX, sizeof *c->columns, err));
+    for (int k = 0; k < h->obs.n_cols && c->n_columns < COLUMNS_MAX; k++)
+        SC_TRY(sc_vector_open(&c->columns[c->n_columns++], h, h->obs.cols[k].name, NULL,
+                              SC_VECTOR_ANY, err));
+    for (int k = 0; k < h->n_mats; k++)
+        for (int64_t j = 0; is_measured(&h->mats[k]) && j < h->mats[k].col_names.n; j++)
+            if (c->n_columns < COLUMNS_MAX)
+                SC_TRY(sc_vector_open_obsm(&c->columns[c->n_columns++], h, k, j, err));
+    return SC_OK;
+}
+
 static sc_status open_all(report_cells *c, const char *layer, sc_err *err)
 {
     const sc_header *h = c->header;
-    SC_TRY(sc_alloc(&c->columns, (size_t)h->obs.n_cols + 1, sizeof *c->columns, err));
+    SC_TRY(open_columns(c, err));
     SC_TRY(sc_alloc(&c->reps, REPS_MAX, sizeof *c->reps, err));
     for (int pass = 0; pass < 2; pass++) /* X_umap first: it is what people look at */
         for (int k = 0; k < h->n_mats && c->n_reps < REPS_MAX; k++) {
@@ -31,9 +52,6 @@ static sc_status open_all(report_cells *c, const char *layer, sc_err *err)
         return sc_fail(err, SC_EDATA,
                        "no obsm named X_... has two columns or more: sc-embed and "
                        "sc-umap make them");
-    for (int k = 0; k < h->obs.n_cols && c->n_columns < COLUMNS_MAX; k++)
-        SC_TRY(sc_vector_open(&c->columns[c->n_columns++], h, h->obs.cols[k].name, NULL,
-                              SC_VECTOR_ANY, err));
     return report_genes_open(&c->genes, h, layer, err);
 }
 
@@ -124,6 +142,8 @@ static sc_status header_of_read(const report_cells *c, sc_header *h, sc_err *err
         bool is_read = k == c->genes.mat;
         for (int r = 0; r < c->n_reps; r++)
             is_read |= c->reps[r].mat == &c->header->mats[k];
+        for (int v = 0; v < c->n_columns; v++)
+            is_read |= c->columns[v].gene_mat == k;
         if (!is_read)
             sc_header_drop(h, c->header->mats[k].path);
     }

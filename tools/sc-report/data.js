@@ -1,6 +1,7 @@
 // What the page holds: JSON, then bytes that are deflated and in base 64. Genes are decoded a chunk at a time, when
 // one of them is asked for.
 const meta = JSON.parse(document.getElementById("data-meta").textContent);
+if (!meta.model.history || !meta.model.history.rows) meta.model.history = null; // scvi-tools' files have none
 
 async function inflate(base64) {
   const raw = atob(base64), packed = new Uint8Array(raw.length);

@@ -89,7 +89,7 @@ function colourBy(tint, said) {
 
 function colourByColumn(k) {
   const c = meta.columns[k];
-  colourBy(c.levels ? categoryTint(c) : numberTint(c.name, c.values, false));
+  colourBy(c.levels ? categoryTint(c) : numberTint(c.name, c.values, false, c.unit));
 }
 
 async function showGene(name, jumps) {

@@ -70,8 +70,9 @@ static sc_status put_column(report_buf *b, const sc_vector *v, json_t *columns, 
     if (v->kind == SC_VECTOR_NUMBER) {
         double low, step;
         SC_TRY(put_numbers(b, v->number, v->n, 1, &low, &step, err));
-        json_array_append_new(
-            columns, json_pack("{s:s,s:f,s:f}", "name", v->name, "low", low, "step", step));
+        json_array_append_new(columns,
+                              json_pack("{s:s,s:f,s:f,s:s}", "name", v->name, "low", low, "step",
+                                        step, "unit", v->is_log1p ? "log(1 + count)" : ""));
         return SC_OK;
     }
     for (int64_t i = 0; i < v->n; i++) {
