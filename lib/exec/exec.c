@@ -303,27 +303,32 @@ double SC_R(sc_exec_loss)(const ex *e, const sc_plan *p, const sc_run *run, int 
     return loss;
 }
 
-static void clear(void *ctx, int64_t tile, int tid)
+static void clear_node(const ex *e, int32_t id)
 {
-    (void)tid;
-    const job *j = ctx;
-    const int32_t id = j->list[tile];
-    const sc_gnode *n = nd(j->e, id);
-    if (j->e->plan->is_graded && j->e->plan->is_graded[id])
+    const sc_gnode *n = nd(e, id);
+    if (e->plan->is_graded && e->plan->is_graded[id])
         return;
     if (n->op != SC_OP_WEIGHT && n->form == SC_DENSE)
-        memset(j->e->grad[id], 0, (size_t)(rows_of(j->e, id) * n->n_cols) * sizeof(real));
+        memset(e->grad[id], 0, (size_t)(rows_of(e, id) * n->n_cols) * sizeof(real));
 }
 
 /* What an earlier backward has left is cleared, but for what this one assigns. */
-static void clear_weight(void *ctx, int64_t weight, int tid)
+static void clear_weight(ex *e, int64_t weight)
 {
-    (void)tid;
-    ex *e = ctx;
     const sc_gweight *w = &e->g->weights[weight];
     if (e->is_dirty[weight])
         memset(e->gw + w->offset, 0, (size_t)(w->rows * w->cols) * sizeof(real));
     e->is_dirty[weight] = false;
+}
+
+static void clear(void *ctx, int64_t tile, int tid)
+{
+    (void)tid;
+    const job *j = ctx;
+    if (tile < j->n)
+        clear_node(j->e, j->list[tile]);
+    else
+        clear_weight(j->e, tile - j->n);
 }
 
 static void mark_dirty(ex *e, const int32_t *list, int n)
@@ -351,10 +356,9 @@ static void backward(ex *e, const sc_plan *p, const sc_run *run, int group)
     e->twin = e->owned ? p->twin[group] : NULL;
     e->is_taken = e->owned ? p->is_taken[group] : NULL;
     job j = {.e = e, .list = p->bwd[group], .n = p->n_bwd[group], .backward = true};
-    sc_pool_for(e->pool, j.n, clear, &j);
     for (int w = 0; w < e->g->n_weights && e->owned; w++)
         e->is_dirty[w] = e->is_dirty[w] && !e->owned[w];
-    sc_pool_for(e->pool, e->g->n_weights, clear_weight, e);
+    sc_pool_for(e->pool, j.n + e->g->n_weights, clear, &j);
     mark_dirty(e, j.list, j.n);
     for (int t = 0; t < e->g->n_terms; t++) {
         const sc_gterm *term = &e->g->terms[t];
@@ -385,23 +389,3 @@ void sc_exec_descend_f32(ex *e, const sc_plan *p, const sc_run *run, int group, 
     e->descent = NULL;
 }
 #endif
-
-void SC_R(sc_exec_import)(ex *e, int weight, const float *from)
-{
-    const sc_gweight *w = &e->g->weights[weight];
-    real *to = e->w + w->offset;
-    for (int64_t r = 0; r < w->rows; r++)
-        for (int64_t c = 0; c < w->cols; c++)
-            to[w->kind == SC_W_LINEAR ? c * w->rows + r : r * w->cols + c] =
-                (real)from[r * w->cols + c];
-}
-
-void SC_R(sc_exec_export)(const real *flat, const sc_built *g, int weight, float *to)
-{
-    const sc_gweight *w = &g->weights[weight];
-    const real *from = flat + w->offset;
-    for (int64_t r = 0; r < w->rows; r++)
-        for (int64_t c = 0; c < w->cols; c++)
-            to[r * w->cols + c] =
-                (float)from[w->kind == SC_W_LINEAR ? c * w->rows + r : r * w->cols + c];
-}

@@ -7,7 +7,7 @@
  * The gradient of the rows of W that take counts, gene by gene: the cells that have the gene are
  * summed in registers, and the row goes on to Adam at once.
  */
-enum { GENES = 64, SORTS = 4, COLUMNS = 512, ENTRIES = 256 };
+enum { GENES = 64, SORTS = 4, COLUMNS = 512, ENTRIES = 256, KEPT = 512 };
 
 static int32_t counts_of(const ex *e, int32_t id)
 {
@@ -61,6 +61,18 @@ static int64_t lower_bound(const sc_mini *m, int64_t i, int64_t j)
     return from;
 }
 
+/* Whether a layer of the plan takes values of these entries other than x's. */
+static bool has_other_values(const ex *e, int32_t x)
+{
+    for (int i = 0; i < e->plan->n_fwd; i++) {
+        const int32_t id = e->plan->fwd[i],
+                      other = nd(e, id)->op == SC_OP_LINEAR ? counts_of(e, id) : 0;
+        if (other && other != x && nd(e, other)->stream == nd(e, x)->stream)
+            return true;
+    }
+    return false;
+}
+
 void SC_X(sc_sort_columns)(ex *e, int32_t id, int64_t tile)
 {
     const int32_t x = counts_of(e, id);
@@ -70,10 +82,13 @@ void SC_X(sc_sort_columns)(ex *e, int32_t id, int64_t tile)
     const sc_mini *m = mini_of(e, x);
     sc_columns *c = &e->columns[nd(e, x)->stream];
     const real *values = e->sparse[x];
-    int64_t before = 0; /* entries of genes below j0 */
+    const bool has_others = has_other_values(e, x);
+    int64_t first[KEPT], before = 0; /* of a row at or behind j0; entries of genes below j0 */
     memset(c->next + j0, 0, (size_t)(j1 - j0) * sizeof *c->next);
     for (int64_t i = 0; i < m->n; i++) {
         int64_t k = lower_bound(m, i, j0);
+        if (i < KEPT)
+            first[i] = k;
         before += k - m->indptr[i];
         for (; k < m->indptr[i + 1] && m->indices[k] < j1; k++)
             c->next[m->indices[k]]++;
@@ -87,11 +102,13 @@ void SC_X(sc_sort_columns)(ex *e, int32_t id, int64_t tile)
     if (j1 == n_vars)
         c->ptr[n_vars] = at;
     for (int64_t i = 0; i < m->n; i++)
-        for (int64_t k = lower_bound(m, i, j0); k < m->indptr[i + 1] && m->indices[k] < j1; k++) {
+        for (int64_t k = i < KEPT ? first[i] : lower_bound(m, i, j0), end = m->indptr[i + 1];
+             k < end && m->indices[k] < j1; k++) {
             const int32_t to = c->next[m->indices[k]]++;
             c->row[to] = (int32_t)i;
-            c->at[to] = (int32_t)(k - m->indptr[0]);
             c->value[to] = values[k - m->indptr[0]];
+            if (has_others)
+                c->at[to] = (int32_t)(k - m->indptr[0]);
         }
     if (tile == 0)
         c->of = x;
