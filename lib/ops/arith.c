@@ -179,10 +179,25 @@ void SC_X(sc_map_apply)(const ex *e, int map, double arg, int64_t n, const real 
             y[i] = (real)map_one(map, arg, (double)x[i]);
 }
 
-void SC_X(sc_map_grad)(int map, double arg, int64_t n, const real *restrict x,
+static void softplus_grad(const ex *e, int64_t n, const real *restrict x, const real *restrict dy,
+                          real *restrict dx)
+{
+    enum { CHUNK = 256 };
+    real slopes[CHUNK];
+    for (int64_t i = 0; i < n; i += CHUNK) {
+        const int64_t m = min64(CHUNK, n - i);
+        SC_X(sc_map_apply)(e, SC_MAP_SIGMOID, 0, m, x + i, slopes);
+        for (int64_t k = 0; k < m; k++)
+            dx[i + k] += dy[i + k] * slopes[k];
+    }
+}
+
+void SC_X(sc_map_grad)(const ex *e, int map, double arg, int64_t n, const real *restrict x,
                        const real *restrict y, const real *restrict dy, real *restrict dx)
 {
-    if (map == SC_MAP_RELU)
+    if (map == SC_MAP_SOFTPLUS)
+        softplus_grad(e, n, x, dy, dx);
+    else if (map == SC_MAP_RELU)
         for (int64_t i = 0; i < n; i++)
             dx[i] += x[i] > 0 ? dy[i] : 0;
     else if (map == SC_MAP_EXP)

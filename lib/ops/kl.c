@@ -37,75 +37,121 @@ static double prob_at(const ex *e, sc_node a, int64_t i, int64_t j)
 }
 
 #ifdef SC_ISA
-/* What most KLs are: of a normal by its variance from the standard normal or from one that has rows
- * and no gradient, nothing left out. Those are taken without doubles, rows together while there is
- * room for them.
- */
+/* What most KLs are: of a normal from the standard normal, or from one of its own kind that has
+ * rows, too. Those are taken without doubles, a chunk of entries at once. */
 enum { CHUNK = 512 };
+
+static bool has_rows(const ex *e, int32_t id, int64_t cols)
+{
+    return nd(e, id)->reps && cols_of(e, id) == cols;
+}
 
 static bool is_simple(const ex *e, const sc_gnode *n)
 {
     const int64_t cols = cols_of(e, n->q.a.id);
-    if (n->q.kind != SC_NORMAL_VAR || n->bias > 0 || cols_of(e, n->q.b.id) != cols)
-        return false;
     const int32_t a = n->p.a.id, b = n->p.b.id;
-    return cols <= CHUNK &&
-           (!a || (n->p.kind == SC_NORMAL_VAR && nd(e, a)->reps && nd(e, b)->reps &&
-                   cols_of(e, a) == cols && cols_of(e, b) == cols && !wants_grad(e, a) &&
-                   !wants_grad(e, b)));
+    if ((n->q.kind != SC_NORMAL_VAR && n->q.kind != SC_NORMAL_SD) ||
+        cols_of(e, n->q.b.id) != cols || (n->bias > 0 && !has_rows(e, n->bias, cols)))
+        return false;
+    return !a || (n->p.kind == n->q.kind && has_rows(e, a, cols) && has_rows(e, b, cols));
 }
 
-/* d^2 / pv and v / pv for entries k0 .. k0 + c; the prior's mean and variance NULL: standard */
-static void parts(const ex *e, const sc_gnode *n, int64_t k0, int64_t c, float *restrict square,
-                  float *restrict ratio)
+/* q and prior at entry k0, masks and gradients likewise; the prior's NULL: standard. */
+typedef struct lanes {
+    bool is_sd;
+    const float *m, *v, *pm, *pv, *mask;
+    float *dm, *dv, *dpm, *dpv; /* NULL: not wanted */
+} lanes;
+
+static float *gradient_at(const ex *e, sc_node of, int64_t k0)
 {
-    const float *restrict m = e->val[n->q.a.id] + k0, *restrict v = e->val[n->q.b.id] + k0;
-    const float *restrict pm = n->p.a.id ? e->val[n->p.a.id] + k0 : NULL;
-    const float *restrict pv = n->p.a.id ? e->val[n->p.b.id] + k0 : NULL;
+    return of.id && wants_grad(e, of.id) ? e->grad[of.id] + k0 : NULL;
+}
+
+static lanes lanes_at(const ex *e, const sc_gnode *n, int64_t k0, bool backward)
+{
+    lanes l = {.is_sd = n->q.kind == SC_NORMAL_SD,
+               .m = e->val[n->q.a.id] + k0,
+               .v = e->val[n->q.b.id] + k0,
+               .pm = n->p.a.id ? e->val[n->p.a.id] + k0 : NULL,
+               .pv = n->p.a.id ? e->val[n->p.b.id] + k0 : NULL,
+               .mask = n->bias > 0 ? e->val[n->bias] + k0 : NULL};
+    if (backward) {
+        l.dm = gradient_at(e, n->q.a, k0);
+        l.dv = gradient_at(e, n->q.b, k0);
+        l.dpm = gradient_at(e, n->p.a, k0);
+        l.dpv = gradient_at(e, n->p.b, k0);
+    }
+    return l;
+}
+
+/* d^2 / pv and v / pv for c entries */
+static void parts(const lanes *l, int64_t c, float *restrict square, float *restrict ratio)
+{
+    const float *restrict m = l->m, *restrict v = l->v, *restrict pm = l->pm, *restrict pv = l->pv;
     for (int64_t k = 0; k < c && !pm; k++) {
         square[k] = m[k] * m[k];
         ratio[k] = v[k];
     }
     for (int64_t k = 0; k < c && pm; k++) {
-        square[k] = (m[k] - pm[k]) * (m[k] - pm[k]) / pv[k];
+        const float d = m[k] - pm[k];
+        square[k] = l->is_sd ? d / pv[k] * (d / pv[k]) : d * d / pv[k];
         ratio[k] = v[k] / pv[k];
     }
+    for (int64_t k = 0; k < c && l->is_sd; k++)
+        ratio[k] *= ratio[k];
 }
 
 static void fwd_simple(ex *e, int32_t id, int64_t i0, int64_t i1)
 {
     const sc_gnode *n = nd(e, id);
-    const int64_t cols = cols_of(e, n->q.a.id), step = CHUNK / cols;
+    const int64_t cols = cols_of(e, n->q.a.id);
     float square[CHUNK], ratio[CHUNK], log_ratio[CHUNK];
-    for (int64_t i = i0; i < i1; i += step) {
-        const int64_t rows = min64(step, i1 - i), c = rows * cols;
-        parts(e, n, i * cols, c, square, ratio);
+    double s = 0;
+    for (int64_t k0 = i0 * cols; k0 < i1 * cols; k0 += CHUNK) {
+        const int64_t c = min64(CHUNK, i1 * cols - k0);
+        const lanes l = lanes_at(e, n, k0, false);
+        parts(&l, c, square, ratio);
         e->k->log(c, ratio, log_ratio);
-        for (int64_t k = 0; k < c; k++)
-            square[k] += ratio[k] - 1 - log_ratio[k];
-        row_sums(rows, cols, square, 0.5, 0, e->val[id] + i);
+        for (int64_t k = 0; k < c; k++) {
+            if (!l.mask || l.mask[k] != 0)
+                s += 0.5 * ((double)ratio[k] - 1 - (double)log_ratio[k] + (double)square[k]);
+            if ((k0 + k + 1) % cols == 0) {
+                e->val[id][(k0 + k) / cols] = (float)s;
+                s = 0;
+            }
+        }
+    }
+}
+
+/* By mean, by spread, and by those of the prior; dy is 0 where the mask is. */
+static void bwd_row(const lanes *l, int64_t n, float row_dy)
+{
+    for (int64_t k = 0; k < n; k++) {
+        const float dy = l->mask && l->mask[k] == 0 ? 0 : row_dy;
+        const float pm = l->pm ? l->pm[k] : 0, pv = l->pv ? l->pv[k] : 1, v = l->v[k];
+        const float d = l->m[k] - pm, p2 = l->is_sd ? pv * pv : pv, i = 1 / p2;
+        const float half = l->is_sd ? dy : 0.5f * dy; /* of s^2 the gradient is by s: 2 s of it */
+        if (l->dm)
+            l->dm[k] += dy * d * i;
+        if (l->dpm)
+            l->dpm[k] -= dy * d * i;
+        if (l->dv)
+            l->dv[k] += l->is_sd ? half * (v * i - 1 / v) : half * (i - 1 / v);
+        if (l->dpv) {
+            const float v2 = l->is_sd ? v * v : v, g = i - (v2 + d * d) * i * i;
+            l->dpv[k] += half * (l->is_sd ? g * pv : g);
+        }
     }
 }
 
 static void bwd_simple(ex *e, int32_t id, int64_t i0, int64_t i1)
 {
     const sc_gnode *n = nd(e, id);
-    const int64_t cols = cols_of(e, n->q.a.id), step = CHUNK / cols;
-    const int64_t to_m = wants_grad(e, n->q.a.id), to_v = wants_grad(e, n->q.b.id);
-    float dy[CHUNK], one[CHUNK], zero[CHUNK] = {0};
-    for (int64_t k = 0; k < CHUNK; k++)
-        one[k] = 1;
-    for (int64_t i = i0; i < i1; i += step) {
-        const int64_t rows = min64(step, i1 - i), c = rows * cols, at = i * cols;
-        const float *restrict m = e->val[n->q.a.id] + at, *restrict v = e->val[n->q.b.id] + at;
-        const float *restrict pm = n->p.a.id ? e->val[n->p.a.id] + at : zero;
-        const float *restrict pv = n->p.a.id ? e->val[n->p.b.id] + at : one;
-        float *restrict dm = e->grad[n->q.a.id] + at, *restrict dv = e->grad[n->q.b.id] + at;
-        spread_rows(rows, cols, e->grad[id] + i, dy);
-        for (int64_t k = 0; k < to_m * c; k++)
-            dm[k] += dy[k] * (m[k] - pm[k]) / pv[k];
-        for (int64_t k = 0; k < to_v * c; k++)
-            dv[k] += dy[k] * 0.5f * (1 / pv[k] - 1 / v[k]);
+    const int64_t cols = cols_of(e, n->q.a.id);
+    for (int64_t i = i0; i < i1; i++) {
+        const lanes l = lanes_at(e, n, i * cols, true);
+        bwd_row(&l, cols, e->grad[id][i]);
     }
 }
 #else

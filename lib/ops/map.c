@@ -48,7 +48,7 @@ static void bwd(ex *e, int32_t id, int phase, int64_t tile)
         memset(e->grad[n->in[0]] + a, 0, (size_t)(b - a) * sizeof(real));
     if (n->form == SC_DENSE && wants_grad(e, n->in[0]))
         SC_X(sc_map_grad)
-    (n->map, n->arg, b - a, e->val[n->in[0]] + a, e->val[id] + a, e->grad[id] + a,
+    (e, n->map, n->arg, b - a, e->val[n->in[0]] + a, e->val[id] + a, e->grad[id] + a,
      e->grad[n->in[0]] + a);
 }
 

@@ -205,8 +205,8 @@ void SC_X(sc_gemm_nt)(const ex *e, int64_t m, int64_t n, int64_t k, const real *
 void SC_X(sc_gemm_tn)(const ex *e, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda,
                       const real *b, int64_t ldb, real *c, int64_t ldc); /* all three add to c */
 void SC_X(sc_map_apply)(const ex *e, int map, double arg, int64_t n, const real *x, real *y);
-void SC_X(sc_map_grad)(int map, double arg, int64_t n, const real *x, const real *y, const real *dy,
-                       real *dx);
+void SC_X(sc_map_grad)(const ex *e, int map, double arg, int64_t n, const real *x, const real *y,
+                       const real *dy, real *dx);
 #endif
 
 #define SC_OP_LIST(X)                                                                              \
@@ -221,8 +221,9 @@ void SC_X(sc_map_grad)(int map, double arg, int64_t n, const real *x, const real
     X(SC_OP_ADD, add)                                                                              \
     X(SC_OP_MUL, mul)                                                                              \
     X(SC_OP_DIV, div)                                                                              \
-    X(SC_OP_SOFTMAX, softmax) X(SC_OP_ROW_SUM, row_sum) X(SC_OP_CONCAT, concat)                    \
-        X(SC_OP_SLICE, slice) X(SC_OP_GATHER, gather) X(SC_OP_STOP_GRADIENT, stop_gradient)        \
+    X(SC_OP_SOFTMAX, softmax)                                                                      \
+    X(SC_OP_ROW_SUM, row_sum) X(SC_OP_CONCAT, concat) X(SC_OP_SLICE, slice)                        \
+        X(SC_OP_GATHER, gather) X(SC_OP_STOP_GRADIENT, stop_gradient)                              \
             X(SC_OP_ENUMERATE, enumerate) X(SC_OP_REPEAT_ROWS, repeat_rows)                        \
                 X(SC_OP_UNSTACK, unstack) X(SC_OP_PICK, pick) X(SC_OP_LATENT, latent)              \
                     X(SC_OP_KL, kl) X(SC_OP_LOG_PROB, log_prob) X(SC_OP_OBSERVE, observe)
