@@ -73,6 +73,22 @@ static int64_t take_row(const sc_infer *x, sc_minibuf *m, int64_t nnz, int64_t n
     return nnz - from;
 }
 
+/* The same where the genes are the model's own; false if a value is no count or 0. */
+static bool copy_row(sc_minibuf *m, int64_t nnz, int64_t n, const int32_t *index,
+                     const float *value)
+{
+    int n_good = 0;
+    for (int64_t k = 0; k < n; k++)
+        n_good += (value[k] > 0) & (value[k] < INFINITY);
+    if (n_good != n)
+        return false;
+    if (n) {
+        memcpy(m->indices + nnz, index, (size_t)n * sizeof *index);
+        memcpy(m->values + nnz, value, (size_t)n * sizeof *value);
+    }
+    return true;
+}
+
 static sc_status bad_row(sc_infer *x, sc_block *b, int64_t i, int64_t nnz, int64_t n, sc_err *err)
 {
     const sc_minibuf *m = x->buf;
@@ -95,11 +111,14 @@ static sc_status take_counts(sc_infer *x, sc_block *b, sc_err *err)
     int64_t nnz = 0;
     m->indptr[0] = 0;
     for (int64_t i = 0; i < x->n_rows; i++) {
-        bool is_bad;
+        bool is_bad = false;
+        const int64_t k = s ? s->indptr[i] : 0;
         const int64_t n =
-            s ? take_row(x, m, nnz, s->indptr[i + 1] - s->indptr[i], s->indices + s->indptr[i],
-                         s->values + s->indptr[i], &is_bad)
-              : take_row(x, m, nnz, d->n_cols, NULL, d->values + i * d->n_cols, &is_bad);
+            s && x->is_same && copy_row(m, nnz, s->indptr[i + 1] - k, s->indices + k, s->values + k)
+                ? s->indptr[i + 1] - k
+            : s ? take_row(x, m, nnz, s->indptr[i + 1] - s->indptr[i], s->indices + s->indptr[i],
+                           s->values + s->indptr[i], &is_bad)
+                : take_row(x, m, nnz, d->n_cols, NULL, d->values + i * d->n_cols, &is_bad);
         if (is_bad)
             SC_TRY(bad_row(x, b, i, nnz, n, err));
         if (!x->in_order)

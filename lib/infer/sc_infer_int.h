@@ -16,9 +16,9 @@ struct sc_infer {
     sc_exec_f32 *e;   /* made when the first rows are run, for as many or SC_INFER_ROWS */
     int64_t max_rows; /* that e has room for */
     char *path;       /* of the counts */
-    bool is_sparse, in_order;
-    bool needs_lgamma; /* of the counts: a likelihood is among the nodes wanted */
-    bool is_stored;    /* the posterior is read from the stream, and counts are not */
+    bool is_sparse, in_order, is_same; /* same: to_model leaves each gene where it is */
+    bool needs_lgamma;                 /* of the counts: a likelihood is among the nodes wanted */
+    bool is_stored; /* the posterior is read from the stream, and counts are not */
     sc_minified stored;
     float *posterior[32];   /* rows of the block, by stored.given */
     float *picked[32];      /* SC_INFER_ROWS of them */

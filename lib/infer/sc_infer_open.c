@@ -15,6 +15,9 @@ static sc_status match_genes(sc_infer *x, const sc_header *h, double share, char
     SC_TRY(sc_genes_match(&m, &h->var, &x->net->var, share > 0 ? share : 1, err));
     x->to_model = m.to_model;
     x->in_order = m.in_order;
+    x->is_same = true;
+    for (int64_t j = 0; j < h->var.n_rows; j++)
+        x->is_same = x->is_same && m.to_model[j] == j;
     const size_t used = strlen(note);
     if (m.note[0] && used < note_len)
         (void)snprintf(note + used, note_len - used, "%s%s", used ? "; " : "", m.note);

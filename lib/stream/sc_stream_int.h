@@ -121,7 +121,7 @@ sc_status sc_in_seek(sc_in *in, uint64_t pos, sc_err *err) SC_MUST_CHECK;
 typedef struct sc_out {
     int fd;
     char *name;
-    uint64_t pos, seq;
+    uint64_t pos, seq, sent; /* sent: what the disk was told to begin with */
     ZSTD_CCtx *z;
 } sc_out;
 sc_status sc_out_open(sc_out *out, int fd, const char *name, sc_err *err) SC_MUST_CHECK;

@@ -15,7 +15,10 @@
 const unsigned char sc_magic[SC_MAGIC_SIZE] = {0x89, 'S', 'C', 'Z', 0x0d, 0x0a, 0x1a, 0};
 static const unsigned char foot_magic[SC_MAGIC_SIZE] = {'S', 'C', 'Z', '-', 'D', 'O', 'N', 'E'};
 
-enum { STEP = 1 << 20 }; /* memory is taken as bytes arrive, doubling from here */
+enum {
+    STEP = 1 << 20, /* memory is taken as bytes arrive, doubling from here */
+    SEND = 16 << 20 /* bytes written between two hints to the disk */
+};
 
 /* One read from the spool where it has these bytes, else from fd, and then into the spool. */
 static ssize_t read_some(sc_in *in, uint8_t *p, size_t n)
@@ -255,7 +258,13 @@ sc_status sc_out_frame(sc_out *out, uint32_t tag, uint32_t id, const sc_frame *f
     sc_store64(b + 32, f->hash);
     sc_store64(b + 40, XXH3_64bits(b, SC_HEAD_SIZE - 8));
     struct iovec v[2] = {{b, sizeof b}, {f->bytes, f->stored}};
-    return write_all(out, v, 2, err);
+    SC_TRY(write_all(out, v, 2, err));
+    if (out->pos - out->sent >= SEND) {
+        /* the disk begins now, not at the fsync in the end; a pipe refuses, which is no matter */
+        (void)sync_file_range(out->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+        out->sent = out->pos;
+    }
+    return SC_OK;
 }
 
 sc_status sc_out_record(sc_out *out, uint32_t tag, uint32_t id, const sc_buf *raw, sc_err *err)
