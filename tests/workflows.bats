@@ -77,8 +77,17 @@ load helper
     awk 'NR > 1 && !($3 > 0 && $3 <= 1) { exit 1 }' accuracy.tsv
     [ "$(head -1 confusion.tsv | cut -f1)" = truth ]
     [ "$(awk -F'\t' 'NR > 1 { for (i = 2; i <= NF; i++) n += $i } END { print n }' confusion.tsv)" = "$(awk 'NR == 2 { print $2 }' accuracy.tsv)" ]
-    [ "$(tail -n 1 calibration.svg)" = "</svg>" ]
-    for column in cell_type seed_label scanvi knn probability_type_1 probability_type_4; do [ -s "umap_$column.svg" ]; done
+    for picture in calibration confusion; do [ "$(tail -n 1 $picture.svg)" = "</svg>" ]; done
+    for column in cell_type seed scanvi knn probability_type_1 probability_type_4; do [ -s "umap_$column.svg" ]; done
+}
+
+@test "figure6's seeds.sh: a row a run, their mean and spread" {
+    N_OBS=300 EPOCHS=1 SEEDS=10 GENES=200 RUNS="0 1" run "$ROOT/tests/workflows/figure6/seeds.sh" "$T/f"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ "$(cut -f1 "$T/f/table.tsv" | paste -sd' ')" = "seed 0 1 mean sd" ]
+    awk -F'\t' 'NR == 2 || NR == 3 { sum += $5 } $1 == "mean" { exit !(($5 - sum / 2) ^ 2 < 1e-6) }' "$T/f/table.tsv"
+    [ ! -e "$T/f/0/umap.scz" ]
 }
 
 @test "figure6.sh joins one file for each class" {

@@ -20,6 +20,15 @@ static look look_of(const plot_rect *r, int64_t n)
     return l;
 }
 
+/* Of those that have a category: where few have, as if there were no others. */
+static look look_of_named(const plot_rect *r, const plot_points *p)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < p->n && p->code; i++)
+        n += p->code[i] >= 0;
+    return look_of(r, n > 0 && n < p->n / 8 ? n : p->n);
+}
+
 static plot_colour colour_of(const plot_points *p, int64_t i)
 {
     if (p->code)
@@ -29,13 +38,14 @@ static plot_colour colour_of(const plot_points *p, int64_t i)
 }
 
 static void draw_vectors(cairo_t *cr, const plot_rect *r, const plot_axis *x, const plot_axis *y,
-                         const plot_points *p, look l)
+                         const plot_points *p, look all, look named)
 {
     for (int64_t k = 0; k < p->n; k++) {
         const int64_t i = p->order[k];
         if (!isfinite(p->x[i]) || !isfinite(p->y[i]))
             continue;
         const plot_colour c = colour_of(p, i);
+        const look l = p->code && p->code[i] >= 0 ? named : all;
         cairo_set_source_rgba(cr, c.r, c.g, c.b, l.alpha);
         cairo_arc(cr, plot_axis_at(x, (double)p->x[i], r->x, r->x + r->w),
                   plot_axis_at(y, (double)p->y[i], r->y + r->h, r->y), l.radius, 0,
@@ -89,13 +99,15 @@ static cairo_surface_t *surface_of(const raster *g)
 }
 
 static sc_status draw_raster(plot_page *page, const plot_rect *r, const plot_axis *x,
-                             const plot_axis *y, const plot_points *p, look l, sc_err *err)
+                             const plot_axis *y, const plot_points *p, look all, look named,
+                             sc_err *err)
 {
     const double pad = 3, zoom = page->dpi / 72; /* discs may reach over the edge */
     raster g = {(int)ceil((r->w + 2 * pad) * zoom), (int)ceil((r->h + 2 * pad) * zoom), NULL};
     SC_TRY(sc_alloc(&g.rgba, (size_t)g.w * (size_t)g.h * 4, sizeof *g.rgba, err));
     for (int64_t k = 0; k < p->n; k++) {
         const int64_t i = p->order[k];
+        const look l = p->code && p->code[i] >= 0 ? named : all;
         if (isfinite(p->x[i]) && isfinite(p->y[i]))
             stamp(&g, plot_axis_at(x, (double)p->x[i], pad, pad + r->w) * zoom,
                   plot_axis_at(y, (double)p->y[i], pad + r->h, pad) * zoom, l.radius * zoom,
@@ -116,10 +128,10 @@ static sc_status draw_raster(plot_page *page, const plot_rect *r, const plot_axi
 sc_status plot_draw_points(plot_page *p, const plot_rect *r, const plot_axis *x, const plot_axis *y,
                            const plot_points *points, sc_err *err)
 {
-    const look l = look_of(r, points->n);
+    const look all = look_of(r, points->n), named = look_of_named(r, points);
     if (points->n > VECTOR_MAX)
-        return draw_raster(p, r, x, y, points, l, err);
-    draw_vectors(p->cr, r, x, y, points, l);
+        return draw_raster(p, r, x, y, points, all, named, err);
+    draw_vectors(p->cr, r, x, y, points, all, named);
     return SC_OK;
 }
 

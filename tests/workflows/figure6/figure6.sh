@@ -6,10 +6,8 @@
 # class, as in Zheng et al. 2017 (naive_cytotoxic.tar.gz naive_t.tar.gz memory_t.tar.gz regulatory_t.tar.gz). Without
 # them four subtypes are simulated, with three known markers each. MARKERS: their table, as sc-label(1) has it.
 #
-# Accuracy on 3800 simulated cells without a seed: SEED 0: scANVI 0.807, nearest seeds 0.733, k-means 0.737 (whose
-# clusters are named as suits them best); SEED 2: 0.831, 0.758, 0.798.
-#
-# EPOCHS of training, SEEDS a class, GENES to use, SEED, N_OBS to simulate.
+# EPOCHS of training, SEEDS a class, GENES to use, SEED, N_OBS to simulate and their SEPARATION; PICTURES=no: tables
+# only. README.md beside this file has what several seeds of simulated cells give.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 folder=${1:-figure6}
@@ -21,7 +19,7 @@ evaluate() { sc-view -t obs labelled.scz | awk -v truth="$truth" -v seeds=seed_l
 
 say "cells"
 if [ $# -eq 0 ]; then
-    sc-sim --n-obs "${N_OBS:-4000}" --n-types 4 --depth 1400 --separation 0.35 --seed "$seed" -o "$folder/cells.scz"
+    sc-sim --n-obs "${N_OBS:-4000}" --n-types 4 --depth 1400 --separation "${SEPARATION:-0.35}" --seed "$seed" -o "$folder/cells.scz"
     [ "${MARKERS:-}" ] || table=markers.tsv
     # the three genes of each subtype that it raises most, in counts: what a biologist would know
     sc-hvg --flavor seurat_v3 -n 1000 "$folder/cells.scz" | sc-view -t var | awk -F'\t' -v OFS='\t' '
@@ -74,13 +72,17 @@ evaluate -v of=scanvi -f "$here/confusion.awk" | tee confusion.tsv
 evaluate -v of=scanvi -f "$here/calibration.awk" >calibration.tsv
 tail -n 1 calibration.tsv
 
+[ "${PICTURES:-yes}" = yes ] || exit 0
 say "pictures"
-awk -f "$here/calibration_svg.awk" calibration.tsv >calibration.svg
+sc-filter --obs 'seed_label == Unknown' labelled.scz >unseeded.scz
+sc-plot calibration --truth "$truth" -o calibration.svg unseeded.scz
+sc-plot confusion --truth "$truth" --pred scanvi -o confusion.svg unseeded.scz
 sc-view -t obsm/scanvi_probs labelled.scz >probs.tsv
 sed '1s/\t/\tprobability_/g' probs.tsv >probs.obs.tsv
-sc-embed scanvi.scm labelled.scz | sc-annotate --obs probs.obs.tsv |
+sed '1s/class/seed/' seeds.tsv >named.tsv # cells that are none have no value there
+sc-embed scanvi.scm labelled.scz | sc-annotate --obs named.tsv | sc-annotate --obs probs.obs.tsv |
     sc-neighbors --use-rep X_scanvi -k 15 | sc-umap --seed "$seed" -o umap.scz
-for column in "$truth" seed_label scanvi knn $(head -n 1 probs.obs.tsv | cut -f2-); do
+for column in "$truth" seed scanvi knn $(head -n 1 probs.obs.tsv | cut -f2-); do
     sc-plot umap --color "$column" --title "$column" -o "umap_$column.svg" umap.scz
 done
 

@@ -2,13 +2,13 @@
 # algorithm: the best of three starts, each from cells that lie far apart (the first one differs).
 BEGIN { FS = OFS = "\t" }
 FNR == 1 { next }
-{ name[++n] = $1; dims = NF - 1; for (d = 1; d <= dims; d++) x[n, d] = $(d + 1) }
+{ name[++n] = $1; dims = NF - 1; for (d = 1; d <= dims; d++) x[n * dims + d] = $(d + 1) }
 function distance(i, k,    d, r) {
     r = 0
-    for (d = 1; d <= dims; d++) r += (x[i, d] - centre[k, d]) ^ 2
+    for (d = 1; d <= dims; d++) r += (x[i * dims + d] - centre[k * dims + d]) ^ 2
     return r
 }
-function put(i, k,    d) { for (d = 1; d <= dims; d++) centre[k, d] = x[i, d] }
+function put(i, k,    d) { for (d = 1; d <= dims; d++) centre[k * dims + d] = x[i * dims + d] }
 function start(first,    k, i, r, far) {
     put(first, 1)
     for (i = 1; i <= n; i++) near[i] = distance(i, 1)
@@ -31,8 +31,8 @@ function assign(    i, k, r, total, moved) {
 }
 function centres(    i, d, k) {
     split("", sum); split("", size)
-    for (i = 1; i <= n; i++) { size[of[i]]++; for (d = 1; d <= dims; d++) sum[of[i], d] += x[i, d] }
-    for (k = 1; k <= K; k++) for (d = 1; d <= dims && size[k]; d++) centre[k, d] = sum[k, d] / size[k]
+    for (i = 1; i <= n; i++) { size[of[i]]++; for (d = 1; d <= dims; d++) sum[of[i] * dims + d] += x[i * dims + d] }
+    for (k = 1; k <= K; k++) for (d = 1; d <= dims && size[k]; d++) centre[k * dims + d] = sum[k * dims + d] / size[k]
 }
 END {
     for (t = 0; t < 3; t++) {
