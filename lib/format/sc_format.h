@@ -144,7 +144,7 @@ static inline sc_matkind sc_kind_scan(sc_matkind kind, const float *values, int6
             const float x = values[k];
             is_real |= !((x >= 0) & (x < INFINITY));
             /* above 2^23 a float has no fraction */
-            const float y = (x >= 0) & (x < 8388608.0F) ? x : 0;
+            const float y = ((x >= 0) & (x < 8388608.0F)) ? x : 0;
             is_fraction |= (float)(int32_t)y != y;
         }
         kind = is_real ? SC_REAL : is_fraction ? SC_COUNTS_FRACTIONAL : kind;
