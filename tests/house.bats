@@ -54,6 +54,50 @@ tools() { find "$SLUICE_BUILD/bin" -maxdepth 1 -name 'sc-*' -type f -perm -u+x |
     done
 }
 
+# What people give by mistake, and the next thing to try.
+@test "a wrong file is told by what it is, with the tool that makes the right one" {
+    cd "$T"
+    sc-sim -q --mock -o c.scz
+    sc-fit -q -m ldvae --max-epochs 1 -o m.scm c.scz
+    sc-write -q -o c.h5ad c.scz
+    gzip -c c.scz >c.scz.gz
+    : >empty
+    mkdir folder
+    for tool in sc-norm sc-hvg sc-filter sc-pca "sc-fit -m scvi -o x" "sc-write -o x.h5ad" "sc-embed m.scm" "sc-score m.scm" "sc-plot umap -o x.svg" sc-view; do
+        fails 1 "c.h5ad: is not a .scz stream, nor a model; sc-read makes streams of other files of cells, such as this HDF5 file" $tool c.h5ad
+        fails 1 "such as this compressed one" $tool c.scz.gz
+        fails 1 "folder: is a folder; sc-read makes a stream of one" $tool folder
+        fails 1 "empty: is empty, where a stream is needed" $tool empty
+        fails 1 "No such file or directory" $tool nowhere.scz
+    done
+    fails 1 "stdin: is empty, where a stream is needed; the tool before it failed?" sc-norm </dev/null
+    for tool in sc-norm sc-hvg sc-filter sc-pca "sc-fit -m scvi -o x" "sc-write -o x.h5ad" "sc-embed m.scm" "sc-score m.scm" "sc-report m.scm" "sc-surgery m.scm"; do
+        fails 1 "m.scm: is a model, where cells are needed, as sc-read makes" $tool m.scm
+    done
+    for tool in sc-embed sc-score sc-decode sc-report sc-surgery "sc-de --groupby cell_type"; do
+        fails 1 "c.scz: holds cells, where a model is needed, as sc-fit makes" $tool c.scz c.scz
+    done
+    fails 1 "c.scz: holds cells, where a model is needed, as sc-fit makes" sc-loadings c.scz
+    fails 2 "did you mean 'scvi'?" sc-fit -m svci c.scz
+    fails 2 "which model? -m scvi" sc-fit c.scz
+    fails 2 "did you mean '--log1p'?" sc-norm --lgo1p c.scz
+    fails 3 "did you mean 'batch'?" sc-fit -m scvi -o x --batch-key btach c.scz
+    fails 3 "which sc-umap makes" sc-plot umap -o x.svg c.scz
+    fails 3 "sc-neighbors makes a graph" sc-umap -o x c.scz
+    fails 3 "--protein-key names another" sc-fit -m totalvi -o x c.scz
+    fails 2 "name them with --labels-key" sc-fit -m scanvi -o x c.scz
+    fails 1 "c.scz: line 1: string 0 is not UTF-8 text" sc-annotate --obs c.scz -o x c.scz
+    [ -z "$(find . -name 'x*')" ]
+}
+
+@test "a tool that would wait for the keyboard says so" {
+    need_command script
+    run script -qec "sc-norm --log1p -o '$T/x'" /dev/null
+    echo "$output"
+    [ "$status" -eq 2 ]
+    [[ $output == *"sc-norm: there is no input: name a file, or pipe in what another tool writes"* ]]
+}
+
 @test "a full disk under --help is an error" {
     for tool in $(tools); do
         run bash -c '"$1" --help >/dev/full' _ "$tool"

@@ -150,6 +150,7 @@ model               NONE
 isa                 NONE
 output              NONE
 help                NONE
+help-all            NONE
 version             NONE
 END
 }

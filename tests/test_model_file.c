@@ -59,7 +59,7 @@ static void models_come_back(void **state)
     sc_model_file_free(&back);
     lseek(fd, 0, SEEK_SET);
     assert_int_equal(sc_reader_open(&in, fd, "m.scm", &e), SC_EFORMAT);
-    assert_string_equal(e.msg, "m.scm: is a model, where cells are needed");
+    assert_string_equal(e.msg, "m.scm: is a model, where cells are needed, as sc-read makes");
     close(fd);
 }
 

@@ -146,7 +146,9 @@ static sc_status read_header(tsv *t, sc_strs *header, sc_err *err)
         rest += 3; /* a byte order mark, as spreadsheets write it */
     for (int64_t n = count_fields(rest); n > 0; n--) {
         const char *field = next_field(&rest);
-        SC_TRY(sc_strs_push(header, field, strlen(field), err));
+        const sc_status pushed = sc_strs_push(header, field, strlen(field), err);
+        if (pushed != SC_OK)
+            return sc_err_prefix(err, pushed, "%s: line 1", t->path);
     }
     return SC_OK;
 }

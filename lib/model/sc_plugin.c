@@ -227,9 +227,10 @@ static sc_status fail_unknown(const char *kind, const char *name, sc_err *err)
             st = sc_strs_push(&names, list.items[k].name, strlen(list.items[k].name), err);
     if (st == SC_OK) {
         sc_strs_near(&names, name, near, sizeof near);
-        st = sc_fail(
-            err, SC_EUSAGE, "unknown %s '%s'; %s%s", kind, name,
-            near[0] ? "did you mean " : "is the folder of its plugin in SLUICE_PLUGIN_PATH?", near);
+        st = sc_fail(err, SC_EUSAGE, "unknown %s '%s'; %s%s%s", kind, name,
+                     near[0] ? "did you mean "
+                             : "is the folder of its plugin in SLUICE_PLUGIN_PATH?",
+                     near, near[0] ? "?" : "");
     }
     sc_strs_free(&names);
     sc_plugin_list_free(&list);

@@ -51,7 +51,9 @@ sc_status sc_proteins_open(sc_proteins *p, const sc_header *h, const char *key, 
     (void)snprintf(path, sizeof path, "obsm/%s", key);
     const int at = sc_header_find(h, path);
     if (at < 0 || h->mats[at].is_sparse)
-        return sc_fail(err, SC_EDATA, "there are no protein counts: no obsm '%s'", key);
+        return sc_fail(err, SC_EDATA,
+                       "there are no protein counts: no obsm '%s'; --protein-key names another",
+                       key);
     p->path = strdup(path);
     sc_status st = name_columns(&h->mats[at], &have, err);
     if (st == SC_OK)

@@ -55,7 +55,10 @@ static sc_status read_up_to(sc_in *in, uint8_t *p, size_t n, size_t *n_got, sc_e
     while (*n_got < n) {
         const ssize_t got = read_some(in, p + *n_got, n - *n_got);
         if (got < 0)
-            return sc_fail_errno(err, "%s: cannot read", in->name);
+            return errno == EISDIR
+                       ? sc_fail(err, SC_EIO, "%s: is a folder; sc-read makes a stream of one",
+                                 in->name)
+                       : sc_fail_errno(err, "%s: cannot read", in->name);
         if (got == 0)
             break;
         *n_got += (size_t)got;
@@ -71,19 +74,32 @@ static sc_status read_all(sc_in *in, uint8_t *p, size_t n, sc_err *err)
     return got == n ? SC_OK : sc_fail(err, SC_EFORMAT, "%s: stream ends early", in->name);
 }
 
+/* What else a file may be that was given for a stream, by its first bytes. */
+static const char *other_kind(const uint8_t *m, size_t n)
+{
+    if (n >= 4 && memcmp(m, "\x89HDF", 4) == 0)
+        return ", such as this HDF5 file (h5ad, loom, h5 of 10x)";
+    if (n >= 2 && memcmp(m, "\x1f\x8b", 2) == 0)
+        return ", such as this compressed one";
+    if (n >= 2 && memcmp(m, "PK", 2) == 0)
+        return "; this is a zip, as the model.pt of scvi-tools, which goes where a model does";
+    return "";
+}
+
 static sc_status read_magic(sc_in *in, sc_err *err)
 {
     uint8_t m[SC_MAGIC_SIZE];
     size_t got;
     SC_TRY(read_up_to(in, m, sizeof m, &got, err));
     if (got == 0)
-        return sc_fail(err, SC_EFORMAT, "%s: is empty, where a stream is needed", in->name);
+        return sc_fail(err, SC_EFORMAT, "%s: is empty, where a stream is needed%s", in->name,
+                       strcmp(in->name, "stdin") == 0 ? "; the tool before it failed?" : "");
     if (memcmp(m, sc_magic, got < SC_MAGIC_SIZE - 1 ? got : SC_MAGIC_SIZE - 1) != 0)
         return sc_fail(
             err, SC_EFORMAT,
             "%s: is not a .scz stream, nor a model; sc-read makes streams of other files "
-            "of cells",
-            in->name);
+            "of cells%s",
+            in->name, other_kind(m, got));
     if (got < sizeof m)
         return sc_fail(err, SC_EFORMAT, "%s: stream ends early", in->name);
     if (m[SC_MAGIC_SIZE - 1] != sc_magic[SC_MAGIC_SIZE - 1])

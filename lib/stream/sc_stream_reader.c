@@ -56,7 +56,8 @@ sc_status sc_reader_open(sc_reader **out, int fd, const char *name, sc_err *err)
         return SC_OK;
     sc_reader_close(*out);
     *out = NULL;
-    return sc_fail(err, SC_EFORMAT, "%s: is a model, where cells are needed", name);
+    return sc_fail(err, SC_EFORMAT, "%s: is a model, where cells are needed, as sc-read makes",
+                   name);
 }
 
 typedef sc_status open_fn(sc_reader **out, int fd, const char *name, sc_err *err);
@@ -64,6 +65,9 @@ typedef sc_status open_fn(sc_reader **out, int fd, const char *name, sc_err *err
 static sc_status open_path(sc_reader **out, const char *path, open_fn *open_fd, sc_err *err)
 {
     *out = NULL;
+    if (!path && isatty(STDIN_FILENO))
+        return sc_fail(err, SC_EUSAGE,
+                       "there is no input: name a file, or pipe in what another tool writes");
     if (!path || strcmp(path, "-") == 0)
         return open_fd(out, STDIN_FILENO, "stdin", err);
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -260,7 +264,8 @@ sc_status sc_reader_take(sc_reader *in, sc_block *b, sc_err *err)
     const uint64_t at = in->in.pos;
     sc_block_clear(b);
     if (in->is_model)
-        return sc_fail(err, SC_EFORMAT, "%s: is a model, where cells are needed", in->in.name);
+        return sc_fail(err, SC_EFORMAT, "%s: is a model, where cells are needed, as sc-read makes",
+                       in->in.name);
     if (in->at_end)
         return SC_END;
     SC_TRY(sc_in_head(&in->in, &head, err));

@@ -43,8 +43,8 @@ sc_status plot_find_obsm(const sc_reader *in, const char *key, const char *suffi
                        suffix ? "that ends in '" : "to plot", suffix ? suffix : "",
                        suffix ? "'" : "");
     if (!*out)
-        return sc_fail(err, SC_EDATA, "%s has no obsm '%s'; it has %s", sc_reader_name(in), key,
-                       there);
+        return sc_fail(err, SC_EDATA, "%s has no obsm '%s'%s; it has %s", sc_reader_name(in), key,
+                       strcmp(key, "X_umap") == 0 ? ", which sc-umap makes" : "", there);
     if (!key && n > 1)
         return sc_fail(err, SC_EDATA, "%s has more than one obsm: --use-rep says which of %s",
                        sc_reader_name(in), there);
