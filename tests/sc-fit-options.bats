@@ -96,6 +96,24 @@ pyro-scanvi:size-factor-key REFUSED=library_size
 ldvae:cat-covariate   REFUSED=cell_type
 ldvae:cont-covariate  REFUSED=library_size
 ldvae:size-factor-key REFUSED=library_size
+poisson:batch-key       REFUSED=batch
+poisson:labels-key      SAME=cell_type
+poisson:cat-covariate   REFUSED=cell_type
+poisson:cont-covariate  REFUSED=library_size
+poisson:size-factor-key REFUSED=library_size
+poisson:library-prior   REFUSED=prior.tsv
+poisson:init            REFUSED=start.scm
+spatial:labels-key      SAME=cell_type
+spatial:cat-covariate   REFUSED=cell_type
+spatial:size-factor-key REFUSED=library_size
+spatial:library-prior   REFUSED=prior.tsv
+spatial:init            REFUSED=start.scm
+poisson:early-stopping-monitor kl_local_validation --lr 0.3 --max-epochs 30 --early-stopping --early-stopping-patience 1 --no-load-best
+poisson:lr-scheduler-metric kl_local_validation --lr 0.3 --max-epochs 30 --reduce-lr-on-plateau --no-load-best --lr-patience 0 --lr-threshold 0.1
+poisson:early-stopping-min-delta 1e6 --lr 0.01 --max-epochs 8 --n-epochs-kl-warmup 0 --early-stopping --early-stopping-patience 3 --no-load-best
+poisson:lr-threshold 1e6 --lr 0.01 --max-epochs 8 --n-epochs-kl-warmup 0 --reduce-lr-on-plateau --no-load-best --lr-patience 0
+spatial:early-stopping  -       --lr 0.5 --max-epochs 300 --check-val-every 1 --no-load-best
+prior                   -
 linear-classifier       -
 classifier-n-layers     2
 classifier-n-hidden     5
@@ -259,6 +277,14 @@ every_option() {
 
 @test "each option of totalvi changes what it should change" {
     every_option totalvi "--n-hidden 8 --n-latent 3 --batch-key batch" proteins.scz
+}
+
+@test "each option of poisson changes what it should change" {
+    every_option poisson "--n-latent 3"
+}
+
+@test "each option of spatial changes what it should change" {
+    every_option spatial "--n-hidden 8 --n-latent 3 --cont-covariate library_size"
 }
 
 @test "every model of the build is tested here" {
