@@ -65,50 +65,34 @@ static sc_status account(const job *j, const rules *r, const char *what, sc_err 
     return SC_OK;
 }
 
-static sc_status write_all(job *j, sc_writer *out, sc_err *err)
+static sc_status write_all(void *ctx, sc_writer *out, sc_err *err)
 {
+    job *j = ctx;
     SC_TRY(write_rows(j, out, err));
     SC_TRY(account(j, &j->cells, "cell", err));
-    SC_TRY(account(j, &j->genes, "gene", err));
-    return sc_writer_finish(out, err);
+    return account(j, &j->genes, "gene", err);
 }
 
 /* Two passes where the header has to say what only the cells tell. */
 static sc_status describe(job *j, sc_err *err)
 {
-    const sc_common *c = &j->o.common;
     if (j->writes_qc || rules_have_limit(&j->genes) || j->has_obsp)
         SC_TRY(look(j, err));
     else if (j->has_cell_rules)
-        j->out.n_obs = -1;
+        j->p.out.n_obs = -1;
     SC_TRY(choose_genes(j, err));
-    SC_TRY(describe_obsp(j, err));
-    return c->no_pg ? SC_OK : sc_header_record(&j->out, filter_tool.name, c->argc, c->argv, err);
+    return describe_obsp(j, err);
 }
 
 static sc_status run(job *j, sc_err *err)
 {
-    sc_output file = {0};
-    sc_writer *out = NULL;
-    sc_status st;
-
     SC_TRY(rules_of_cells(&j->cells, &j->o, err));
     SC_TRY(rules_of_genes(&j->genes, &j->o, err));
-    SC_TRY(
-        sc_reader_open_path(&j->in, j->o.common.n_operands ? j->o.common.operands[0] : NULL, err));
+    SC_TRY(sc_pass_open(&j->p, &filter_tool, &j->o.common, err));
     SC_TRY(plan_metrics(j, err));
     SC_TRY(describe_obs(j, err));
-    SC_TRY(sc_output_open(&file, j->o.common.output, true, err));
-    st = describe(j, err);
-    if (st == SC_OK)
-        st = sc_writer_open(&out, file.fd, file.name, &j->out, err);
-    if (st == SC_OK)
-        st = write_all(j, out, err);
-    sc_writer_close(out);
-    if (st == SC_OK)
-        st = sc_output_commit(&file, err);
-    sc_output_abandon(&file);
-    return st;
+    SC_TRY(describe(j, err));
+    return sc_pass_write(&j->p, write_all, j, err);
 }
 
 int main(int argc, char **argv)
@@ -118,15 +102,11 @@ int main(int argc, char **argv)
     sc_status st = sc_cli_parse(&filter_tool, &j.o, argc, argv, &err);
     if (st == SC_OK)
         st = run(&j, &err);
-    if (st == SC_EDATA && j.in)
-        (void)sc_err_prefix(&err, st, "%s", sc_reader_name(j.in));
-    const int status = sc_cli_exit(&filter_tool, st, &err);
+    const int status = sc_pass_exit(&j.p, &filter_tool, st, &err);
     rules_free(&j.cells);
     rules_free(&j.genes);
     sc_qc_free(&j.qc);
     sc_subset_free(&j.subset);
-    sc_header_free(&j.out);
-    sc_reader_close(j.in);
     free(j.keep);
     free(j.scratch);
     free(j.rows);

@@ -1,10 +1,10 @@
 /*
  * sc-hvg: marks the highly variable genes, or keeps only them.
  */
-#include "sc_cli.h"
 #include "sc_each.h"
 #include "sc_groups.h"
 #include "sc_hvg.h"
+#include "sc_pass.h"
 #include "sc_subset.h"
 #include "sc_uns.h"
 
@@ -65,15 +65,13 @@ static const char *const flavor_names[] = {"seurat_v3", "seurat_v3_paper", "seur
 
 typedef struct job {
     hvg_opts o;
-    sc_reader *in;
-    sc_pool *pool;
+    sc_pass p;
     bool is_second;    /* the pass over clipped counts */
     const sc_mat *src; /* lent by the reader */
     sc_hvg stats;
     sc_groups batches;
     sc_hvg_result found;
     sc_subset subset;
-    sc_header out;
 } job;
 
 /* What would be ignored is refused. */
@@ -115,7 +113,7 @@ static sc_status choose_log(job *j, const sc_header *h, sc_err *err)
 
 static sc_status choose_matrix(job *j, sc_err *err)
 {
-    const sc_header *h = sc_reader_header(j->in);
+    const sc_header *h = sc_reader_header(j->p.in);
     if (!sc_hvg_takes_counts((sc_hvg_flavor)j->o.flavor))
         return choose_log(j, h, err);
     char note[256] = "";
@@ -130,7 +128,7 @@ static sc_status choose_matrix(job *j, sc_err *err)
 static void start_stats(job *j)
 {
     const hvg_opts *o = &j->o;
-    const sc_header *h = sc_reader_header(j->in);
+    const sc_header *h = sc_reader_header(j->p.in);
     const sc_hvg_flavor flavor = (sc_hvg_flavor)o->flavor;
     const int64_t def = sc_hvg_takes_counts(flavor) ? DEFAULT_TOP : 0;
     const sc_hvg_opts opts = {.flavor = flavor,
@@ -158,7 +156,7 @@ static sc_status decode(void *ctx, int tid, sc_block *b, sc_err *err)
         SC_TRY(sc_block_obs(b, &obs, err));
     return j->is_second
                ? SC_OK
-               : sc_rows_check(&x, b, j->src, &sc_reader_header(j->in)->var,
+               : sc_rows_check(&x, b, j->src, &sc_reader_header(j->p.in)->var,
                                sc_hvg_takes_counts(j->stats.opts.flavor) ? "counts" : "log data",
                                err);
 }
@@ -186,8 +184,8 @@ static sc_status pass(job *j, bool is_second, sc_err *err)
 {
     const sc_each each = {.work = decode, .turn = add, .ctx = j};
     j->is_second = is_second;
-    SC_TRY(sc_reader_each(j->in, NULL, j->pool, &each, err));
-    return sc_reader_rewind(j->in, err);
+    SC_TRY(sc_reader_each(j->p.in, NULL, j->p.pool, &each, err));
+    return sc_reader_rewind(j->p.in, err);
 }
 
 static sc_status find(job *j, sc_err *err)
@@ -195,8 +193,8 @@ static sc_status find(job *j, sc_err *err)
     const char *key = j->o.batch_key;
     start_stats(j);
     if (key)
-        SC_TRY(sc_groups_open(&j->batches, sc_reader_header(j->in), key, err));
-    SC_TRY(sc_reader_keep(j->in, err));
+        SC_TRY(sc_groups_open(&j->batches, sc_reader_header(j->p.in), key, err));
+    SC_TRY(sc_reader_keep(j->p.in, err));
     SC_TRY(pass(j, false, err));
     if (sc_hvg_takes_counts(j->stats.opts.flavor)) {
         SC_TRY(sc_hvg_fit(&j->stats, key ? &j->batches.names : NULL, err));
@@ -272,15 +270,13 @@ static sc_status keep_raw(sc_header *h, sc_err *err)
 static sc_status describe_output(job *j, sc_err *err)
 {
     char uns[64];
-    const sc_common *c = &j->o.common;
-    SC_TRY(annotate(&j->out.var, &j->found, err));
+    SC_TRY(annotate(&j->p.out.var, &j->found, err));
     if (j->o.is_subset) {
         SC_TRY(sc_subset_new(&j->subset, j->found.is_highly_variable, j->found.n_vars, err));
-        SC_TRY(sc_subset_header(&j->subset, &j->out, err));
+        SC_TRY(sc_subset_header(&j->subset, &j->p.out, err));
     }
     (void)snprintf(uns, sizeof uns, "{\"flavor\":\"%s\"}", flavor_names[j->o.flavor]);
-    SC_TRY(sc_uns_set(&j->out, "hvg", uns, err));
-    return c->no_pg ? SC_OK : sc_header_record(&j->out, tool.name, c->argc, c->argv, err);
+    return sc_uns_set(&j->p.out, "hvg", uns, err);
 }
 
 static sc_status subset(void *ctx, int tid, sc_block *b, sc_err *err)
@@ -289,44 +285,26 @@ static sc_status subset(void *ctx, int tid, sc_block *b, sc_err *err)
     (void)tid;
     if (j->o.keeps_raw)
         SC_TRY(sc_block_alias(b, "raw/X", "X", err));
-    return j->o.is_subset ? sc_subset_block(&j->subset, &j->out, b, err) : SC_OK;
+    return j->o.is_subset ? sc_subset_block(&j->subset, &j->p.out, b, err) : SC_OK;
 }
 
-static sc_status write_all(job *j, sc_writer *out, sc_err *err)
+static sc_status write_all(void *ctx, sc_writer *out, sc_err *err)
 {
+    job *j = ctx;
     const sc_each each = {.work = subset, .ctx = j};
-    SC_TRY(sc_reader_each(j->in, out, j->pool, &each, err));
-    return sc_writer_finish(out, err);
+    return sc_reader_each(j->p.in, out, j->p.pool, &each, err);
 }
 
 static sc_status run(job *j, sc_err *err)
 {
-    sc_output file = {0};
-    sc_writer *out = NULL;
-    sc_status st;
-
     SC_TRY(check_options(&j->o, err));
-    SC_TRY(
-        sc_reader_open_path(&j->in, j->o.common.n_operands ? j->o.common.operands[0] : NULL, err));
+    SC_TRY(sc_pass_open(&j->p, &tool, &j->o.common, err));
     SC_TRY(choose_matrix(j, err));
-    SC_TRY(sc_header_copy(&j->out, sc_reader_header(j->in), err));
     if (j->o.keeps_raw)
-        SC_TRY(keep_raw(&j->out, err));
-    SC_TRY(sc_output_open(&file, j->o.common.output, true, err));
-    st = sc_pool_new(&j->pool, (int)j->o.common.n_threads, err);
-    if (st == SC_OK)
-        st = find(j, err);
-    if (st == SC_OK)
-        st = describe_output(j, err);
-    if (st == SC_OK)
-        st = sc_writer_open(&out, file.fd, file.name, &j->out, err);
-    if (st == SC_OK)
-        st = write_all(j, out, err);
-    sc_writer_close(out);
-    if (st == SC_OK)
-        st = sc_output_commit(&file, err);
-    sc_output_abandon(&file);
-    return st;
+        SC_TRY(keep_raw(&j->p.out, err));
+    SC_TRY(find(j, err));
+    SC_TRY(describe_output(j, err));
+    return sc_pass_write(&j->p, write_all, j, err);
 }
 
 int main(int argc, char **argv)
@@ -336,16 +314,11 @@ int main(int argc, char **argv)
     sc_status st = sc_cli_parse(&tool, &j.o, argc, argv, &err);
     if (st == SC_OK)
         st = run(&j, &err);
-    if (st == SC_EDATA && j.in)
-        (void)sc_err_prefix(&err, st, "%s", sc_reader_name(j.in));
-    const int status = sc_cli_exit(&tool, st, &err);
+    const int status = sc_pass_exit(&j.p, &tool, st, &err);
     sc_hvg_free(&j.stats);
     sc_hvg_result_free(&j.found);
     sc_groups_close(&j.batches);
     sc_subset_free(&j.subset);
-    sc_header_free(&j.out);
-    sc_reader_close(j.in);
-    sc_pool_free(j.pool);
     sc_cli_free(&j.o);
     return status;
 }

@@ -44,7 +44,7 @@ static const sc_tool tool = {
 
 typedef struct job {
     leiden_opts o;
-    sc_twice t;
+    sc_pass t;
     sc_csr graph;
     int32_t *code; /* of each cell */
     int32_t n_clusters;
@@ -244,7 +244,7 @@ int main(int argc, char **argv)
     sc_status st = sc_cli_parse(&tool, &j.o, argc, argv, &err);
     if (st == SC_OK)
         st = run(&j, &err);
-    const int code = sc_twice_exit(&j.t, &tool, st, &err);
+    const int code = sc_pass_exit(&j.t, &tool, st, &err);
     sc_csr_free(&j.graph);
     free(j.code);
     sc_cli_free(&j.o);

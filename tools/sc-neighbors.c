@@ -39,7 +39,7 @@ static const sc_tool tool = {
 
 typedef struct job {
     neighbors_opts o;
-    sc_twice t;
+    sc_pass t;
     sc_dense rep;
     sc_csr distances, connectivities;
     char distances_path[512], connectivities_path[512];
@@ -155,7 +155,7 @@ int main(int argc, char **argv)
     sc_status st = sc_cli_parse(&tool, &j.o, argc, argv, &err);
     if (st == SC_OK)
         st = run(&j, &err);
-    const int code = sc_twice_exit(&j.t, &tool, st, &err);
+    const int code = sc_pass_exit(&j.t, &tool, st, &err);
     sc_csr_free(&j.distances);
     sc_csr_free(&j.connectivities);
     sc_dense_free(&j.rep);

@@ -1,9 +1,9 @@
 /*
  * sc-norm: library size normalization and log1p. The counts stay, as layer "counts".
  */
-#include "sc_cli.h"
 #include "sc_each.h"
 #include "sc_norm.h"
+#include "sc_pass.h"
 #include "sc_uns.h"
 
 #include <stdlib.h>
@@ -40,10 +40,8 @@ static const sc_tool tool = {
 
 typedef struct job {
     norm_opts o;
-    sc_reader *in;
-    sc_pool *pool;
-    sc_header out; /* what is written */
-    sc_mat src;    /* of the input's header, lent */
+    sc_pass p;
+    sc_mat src; /* of the input's header, lent */
     double target;
     uint8_t *is_high; /* n_vars; NULL: no gene is left out */
     double *totals;   /* of the rows of a block, or of all cells so far */
@@ -52,7 +50,7 @@ typedef struct job {
 
 static sc_status choose_counts(job *j, sc_err *err)
 {
-    const sc_header *h = sc_reader_header(j->in);
+    const sc_header *h = sc_reader_header(j->p.in);
     char note[256] = "";
     int m;
 
@@ -73,15 +71,11 @@ static sc_status describe_output(job *j, sc_err *err)
     const sc_matkind kind = j->o.is_log ? SC_LOGNORM : SC_COUNTS_FRACTIONAL;
     sc_mat *m;
 
-    SC_TRY(sc_header_copy(&j->out, sc_reader_header(j->in), err));
     if (strcmp(j->src.path, "X") == 0)
-        SC_TRY(sc_header_add(&j->out, "layers/counts", j->src.kind, j->src.is_sparse, -1, &m, err));
-    SC_TRY(sc_header_add(&j->out, "X", kind, j->src.is_sparse, -1, &m, err));
-    if (j->o.is_log)
-        SC_TRY(sc_uns_set(&j->out, "log1p", "{}", err));
-    if (!j->o.common.no_pg)
-        SC_TRY(sc_header_record(&j->out, tool.name, j->o.common.argc, j->o.common.argv, err));
-    return SC_OK;
+        SC_TRY(
+            sc_header_add(&j->p.out, "layers/counts", j->src.kind, j->src.is_sparse, -1, &m, err));
+    SC_TRY(sc_header_add(&j->p.out, "X", kind, j->src.is_sparse, -1, &m, err));
+    return j->o.is_log ? sc_uns_set(&j->p.out, "log1p", "{}", err) : SC_OK;
 }
 
 static sc_status make_room(job *j, int64_t n, sc_err *err)
@@ -100,7 +94,7 @@ static sc_status counts_of(job *j, sc_block *b, char *path, sc_rows *x, sc_err *
     sc_mat m = j->src;
     m.path = path;
     SC_TRY(sc_rows_of(b, &m, x, err));
-    return sc_rows_check(x, b, &j->src, &j->out.var, "counts", err);
+    return sc_rows_check(x, b, &j->src, &j->p.out.var, "counts", err);
 }
 
 static sc_status decode_counts(void *ctx, int tid, sc_block *b, sc_err *err)
@@ -125,9 +119,9 @@ static sc_status mark_high(void *ctx, sc_block *b, sc_err *err)
 static sc_status find_high(job *j, sc_err *err)
 {
     const sc_each each = {.work = decode_counts, .turn = mark_high, .ctx = j};
-    SC_TRY(sc_alloc(&j->is_high, (size_t)j->out.var.n_rows, 1, err));
-    SC_TRY(sc_reader_each(j->in, NULL, j->pool, &each, err));
-    return sc_reader_rewind(j->in, err);
+    SC_TRY(sc_alloc(&j->is_high, (size_t)j->p.out.var.n_rows, 1, err));
+    SC_TRY(sc_reader_each(j->p.in, NULL, j->p.pool, &each, err));
+    return sc_reader_rewind(j->p.in, err);
 }
 
 static sc_status add_totals(void *ctx, sc_block *b, sc_err *err)
@@ -144,10 +138,10 @@ static sc_status add_totals(void *ctx, sc_block *b, sc_err *err)
 static sc_status find_median(job *j, sc_err *err)
 {
     const sc_each each = {.work = decode_counts, .turn = add_totals, .ctx = j};
-    SC_TRY(sc_reader_each(j->in, NULL, j->pool, &each, err));
+    SC_TRY(sc_reader_each(j->p.in, NULL, j->p.pool, &each, err));
     j->target = sc_norm_median(j->n_totals, j->totals);
     sc_cli_note(&tool, &j->o, "the median library size is %.9g", j->target);
-    return sc_reader_rewind(j->in, err);
+    return sc_reader_rewind(j->p.in, err);
 }
 
 static sc_status normalize(void *ctx, int tid, sc_block *b, sc_err *err)
@@ -170,40 +164,26 @@ static sc_status normalize(void *ctx, int tid, sc_block *b, sc_err *err)
     return SC_OK;
 }
 
-static sc_status write_all(job *j, sc_writer *out, sc_err *err)
+static sc_status write_all(void *ctx, sc_writer *out, sc_err *err)
 {
+    job *j = ctx;
     const sc_each each = {.work = normalize, .ctx = j};
-    SC_TRY(sc_reader_each(j->in, out, j->pool, &each, err));
-    return sc_writer_finish(out, err);
+    return sc_reader_each(j->p.in, out, j->p.pool, &each, err);
 }
 
 static sc_status run(job *j, sc_err *err)
 {
-    sc_output file = {0};
-    sc_writer *out = NULL;
-    sc_status st;
-
-    SC_TRY(
-        sc_reader_open_path(&j->in, j->o.common.n_operands ? j->o.common.operands[0] : NULL, err));
+    SC_TRY(sc_pass_open(&j->p, &tool, &j->o.common, err));
     SC_TRY(choose_counts(j, err));
     SC_TRY(describe_output(j, err));
-    SC_TRY(sc_pool_new(&j->pool, (int)j->o.common.n_threads, err));
-    SC_TRY(sc_output_open(&file, j->o.common.output, true, err));
     j->target = j->o.target_sum;
-    st = j->o.is_excluding || !(j->target > 0) ? sc_reader_keep(j->in, err) : SC_OK;
-    if (st == SC_OK && j->o.is_excluding)
-        st = find_high(j, err);
-    if (st == SC_OK && !(j->target > 0))
-        st = find_median(j, err);
-    if (st == SC_OK)
-        st = sc_writer_open(&out, file.fd, file.name, &j->out, err);
-    if (st == SC_OK)
-        st = write_all(j, out, err);
-    sc_writer_close(out);
-    if (st == SC_OK)
-        st = sc_output_commit(&file, err);
-    sc_output_abandon(&file);
-    return st;
+    if (j->o.is_excluding || !(j->target > 0))
+        SC_TRY(sc_reader_keep(j->p.in, err));
+    if (j->o.is_excluding)
+        SC_TRY(find_high(j, err));
+    if (!(j->target > 0))
+        SC_TRY(find_median(j, err));
+    return sc_pass_write(&j->p, write_all, j, err);
 }
 
 int main(int argc, char **argv)
@@ -213,12 +193,7 @@ int main(int argc, char **argv)
     sc_status st = sc_cli_parse(&tool, &j.o, argc, argv, &err);
     if (st == SC_OK)
         st = run(&j, &err);
-    if (st == SC_EDATA && j.in)
-        (void)sc_err_prefix(&err, st, "%s", sc_reader_name(j.in));
-    const int status = sc_cli_exit(&tool, st, &err);
-    sc_header_free(&j.out);
-    sc_reader_close(j.in);
-    sc_pool_free(j.pool);
+    const int status = sc_pass_exit(&j.p, &tool, st, &err);
     free(j.is_high);
     free(j.totals);
     sc_cli_free(&j.o);

@@ -39,7 +39,7 @@ static const sc_tool tool = {
 
 typedef struct job {
     pca_opts o;
-    sc_twice t;
+    sc_pass t;
     const sc_mat *mat;   /* lent by the reader */
     const char *mask;    /* column that was taken, or NULL */
     int32_t *old_to_new; /* of genes; -1: not taken */
@@ -166,7 +166,7 @@ int main(int argc, char **argv)
     sc_status st = sc_cli_parse(&tool, &j.o, argc, argv, &err);
     if (st == SC_OK)
         st = run(&j, &err);
-    const int code = sc_twice_exit(&j.t, &tool, st, &err);
+    const int code = sc_pass_exit(&j.t, &tool, st, &err);
     sc_pca_free(&j.pca);
     sc_csr_free(&j.x);
     sc_dense_free(&j.rep);

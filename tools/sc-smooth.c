@@ -43,7 +43,7 @@ static const sc_tool tool = {
 
 typedef struct job {
     smooth_opts o;
-    sc_twice t;
+    sc_pass t;
     sc_numbers axes;
     sc_coder slices;
     sc_dense places;
@@ -158,7 +158,7 @@ int main(int argc, char **argv)
     sc_status st = sc_cli_parse(&tool, &j.o, argc, argv, &err);
     if (st == SC_OK)
         st = run(&j, &err);
-    const int code = sc_twice_exit(&j.t, &tool, st, &err);
+    const int code = sc_pass_exit(&j.t, &tool, st, &err);
     sc_numbers_free(&j.axes);
     sc_coder_close(&j.slices);
     sc_dense_free(&j.places);

@@ -43,7 +43,7 @@ static const sc_tool tool = {
 
 typedef struct job {
     umap_opts o;
-    sc_twice t;
+    sc_pass t;
     sc_csr graph;
     sc_dense layout;
     char path[512];
@@ -108,7 +108,7 @@ int main(int argc, char **argv)
     sc_status st = sc_cli_parse(&tool, &j.o, argc, argv, &err);
     if (st == SC_OK)
         st = run(&j, &err);
-    const int code = sc_twice_exit(&j.t, &tool, st, &err);
+    const int code = sc_pass_exit(&j.t, &tool, st, &err);
     sc_csr_free(&j.graph);
     sc_dense_free(&j.layout);
     sc_cli_free(&j.o);

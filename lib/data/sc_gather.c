@@ -247,55 +247,35 @@ sc_status sc_gather_columns(sc_csr *out, sc_reader *in, const char *path, const 
     return out->indptr ? SC_OK : sc_alloc(&out->indptr, 1, sizeof *out->indptr, err);
 }
 
-sc_status sc_twice_open(sc_twice *t, const sc_tool *tool, const sc_common *common, sc_err *err)
+sc_status sc_twice_open(sc_pass *p, const sc_tool *tool, const sc_common *common, sc_err *err)
 {
-    *t = (sc_twice){.tool = tool, .common = common, .to = {.fd = -1}};
-    SC_TRY(sc_reader_open_path(&t->in, common->n_operands ? common->operands[0] : NULL, err));
-    SC_TRY(sc_header_copy(&t->out, sc_reader_header(t->in), err));
-    SC_TRY(sc_output_open(&t->to, common->output, true, err));
-    if (tool->flags & SC_TOOL_THREADS)
-        SC_TRY(sc_pool_new(&t->pool, (int)common->n_threads, err));
-    return sc_reader_keep(t->in, err);
+    SC_TRY(sc_pass_open(p, tool, common, err));
+    return sc_reader_keep(p->in, err);
 }
 
-sc_status sc_twice_write(sc_twice *t, sc_add_to_block add, void *ctx, sc_err *err)
+typedef struct second {
+    sc_reader *in;
+    sc_add_to_block add;
+    void *ctx;
+} second;
+
+static sc_status write_second(void *ctx, sc_writer *out, sc_err *err)
 {
-    const sc_common *c = t->common;
-    sc_writer *out = NULL;
+    const second *s = ctx;
     sc_block *b;
     sc_status st;
-    if (!c->no_pg)
-        SC_TRY(sc_header_record(&t->out, t->tool->name, c->argc, c->argv, err));
-    SC_GOTO(st, sc_reader_rewind(t->in, err), out);
-    SC_GOTO(st, sc_writer_open(&out, t->to.fd, t->to.name, &t->out, err), out);
-    while ((st = sc_reader_next(t->in, &b, err)) == SC_OK) {
-        SC_GOTO(st, add(ctx, b, err), out);
-        SC_GOTO(st, sc_writer_put(out, b, err), out);
+    SC_TRY(sc_reader_rewind(s->in, err));
+    while ((st = sc_reader_next(s->in, &b, err)) == SC_OK) {
+        SC_TRY(s->add(s->ctx, b, err));
+        SC_TRY(sc_writer_put(out, b, err));
     }
-    if (st == SC_END)
-        st = sc_writer_finish(out, err);
-out:
-    sc_writer_close(out);
-    return st == SC_OK ? sc_output_commit(&t->to, err) : st;
+    return st == SC_END ? SC_OK : st;
 }
 
-int sc_twice_exit(sc_twice *t, const sc_tool *tool, sc_status st, sc_err *err)
+sc_status sc_twice_write(sc_pass *p, sc_add_to_block add, void *ctx, sc_err *err)
 {
-    if (st == SC_EDATA && t->in)
-        (void)sc_err_prefix(err, st, "%s", sc_reader_name(t->in));
-    const int code = sc_cli_exit(tool, st, err);
-    sc_twice_close(t);
-    return code;
-}
-
-void sc_twice_close(sc_twice *t)
-{
-    if (t->tool) /* else it was not opened */
-        sc_output_abandon(&t->to);
-    sc_header_free(&t->out);
-    sc_pool_free(t->pool);
-    sc_reader_close(t->in);
-    *t = (sc_twice){0};
+    second s = {p->in, add, ctx};
+    return sc_pass_write(p, write_second, &s, err);
 }
 
 sc_status sc_add_dense(sc_block *b, const char *path, const sc_dense *m, sc_err *err)

@@ -5,9 +5,7 @@
 #ifndef SC_GATHER_H
 #define SC_GATHER_H
 
-#include "sc_cli.h"
-#include "sc_stream.h"
-#include "sc_threads.h"
+#include "sc_pass.h"
 
 /*
  * The representation to use, as an index into h->mats: use_rep, a name in obsm or "X"; if that is
@@ -30,25 +28,13 @@ sc_status sc_gather_sparse(sc_csr *out, sc_reader *in, const char *path, sc_err 
 sc_status sc_gather_columns(sc_csr *out, sc_reader *in, const char *path, const int32_t *old_to_new,
                             int64_t n_new, sc_err *err) SC_MUST_CHECK;
 
-/* What such a tool holds. Zeroed, it is closed. */
-typedef struct sc_twice {
-    const sc_tool *tool;
-    const sc_common *common;
-    sc_reader *in;
-    sc_header out; /* of the second pass: that of `in` until the tool adds to it */
-    sc_output to;
-    sc_pool *pool; /* NULL where the tool has no --threads */
-} sc_twice;
-/* Opens the input, for two passes, and the output. common is lent. */
-sc_status sc_twice_open(sc_twice *t, const sc_tool *tool, const sc_common *common,
+/* sc_pass_open for two passes over the input. */
+sc_status sc_twice_open(sc_pass *p, const sc_tool *tool, const sc_common *common,
                         sc_err *err) SC_MUST_CHECK;
 /* Called for each block of the second pass, which is written then. */
 typedef sc_status (*sc_add_to_block)(void *ctx, sc_block *b, sc_err *err);
-/* The second pass: appends the provenance record to t->out, writes all and commits the output. */
-sc_status sc_twice_write(sc_twice *t, sc_add_to_block add, void *ctx, sc_err *err) SC_MUST_CHECK;
-void sc_twice_close(sc_twice *t);
-/* Says what went wrong, naming the input where the data did; closes all. The exit status. */
-int sc_twice_exit(sc_twice *t, const sc_tool *tool, sc_status st, sc_err *err);
+/* The second pass: sc_pass_write of all blocks. */
+sc_status sc_twice_write(sc_pass *p, sc_add_to_block add, void *ctx, sc_err *err) SC_MUST_CHECK;
 /* Helpers for `add`: rows of m that are b's, under path. */
 sc_status sc_add_dense(sc_block *b, const char *path, const sc_dense *m, sc_err *err) SC_MUST_CHECK;
 sc_status sc_add_sparse(sc_block *b, const char *path, const sc_csr *m, sc_err *err) SC_MUST_CHECK;

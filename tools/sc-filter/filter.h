@@ -2,8 +2,8 @@
 #ifndef FILTER_H
 #define FILTER_H
 
-#include "sc_cli.h"
 #include "sc_condition.h"
+#include "sc_pass.h"
 #include "sc_qc.h"
 #include "sc_subset.h"
 
@@ -72,14 +72,13 @@ void rules_unmet(const rules *r, const char *what, int *at, char *note, size_t n
 
 typedef struct job {
     filter_opts o;
-    sc_reader *in;
+    sc_pass p;
     rules cells, genes;
     const sc_mat *src; /* the counts, lent by the reader; NULL: not needed */
     bool writes_qc, has_cell_rules, drops_genes;
     sc_qc qc;
     sc_subset subset; /* of genes */
-    sc_header out;
-    int64_t n_room; /* rows that the next three have room for */
+    int64_t n_room;   /* rows that the next three have room for */
     uint8_t *keep, *scratch;
     int64_t *rows;
     bool has_obsp; /* whose columns are cells */

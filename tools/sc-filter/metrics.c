@@ -17,7 +17,7 @@ static sc_status plan(job *j, sc_err *err)
     const filter_opts *o = &j->o;
     const bool has_limit = rules_have_limit(&j->cells) || rules_have_limit(&j->genes);
     const bool selects = j->cells.n > 0 || j->genes.n > 0;
-    const sc_header *h = sc_reader_header(j->in);
+    const sc_header *h = sc_reader_header(j->p.in);
     char note[256] = "";
     int m;
 
@@ -59,7 +59,7 @@ static bool begins(const filter_opts *o, const char *name)
 static sc_status mark_mt(job *j, sc_err *err)
 {
     const filter_opts *o = &j->o;
-    const sc_table *var = &sc_reader_header(j->in)->var;
+    const sc_table *var = &sc_reader_header(j->p.in)->var;
     const sc_col *names = o->gene_names ? sc_table_find(var, o->gene_names) : NULL;
     char buf[64];
     uint8_t *marks = NULL;
@@ -89,7 +89,7 @@ static sc_status mark_mt(job *j, sc_err *err)
 static sc_status add_sets(job *j, sc_err *err)
 {
     const sc_param_list *list = &j->o.qc_vars;
-    const sc_table *var = &sc_reader_header(j->in)->var;
+    const sc_table *var = &sc_reader_header(j->p.in)->var;
     bool has_mt = false;
     for (int k = 0; k < list->n; k++) {
         const sc_col *c = sc_table_find(var, list->items[k]);
@@ -140,12 +140,11 @@ sc_status plan_metrics(job *j, sc_err *err)
 sc_status describe_obs(job *j, sc_err *err)
 {
     sc_table t = {0};
-    SC_TRY(sc_header_copy(&j->out, sc_reader_header(j->in), err));
     if (j->writes_qc) {
         SC_TRY(sc_qc_cells(&j->qc, NULL, &t, err));
-        const sc_status st = sc_qc_move(&j->out.obs, &t, err);
+        const sc_status st = sc_qc_move(&j->p.out.obs, &t, err);
         sc_table_free(&t);
         SC_TRY(st);
     }
-    return rules_check(&j->cells, &j->out.obs, "obs", err);
+    return rules_check(&j->cells, &j->p.out.obs, "obs", err);
 }

@@ -26,7 +26,7 @@ static sc_status judge(job *j, sc_block *b, sc_rows *x, sc_err *err)
     SC_TRY(sc_block_obs(b, &obs, err));
     if (j->src) {
         SC_TRY(sc_rows_of(b, j->src, x, err));
-        SC_TRY(sc_rows_check(x, b, j->src, &sc_reader_header(j->in)->var, "counts", err));
+        SC_TRY(sc_rows_check(x, b, j->src, &sc_reader_header(j->p.in)->var, "counts", err));
         SC_TRY(sc_qc_cells(&j->qc, x, &metrics, err));
     }
     if (j->writes_qc) {
@@ -59,8 +59,8 @@ sc_status look(job *j, sc_err *err)
 {
     sc_block *b;
     sc_status st;
-    SC_TRY(sc_reader_keep(j->in, err));
-    while ((st = sc_reader_next(j->in, &b, err)) == SC_OK) {
+    SC_TRY(sc_reader_keep(j->p.in, err));
+    while ((st = sc_reader_next(j->p.in, &b, err)) == SC_OK) {
         sc_rows x;
         SC_TRY(judge(j, b, &x, err));
         if (j->src)
@@ -71,30 +71,30 @@ sc_status look(job *j, sc_err *err)
     if (st != SC_END)
         return st;
     SC_TRY(rules_left(&j->cells, "cell", err));
-    j->out.n_obs = j->cells.n_kept;
+    j->p.out.n_obs = j->cells.n_kept;
     rules_reset(&j->cells);
-    return sc_reader_rewind(j->in, err);
+    return sc_reader_rewind(j->p.in, err);
 }
 
 sc_status choose_genes(job *j, sc_err *err)
 {
     sc_table metrics = {0};
     uint8_t *marks = NULL, *scratch = NULL;
-    const size_t n = (size_t)j->out.var.n_rows;
+    const size_t n = (size_t)j->p.out.var.n_rows;
     sc_status st = SC_OK;
     SC_GOTO(st, sc_alloc(&marks, n, 1, err), out);
     SC_GOTO(st, sc_alloc(&scratch, n, 1, err), out);
     if (j->src)
         SC_GOTO(st, sc_qc_genes(&j->qc, &metrics, err), out);
     if (j->writes_qc)
-        SC_GOTO(st, sc_qc_move(&j->out.var, &metrics, err), out);
-    SC_GOTO(st, rules_check(&j->genes, &j->out.var, "var", err), out);
-    rules_apply(&j->genes, &j->out.var, j->writes_qc ? &j->out.var : &metrics, marks, scratch);
+        SC_GOTO(st, sc_qc_move(&j->p.out.var, &metrics, err), out);
+    SC_GOTO(st, rules_check(&j->genes, &j->p.out.var, "var", err), out);
+    rules_apply(&j->genes, &j->p.out.var, j->writes_qc ? &j->p.out.var : &metrics, marks, scratch);
     SC_GOTO(st, rules_left(&j->genes, "gene", err), out);
     j->drops_genes = j->genes.n_kept < j->genes.n_seen;
     if (j->drops_genes) {
-        SC_GOTO(st, sc_subset_new(&j->subset, marks, j->out.var.n_rows, err), out);
-        st = sc_subset_header(&j->subset, &j->out, err);
+        SC_GOTO(st, sc_subset_new(&j->subset, marks, j->p.out.var.n_rows, err), out);
+        st = sc_subset_header(&j->subset, &j->p.out, err);
     }
 out:
     sc_table_free(&metrics);
@@ -105,14 +105,14 @@ out:
 
 sc_status describe_obsp(job *j, sc_err *err)
 {
-    for (int k = 0; k < j->out.n_mats && j->has_obsp; k++) {
-        sc_mat *m = &j->out.mats[k];
+    for (int k = 0; k < j->p.out.n_mats && j->has_obsp; k++) {
+        sc_mat *m = &j->p.out.mats[k];
         if (strncmp(m->path, "obsp/", 5) != 0)
             continue;
         if (!m->is_sparse || (m->n_cols >= 0 && m->n_cols != j->n_map))
             return sc_fail(err, SC_EFORMAT, "'%s' is no sparse matrix of %" PRId64 " cells",
                            m->path, j->n_map);
-        m->n_cols = j->out.n_obs;
+        m->n_cols = j->p.out.n_obs;
     }
     return SC_OK;
 }
@@ -125,7 +125,7 @@ static sc_status fewer_neighbors(job *j, sc_block *b, const char *path, sc_err *
         if (from->indices[k] >= j->n_map)
             return sc_fail(err, SC_EFORMAT, "'%s' names cell %d of %" PRId64, path,
                            from->indices[k], j->n_map);
-    SC_TRY(sc_csr_take_cols(&to, from, j->map, j->out.n_obs, err));
+    SC_TRY(sc_csr_take_cols(&to, from, j->map, j->p.out.n_obs, err));
     const sc_status st = sc_block_set_sparse(b, path, &to, err);
     sc_csr_free(&to);
     return st;
@@ -140,12 +140,12 @@ static sc_status write_block(job *j, sc_block *b, sc_writer *out, sc_err *err)
     if (n == 0)
         return SC_OK;
     if (j->drops_genes)
-        SC_TRY(sc_subset_block(&j->subset, &j->out, b, err));
+        SC_TRY(sc_subset_block(&j->subset, &j->p.out, b, err));
     if (n < sc_block_n_rows(b))
-        SC_TRY(sc_block_take_rows(b, &j->out, j->rows, n, err));
-    for (int k = 0; k < j->out.n_mats && j->has_obsp; k++)
-        if (strncmp(j->out.mats[k].path, "obsp/", 5) == 0)
-            SC_TRY(fewer_neighbors(j, b, j->out.mats[k].path, err));
+        SC_TRY(sc_block_take_rows(b, &j->p.out, j->rows, n, err));
+    for (int k = 0; k < j->p.out.n_mats && j->has_obsp; k++)
+        if (strncmp(j->p.out.mats[k].path, "obsp/", 5) == 0)
+            SC_TRY(fewer_neighbors(j, b, j->p.out.mats[k].path, err));
     return sc_writer_put(out, b, err);
 }
 
@@ -153,7 +153,7 @@ sc_status write_rows(job *j, sc_writer *out, sc_err *err)
 {
     sc_status st;
     sc_block *b;
-    while ((st = sc_reader_next(j->in, &b, err)) == SC_OK) {
+    while ((st = sc_reader_next(j->p.in, &b, err)) == SC_OK) {
         sc_rows x;
         if (j->has_cell_rules || j->writes_qc)
             SC_TRY(judge(j, b, &x, err));

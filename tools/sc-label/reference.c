@@ -12,8 +12,8 @@ typedef struct transfer {
     const label_opts *o;
     sc_kernels const *kernels;
     sc_reader *ref;
-    sc_twice twice; /* the cells to be labelled */
-    char *path;     /* of the representation */
+    sc_pass twice; /* the cells to be labelled */
+    char *path;    /* of the representation */
     sc_labelled known;
     sc_category labels; /* levels: the classes */
     sc_dense query;
@@ -209,7 +209,7 @@ sc_status label_by_reference(const label_opts *o, sc_err *err)
     sc_status st = check_options(o, err);
     if (st == SC_OK)
         st = label_all(&t, err);
-    sc_twice_close(&t.twice);
+    sc_pass_close(&t.twice);
     sc_category_free(&t.labels);
     sc_dense_free(&t.known.x);
     free(t.known.class);
