@@ -64,7 +64,7 @@ $B/%.f64.o: %.c
 $B/%.o: %.c $B/flags
 	@mkdir -p $(@D); $(CC_ALL) $(PKG_CFLAGS) -c -o $@ $<
 # loops over entries, which vectorize; private: $B/flags must not see it
-$(addprefix $B/lib/,stream/sc_stream_matrix.o data/sc_rows.o infer/sc_infer.o): private CFLAGS += -O3
+$(addprefix $B/lib/,stream/sc_stream_matrix.o data/sc_rows.o infer/sc_infer_block.o): private CFLAGS += -O3
 $B/flags: FORCE # other flags than last time: compile anew
 	@mkdir -p $B; printf '%s\n' $(call quote,$(CC_ALL)) | cmp -s - $@ || printf '%s\n' $(call quote,$(CC_ALL)) >$@
 $B/tools/sc-report/assets.o: $(wildcard tools/sc-report/page.* tools/sc-report/*.js)

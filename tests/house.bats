@@ -204,3 +204,34 @@ zcomplete() {
     [[ ${lines[0]} == "deps: missing: cc pkg-config bats mandoc"* ]]
     [[ $output == *"apt-get install some-package"* ]]
 }
+
+# too_long FOLDER...: C files of 400 lines or more, and functions of 60 or more with the lines of their head
+too_long() {
+    find "$@" -name '*.[ch]' -o -name '*.inc' | sort | xargs awk '
+        FNR == 1 { if (NR > 1 && n >= 400) print file ": " n " lines"; file = FILENAME; head = 0 }
+        { n = FNR }
+        /^[A-Za-z_]/ && !head { head = FNR; name = $0 }
+        /^\{/ { inside = 1 }
+        /^\}/ && inside { if (FNR - head + 1 >= 60) print file ":" head ": " FNR - head + 1 " lines: " name }
+        /^\}/ || (/[;:]$/ && !inside) || /^$/ && !inside { head = inside = 0 }
+        END { if (n >= 400) print file ": " n " lines" }'
+}
+
+@test "no C file has 400 lines, and no function 60" {
+    cd "$ROOT"
+    run too_long lib tools plugins formats tests
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ -z "$output" ]
+
+    { printf '/* a list */\nstatic const int list[] = {\n'; yes '    1,' | head -n 70; printf '};\n\n'
+      printf 'static int sum(const int *x,\n               int n)\n{\n'; yes '    x++;' | head -n 55; printf '}\n'; } >"$T/fine.c"
+    [ -z "$(too_long "$T")" ]
+    sed 's/^}$/    n--;\n}/' "$T/fine.c" >"$T/function.c"
+    yes '/* word */' | head -n 400 >"$T/file.h"
+    run too_long "$T"
+    echo "$output"
+    [ "${#lines[@]}" -eq 2 ]
+    [ "${lines[0]}" = "$T/file.h: 400 lines" ]
+    [ "${lines[1]}" = "$T/function.c:75: 60 lines: static int sum(const int *x," ]
+}

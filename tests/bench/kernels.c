@@ -211,44 +211,64 @@ static void bench_elementwise(const sc_kernels *k)
 }
 
 /* 128 cells, 2,000 genes, 8 % stored */
+enum { CELLS = 128, STORED = ELEMENTS * 8 / 100, HIDDEN = 128, CELL_KERNELS = 7 };
+
+typedef struct cells {
+    float *mu, *theta, *logit, *d, *w, *y, *head, *state;
+    float value[STORED], g[STORED];
+    int32_t index[STORED];
+} cells;
+
+/* What kernel number `what` does for a cell; Adam is for all of them at once. */
+static double one_cell(const sc_kernels *k, cells *c, int what)
+{
+    const int64_t n = ELEMENTS * HIDDEN;
+    const sc_adam_args adam = {1e-3f, 0.9f, 0.999f, 0.01f, 0, 0.1f, 0.03f};
+    float by_library;
+    switch (what) {
+    case 0:
+    case 1:
+        return k->zinb_row(ELEMENTS, STORED, c->index, c->value, c->g, c->mu, c->theta,
+                           what ? NULL : c->logit, 1e-3f, c->d, c->d + ELEMENTS,
+                           c->d + 2 * ELEMENTS);
+    case 2:
+        return k->zinb_row(ELEMENTS, 0, c->index, c->value, c->g, c->mu, c->theta, c->logit, 1e-3f,
+                           c->d, c->d + ELEMENTS, c->d + 2 * ELEMENTS);
+    case 3:
+        k->sparse_row(STORED, c->index, c->value, c->w, HIDDEN, c->y, HIDDEN);
+        return 0;
+    case 4:
+        k->adam(1, n, c->state, c->state + n, c->state + 2 * n, n, c->state + 3 * n, n, &adam);
+        return 0;
+    default:
+        return k->head_row(&(sc_head_row){
+            ELEMENTS, STORED, c->index, c->value, c->g, c->logit, c->theta, c->head,
+            what == 5 ? c->logit : NULL, 800, 1e-3f, c->head + ELEMENTS, c->head + 2 * ELEMENTS,
+            c->head + 3 * ELEMENTS, c->head + 4 * ELEMENTS, &by_library});
+    }
+}
+
 static void bench_cells(const sc_kernels *k)
 {
-    enum { CELLS = 128, STORED = ELEMENTS * 8 / 100, HIDDEN = 128 };
-    float *mu = floats(ELEMENTS, 0.01f, 2), *theta = floats(ELEMENTS, 0.1f, 6);
-    float *logit = floats(ELEMENTS, -4, 2), *d = floats(3 * ELEMENTS, 0, 0);
-    float *w = floats(ELEMENTS * HIDDEN, -1, 1), *y = floats(HIDDEN, 0, 0);
-    float *head = floats(6 * ELEMENTS, 0.1f, 1), by_library, value[STORED], g[STORED];
-    int32_t index[STORED];
-    double t[7][ROUNDS], sum = 0;
-    sc_adam_args adam = {1e-3f, 0.9f, 0.999f, 0.01f, 0, 0.1f, 0.03f};
-    float *state = floats(4 * ELEMENTS * HIDDEN, 0.01f, 1);
-    const int64_t n = ELEMENTS * HIDDEN;
-
+    cells c = {.mu = floats(ELEMENTS, 0.01f, 2),
+               .theta = floats(ELEMENTS, 0.1f, 6),
+               .logit = floats(ELEMENTS, -4, 2),
+               .d = floats(3 * ELEMENTS, 0, 0),
+               .w = floats(ELEMENTS * HIDDEN, -1, 1),
+               .y = floats(HIDDEN, 0, 0),
+               .head = floats(6 * ELEMENTS, 0.1f, 1),
+               .state = floats(4 * ELEMENTS * HIDDEN, 0.01f, 1)};
+    double t[CELL_KERNELS][ROUNDS], sum = 0;
     for (int i = 0; i < STORED; i++) {
-        index[i] = i * ELEMENTS / STORED;
-        value[i] = (float)(1 + i % 5);
-        g[i] = (float)lgamma((double)value[i] + 1);
+        c.index[i] = i * ELEMENTS / STORED;
+        c.value[i] = (float)(1 + i % 5);
+        c.g[i] = (float)lgamma((double)c.value[i] + 1);
     }
     for (int r = 0; r < ROUNDS; r++) {
-        for (int what = 0; what < 7; what++) {
+        for (int what = 0; what < CELL_KERNELS; what++) {
             const double start = now();
-            for (int i = 0; i < CELLS; i++)
-                if (what < 2)
-                    sum +=
-                        k->zinb_row(ELEMENTS, STORED, index, value, g, mu, theta,
-                                    what ? NULL : logit, 1e-3f, d, d + ELEMENTS, d + 2 * ELEMENTS);
-                else if (what == 2)
-                    sum += k->zinb_row(ELEMENTS, 0, index, value, g, mu, theta, logit, 1e-3f, d,
-                                       d + ELEMENTS, d + 2 * ELEMENTS);
-                else if (what == 3)
-                    k->sparse_row(STORED, index, value, w, HIDDEN, y, HIDDEN);
-                else if (what > 4)
-                    sum += k->head_row(&(sc_head_row){
-                        ELEMENTS, STORED, index, value, g, logit, theta, head,
-                        what == 5 ? logit : NULL, 800, 1e-3f, head + ELEMENTS, head + 2 * ELEMENTS,
-                        head + 3 * ELEMENTS, head + 4 * ELEMENTS, &by_library});
-                else if (i == 0)
-                    k->adam(1, n, state, state + n, state + 2 * n, n, state + 3 * n, n, &adam);
+            for (int i = 0; i < (what == 4 ? 1 : CELLS); i++)
+                sum += one_cell(k, &c, what);
             t[what][r] = now() - start;
         }
     }
@@ -259,17 +279,12 @@ static void bench_cells(const sc_kernels *k)
     show("nb head_row", median(t[6], ROUNDS), CELLS * ELEMENTS, "cell and gene, 8 % stored");
     show("sparse_row", median(t[3], ROUNDS), CELLS * STORED * HIDDEN,
          "stored entry and hidden unit");
-    show("adam", median(t[4], ROUNDS), (double)n, "weight");
+    show("adam", median(t[4], ROUNDS), ELEMENTS * HIDDEN, "weight");
     if (isnan(sum))
         puts("the likelihood is NaN");
-    free(head);
-    free(mu);
-    free(theta);
-    free(logit);
-    free(d);
-    free(w);
-    free(y);
-    free(state);
+    float *const all[] = {c.mu, c.theta, c.logit, c.d, c.w, c.y, c.head, c.state};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
 }
 
 static void bench_memory(const sc_kernels *k)
