@@ -146,3 +146,57 @@ with_proteins() {
     run bash -c 'sc-cat p.scz r.scz | sc-view'
     [[ $output == *"obsm/protein_expression is dropped: the inputs have none of its columns in common"* ]]
 }
+
+uns() { sc-view -t uns "$1" | tr -d ' \n'; }
+
+# cats FILE NOTES IN...: sc-cat of the inputs says these NOTES and makes FILE.
+cats() {
+    sc-cat -o "$1" "${@:3}" 2>notes
+    [ "$(cat notes)" = "$2" ] && sc-view --check "$1"
+}
+
+@test "uns: what all inputs say is kept, members of objects too, and a note names the rest" {
+    for n in a b; do sc-norm -q --log1p $n.scz | sc-hvg -q --flavor seurat -n 1 >$n.hvg.scz; done
+    cats same.scz "" --batch-names a,b a.hvg.scz b.hvg.scz
+    [ "$(uns same.scz)" = '{"log1p":{},"hvg":{"flavor":"seurat"}}' ]
+    sc-norm -q --log1p a.scz >a.norm.scz
+    cats less.scz "sc-cat: uns is kept as far as the inputs agree; they do not in: hvg" a.norm.scz b.hvg.scz
+    [ "$(uns less.scz)" = '{"log1p":{}}' ]
+    sc-sim -q --mock | sc-pca -q -n 3 >pca.scz
+    for n in 5 6; do sc-neighbors -q -k $n --use-rep X_pca pca.scz >k$n.scz; done
+    run sc-cat --batch-key input --suffix always -o both.scz k5.scz k6.scz
+    [[ $output == *"uns is kept as far as the inputs agree; they do not in: neighbors"* ]]
+    [ "$(uns both.scz)" = "$(uns k5.scz | sed 's/"n_neighbors":5,//')" ]
+}
+
+@test "uns: minified cells stay so if one model made them" {
+    sc-sim -q --mock >s.scz
+    for n in 1 2; do
+        sc-fit -q --seed $n -m scvi --n-latent 2 --n-hidden 4 --max-epochs 1 -o $n.scm s.scz
+        sc-embed -q --minify $n.scm s.scz >$n.scz
+    done
+    sc-norm -q --log1p s.scz | sc-embed -q --minify 1.scm >other.scz # of another uns
+    sc-cat -q --batch-key input --suffix always 1.scz other.scz >one.scz
+    sc-decode -q --no-PG 1.scm one.scz | sc-view -t layers/px_scale | sed 's/-other//' | tail -n +2 | sort -u >twice
+    sc-decode -q --no-PG 1.scm 1.scz | sc-view -t layers/px_scale | tail -n +2 | sort -u >once
+    sed 's/-1\t/\t/' twice | sort -u | cmp - once
+    run sc-cat --batch-key input --suffix always -o two.scz 1.scz 2.scz
+    [[ $output == *"the cells no longer count as minified: not all are, by the same model"* ]]
+    fails 3 "" sc-decode 1.scm two.scz
+}
+
+@test "uns/panels: lists of several inputs are united, and left out if they do not go together" {
+    local n
+    for n in p:CD3:CD4 q:CD4 r:CD4:CD3 s:CD3; do with_proteins ${n%%:*}.scz "$(tr : ' ' <<<"${n#*:}")"; done
+    sc-cat --protein-join outer -o pq.scz p.scz q.scz
+    sc-cat --protein-join outer -o rs.scz r.scz s.scz
+    cats all.scz "" --batch-key study pq.scz rs.scz
+    [ "$(uns all.scz)" = '{"panels":{"protein_expression":{"column":"batch","measured":{"p":["CD3","CD4"],"q":["CD4"],"r":["CD4","CD3"],"s":["CD3"]}}}}' ]
+    sc-cat --protein-join outer --batch-names p,s -o other.scz q.scz s.scz
+    sc-cat --protein-join outer --batch-key panel -o key.scz r.scz s.scz
+    for n in other key r; do
+        cats all.scz "sc-cat: uns/panels is dropped: the inputs' lists of what was measured do not go together" \
+            --batch-key study --suffix always pq.scz $n.scz
+        [ "$(uns all.scz)" = '{}' ]
+    done
+}

@@ -1,6 +1,8 @@
 #include "sc_concat.h"
+#include "sc_minify.h"
 #include "sc_panels.h"
 #include "sc_recode.h"
+#include "sc_uns.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -262,21 +264,43 @@ static sc_status plan_obs(sc_concat *c, const char *const *names, sc_err *err)
     return c->batch_key ? plan_batch(c, names, err) : SC_OK;
 }
 
-/* uns is kept where all say the same; every input's provenance is. */
+/* uns is kept as far as all say the same, and panels as far as they go together. */
+static sc_status plan_uns(sc_concat *c, sc_err *err)
+{
+    sc_strs dropped = {0};
+    char text[400] = "";
+    bool is_lost = false;
+    sc_status st = sc_uns_agree(&c->out, c->in, c->n, "panels", &dropped, err);
+    for (int64_t i = 0; i < dropped.n; i++) {
+        const size_t len = strlen(text);
+        (void)snprintf(text + len, sizeof text - len, "%s%s", i ? ", " : "",
+                       sc_strs_at(&dropped, i));
+    }
+    if (st == SC_OK && dropped.n)
+        st = note(c, err, "uns is kept as far as the inputs agree; they do not in: %s", text);
+    sc_strs_free(&dropped);
+    if (st == SC_OK)
+        st = sc_panels_join(&c->out, c->in, c->n, &is_lost, err);
+    if (st == SC_OK && is_lost)
+        st = note(c, err,
+                  "uns/panels is dropped: the inputs' lists of what was measured do not go "
+                  "together");
+    if (st == SC_OK)
+        st = sc_minify_join(&c->out, c->in, c->n, &is_lost, err);
+    if (st == SC_OK && is_lost)
+        st = note(c, err, "the cells no longer count as minified: not all are, by the same model");
+    return st == SC_OK ? note_panels(c, err) : st;
+}
+
+/* uns, and the provenance of every input. */
 static sc_status plan_rest(sc_concat *c, sc_err *err)
 {
-    const char *uns = c->in[0]->uns;
-    for (int i = 1; i < c->n; i++)
-        if (strcmp(c->in[i]->uns, uns) != 0)
-            uns = "{}";
-    SC_TRY(sc_alloc(&c->out.uns, strlen(uns) + 1, 1, err));
-    memcpy(c->out.uns, uns, strlen(uns));
     for (int i = 0; i < c->n; i++)
         for (int64_t k = 0; k < c->in[i]->records.n; k++) {
             const char *record = sc_strs_at(&c->in[i]->records, k);
             SC_TRY(sc_strs_push(&c->out.records, record, strlen(record), err));
         }
-    return note_panels(c, err);
+    return plan_uns(c, err);
 }
 
 static sc_status plan_axes(sc_concat *c, const char *const *names, sc_join join, sc_err *err)

@@ -12,6 +12,7 @@
  * - Matrices are kept that all inputs have in a like form (counts and fractional counts give
  *   fractional counts). X of unlike kinds is an error; other matrices are dropped with a note, and
  *   so are obsp and varm, which do not outlive a change of rows or genes.
+ * - uns is kept as far as all inputs say the same (sc_uns_agree); panels of all are united.
  */
 #ifndef SC_CONCAT_H
 #define SC_CONCAT_H

@@ -12,5 +12,13 @@ sc_status sc_uns_set(sc_header *h, const char *key, const char *json, sc_err *er
 sc_status sc_uns_drop(sc_header *h, const char *key, sc_err *err) SC_MUST_CHECK;
 /* uns[key][field] if it is a number, otherwise def. */
 double sc_uns_number(const sc_header *h, const char *key, const char *field, double def);
+/*
+ * Sets out->uns to what all of n >= 1 headers say: the entries that are the same in all, and of
+ * objects, to any depth, the members that are; an object of which nothing is left goes. Entry
+ * `except` goes in any case. dropped: the names of other entries that are not there or not whole
+ * are added.
+ */
+sc_status sc_uns_agree(sc_header *out, const sc_header *const *in, int n, const char *except,
+                       sc_strs *dropped, sc_err *err) SC_MUST_CHECK;
 
 #endif

@@ -1,4 +1,5 @@
 #include "sc_minify.h"
+#include "sc_net.h"
 
 #include "sc_uns.h"
 
@@ -129,6 +130,29 @@ sc_status sc_minify_header(const sc_minified *m, sc_header *h, const sc_net *net
     hash_of(net, hash, sizeof hash);
     (void)snprintf(text, sizeof text, "\"%s\"", hash);
     return sc_uns_set(h, hash_key, text, err);
+}
+
+static bool has(const sc_header *h, const char *key)
+{
+    json_t *uns = json_loads(h->uns, 0, NULL);
+    const bool is_there = json_object_get(uns, key) != NULL;
+    json_decref(uns);
+    return is_there;
+}
+
+sc_status sc_minify_join(sc_header *out, const sc_header *const *in, int n, bool *is_lost,
+                         sc_err *err)
+{
+    bool any_type = false, any_hash = false;
+    for (int i = 0; i < n; i++) {
+        any_type = any_type || has(in[i], type_key);
+        any_hash = any_hash || has(in[i], hash_key);
+    }
+    *is_lost = (any_type && !has(out, type_key)) || (any_type && any_hash && !has(out, hash_key));
+    if (!*is_lost)
+        return SC_OK;
+    SC_TRY(sc_uns_drop(out, type_key, err));
+    return sc_uns_drop(out, hash_key, err);
 }
 
 sc_status sc_minify_undo(sc_header *h, sc_err *err)

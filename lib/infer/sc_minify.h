@@ -10,10 +10,11 @@
 #ifndef SC_MINIFY_H
 #define SC_MINIFY_H
 
-#include "sc_net.h"
 #include "sc_stream.h"
 
 #define SC_MINIFY_LIBRARY "observed_lib_size"
+
+typedef struct sc_net sc_net; /* sc_net.h */
 
 typedef struct sc_minified {
     bool is_minified, has_counts;
@@ -33,6 +34,11 @@ sc_status sc_minify_find(sc_minified *m, const sc_header *h, const sc_net *net,
 /* Makes h one of minified cells; unless with counts, X, the layers and raw go. */
 sc_status sc_minify_header(const sc_minified *m, sc_header *h, const sc_net *net, bool with_counts,
                            sc_err *err) SC_MUST_CHECK;
+
+/* For cells of n inputs, when out->uns has what all say: where not all were minified by the same
+ * model, they are said not to be minified, and *is_lost. */
+sc_status sc_minify_join(sc_header *out, const sc_header *const *in, int n, bool *is_lost,
+                         sc_err *err) SC_MUST_CHECK;
 
 /* Drops X, the layers and raw. */
 void sc_minify_drop_counts(sc_header *h);

@@ -43,6 +43,58 @@ sc_status sc_panels_add(sc_header *h, const char *key, const char *column, const
     return st;
 }
 
+/* Adds the panels of `more` to those of `to`; false if they do not go together. */
+static bool unite(json_t *to, const json_t *more)
+{
+    json_t *measured = json_object_get(to, "measured"), *others = json_object_get(more, "measured"),
+           *list;
+    const char *panel;
+    if (!json_is_object(measured) || !json_is_object(others) ||
+        !json_equal(json_object_get(to, "column"), json_object_get(more, "column")))
+        return false;
+    json_object_foreach(others, panel, list)
+    {
+        const json_t *known = json_object_get(measured, panel);
+        if (known ? !json_equal(known, list) : json_object_set(measured, panel, list) != 0)
+            return false;
+    }
+    return true;
+}
+
+sc_status sc_panels_join(sc_header *out, const sc_header *const *in, int n, bool *is_lost,
+                         sc_err *err)
+{
+    json_t *joined = NULL;
+    sc_status st = SC_OK;
+    *is_lost = false;
+    for (int i = 0; i < n; i++) {
+        json_t *uns = json_loads(in[i]->uns, 0, NULL), *value;
+        json_t *panels = json_deep_copy(json_object_get(uns, "panels"));
+        const char *key;
+        void *next;
+        json_object_foreach(i ? panels : NULL, key, value) *is_lost =
+            *is_lost || !json_object_get(joined, key);
+        if (i == 0)
+            joined = json_incref(panels);
+        json_object_foreach_safe(i ? joined : NULL, next, key,
+                                 value) if (!unite(value, json_object_get(panels, key)))
+        {
+            *is_lost = true;
+            json_object_del(joined, key);
+        }
+        json_decref(panels);
+        json_decref(uns);
+    }
+    if (json_object_size(joined)) {
+        char *text = json_dumps(joined, JSON_COMPACT);
+        st = text ? sc_uns_set(out, "panels", text, err)
+                  : sc_fail(err, SC_ENOMEM, "there is no memory for 'uns/panels'");
+        free(text);
+    }
+    json_decref(joined);
+    return st;
+}
+
 static void mark(const json_t *list, const sc_strs *names, uint8_t *missing)
 {
     for (int64_t p = 0; p < names->n; p++) {

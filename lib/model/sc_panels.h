@@ -18,6 +18,13 @@ bool sc_panels_any(const sc_header *h);
 /* Adds names to what panel `panel` of obs column `column` measured of obsm `key`. */
 sc_status sc_panels_add(sc_header *h, const char *key, const char *column, const char *panel,
                         const sc_strs *names, sc_err *err) SC_MUST_CHECK;
+/*
+ * Adds to out what all of n inputs say of the panels of a matrix: all their panels, if they say it
+ * by the same obs column. *is_lost: an input says something that is not kept, as another says
+ * nothing of that matrix, says it by another column, or says otherwise of the same panel.
+ */
+sc_status sc_panels_join(sc_header *out, const sc_header *const *in, int n, bool *is_lost,
+                         sc_err *err) SC_MUST_CHECK;
 /* missing: panels x names; 1 or 0 in the rows of the panels that uns says something of, the others
  * stay. */
 sc_status sc_panels_missing(const sc_header *h, const char *key, const char *column,
