@@ -6,7 +6,14 @@ model() {
   sc-sim --mock | sc-fit -q -m ldvae --max-epochs 4 --check-val-every 2 -o "$T/m.scm"
 }
 
-is_svg() { head -c 200 "$1" | grep -q '<svg' && tail -c 20 "$1" | grep -q '</svg>'; }
+# A whole svg, whose letters all begin on the page.
+is_svg() {
+  tail -c 20 "$1" | grep -q '</svg>' && tr '<' '\n' < "$1" | awk -F '"' '
+    /^svg/ { split($0, s, "viewBox=\"0 0 "); split(s[2], page, /[ "]/); w = page[1]; h = page[2] }
+    /^use/ { for (k = 1; k < NF; k += 2) { if ($k ~ / x=$/) x = $(k + 1); if ($k ~ / y=$/) y = $(k + 1) }
+      n++; if (x < 0 || x > w || y < 0 || y > h) { print "a letter at " x ", " y " of a page of " w " x " h; off = 1 } }
+    END { exit !(w > 0 && h > 0 && n > 0 && !off) }'
+}
 
 @test "latent draws a panel for each pair of dimensions" {
   sc-sim --mock | sc-plot latent --color cell_type -o "$T/z.svg"
@@ -195,6 +202,17 @@ six() {
     sc-plot confusion --truth $c --pred cell_type "$T/n.scz" > "$T/c.svg"
     is_svg "$T/c.svg"
   done
+}
+
+@test "of a long name both ends are shown, whole letters of each" {
+  sc-sim --mock -o "$T/m.scz"
+  for end in one two; do
+    sc-view -t obs "$T/m.scz" | awk -F '\t' -v end=$end 'NR == 1 { print "cell\ttype" }
+      NR > 1 { print $1 "\tCD8-positive, alpha-beta memory T cell, CD45RO-positive, " end (NR % 2 ? "" : "éüöäéüöäéüöäéüöäéüöäéüöä") }' > "$T/t.tsv"
+    sc-annotate --obs "$T/t.tsv" "$T/m.scz" | sc-plot latent --color type -o "$T/$end.svg"
+    is_svg "$T/$end.svg"
+  done
+  ! cmp -s "$T/one.svg" "$T/two.svg"
 }
 
 @test "a protein colours the cells where no column and no gene has its name" {

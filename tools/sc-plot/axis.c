@@ -46,7 +46,10 @@ void plot_number(double v, double step, char *buf, size_t buf_len)
     const char *minus = v < 0 && size > 0 ? "\u2212" : "";
     if (size >= 1e7 || decimals > 6)
         (void)snprintf(buf, buf_len, "%s%.3g", minus, size);
-    else if (size >= 1e4) /* thousands apart, by a narrow space */
+    else if (size >= 1e6 - 0.5) /* thousands apart, by a narrow space */
+        (void)snprintf(buf, buf_len, "%s%d\u2009%03d\u2009%03d", minus, (int)(size + 0.5) / 1000000,
+                       (int)(size + 0.5) / 1000 % 1000, (int)(size + 0.5) % 1000);
+    else if (size >= 1e4)
         (void)snprintf(buf, buf_len, "%s%d\u2009%03d", minus, (int)(size + 0.5) / 1000,
                        (int)(size + 0.5) % 1000);
     else

@@ -12,20 +12,33 @@
 #define RAMP_W 9.0
 #define RAMP_H 90.0
 
+static bool is_inside_letter(const char *s)
+{
+    return ((unsigned char)*s & 0xC0) == 0x80;
+}
+
+/* What goes is taken from the middle: names of one family differ in how they end. */
 const char *plot_text_fit(cairo_t *cr, double size, double width, const char *name, char *buf,
                           size_t buf_len)
 {
-    size_t len = strlen(name);
+    const size_t len = strlen(name), most = buf_len - 4;
+    size_t head = len / 2, tail = len - head; /* bytes kept at either end */
     if (plot_text_width(cr, size, name) <= width)
         return name;
-    if (len > buf_len - 4)
-        len = buf_len - 4;
+    while (head > 0 && is_inside_letter(name + head))
+        head--;
     do {
-        do
-            len--;
-        while (len > 0 && ((unsigned char)name[len] & 0xC0) == 0x80);
-        (void)snprintf(buf, buf_len, "%.*s\u2026", (int)len, name);
-    } while (len > 0 && plot_text_width(cr, size, buf) > width);
+        if (tail >= head)
+            do
+                tail--;
+            while (tail > 0 && is_inside_letter(name + len - tail));
+        else
+            do
+                head--;
+            while (head > 0 && is_inside_letter(name + head));
+        if (head + tail <= most)
+            (void)snprintf(buf, buf_len, "%.*s\u2026%s", (int)head, name, name + len - tail);
+    } while (head + tail > most || (head + tail > 0 && plot_text_width(cr, size, buf) > width));
     return buf;
 }
 

@@ -56,7 +56,7 @@ double plot_bold_width(cairo_t *cr, double size, const char *text);
 /* The same turned by `angle` degrees, clockwise, about x, y. */
 void plot_text_turned(cairo_t *cr, double x, double y, double angle, int align, double size,
                       plot_colour c, const char *text);
-/* The name, or, cut by whole characters to fit, in buf with an ellipsis. */
+/* The name, or what fits of its two ends, in buf with an ellipsis between them. */
 const char *plot_text_fit(cairo_t *cr, double size, double width, const char *name, char *buf,
                           size_t buf_len);
 

@@ -205,11 +205,17 @@ static void lay_out(figure *f)
 {
     cairo_surface_t *nowhere = cairo_recording_surface_create(CAIRO_CONTENT_COLOR, NULL);
     cairo_t *cr = cairo_create(nowhere);
-    double widest = 0;
+    double widest = 0, overhang = 0;
     f->pitch = f->n_groups <= 6 ? 56 : f->n_groups <= 14 ? 34 : f->n_groups <= 30 ? 22 : 16;
     for (int64_t g = 0; g < f->n_groups; g++)
         widest = fmax(widest, plot_text_width(cr, TEXT, f->groups[g].name));
     f->is_turned = widest > f->pitch - 4;
+    /* turned names end at the middle of their group, and the first may begin left of the axis */
+    for (int64_t g = 0; g < f->n_groups && f->is_turned; g++)
+        overhang =
+            fmax(overhang, fmin(plot_text_width(cr, TEXT, f->groups[g].name), NAME_MAX) * 0.7072 -
+                               ((double)g + 0.5) * f->pitch);
+    f->left = fmax(LEFT, overhang + 6);
     f->bottom =
         (f->is_turned ? fmin(widest, NAME_MAX) * 0.7072 + 16 : 18) + (f->opts->group_by ? 18 : 4);
     f->y = plot_axis_of(f->sorted,
