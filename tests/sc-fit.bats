@@ -80,6 +80,32 @@ fit() {
     [ "$status" -eq 1 ]
 }
 
+# kl_weights OPTION...: the KL weight of each epoch of four steps, of the epoch's last minibatch
+kl_weights() {
+    fit --max-epochs 5 --train-size 1 --batch-size 75 "$@" "$F/sim.scz" | sc-view -t history |
+        awk -F'\t' 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "kl_weight") c = i; next } { printf "%s%g", (NR > 2 ? " " : ""), $c }'
+}
+
+@test "the KL weight rises by epochs or by steps, between its bounds, as scvi-tools' does" {
+    [ "$(kl_weights)" = "0 0.0025 0.005 0.0075 0.01" ]
+    [ "$(kl_weights --n-epochs-kl-warmup 4)" = "0 0.25 0.5 0.75 1" ]
+    [ "$(kl_weights --n-epochs-kl-warmup 4 --min-kl-weight 0.2 --max-kl-weight 0.6)" = "0.2 0.3 0.4 0.5 0.6" ]
+    [ "$(kl_weights --n-epochs-kl-warmup 0 --max-kl-weight 3)" = "3 3 3 3 3" ]
+    [ "$(kl_weights --n-steps-kl-warmup 16 --min-kl-weight 0.2 --max-kl-weight 1.8)" = "0.5 0.9 1.3 1.7 1.8" ]
+}
+
+@test "options of training that mean nothing together are refused, not ignored" {
+    fails 2 "--min-kl-weight is 0.9, above --max-kl-weight, which is 0.5" fit --min-kl-weight 0.9 --max-kl-weight 0.5 "$F/sim.scz"
+    fails 2 "--n-epochs-kl-warmup and --n-steps-kl-warmup exclude each other" fit --n-epochs-kl-warmup 3 --n-steps-kl-warmup 9 "$F/sim.scz"
+    fails 2 "--min-kl-weight means nothing without a warm-up" fit --n-epochs-kl-warmup 0 --min-kl-weight 0.5 "$F/sim.scz"
+    fails 2 "--early-stopping needs validation cells, and there are none" fit --early-stopping --train-size 1 "$F/sim.scz"
+    fails 2 "--reduce-lr-on-plateau needs validation cells, and there are none" fit --reduce-lr-on-plateau --train-size 1 "$F/sim.scz"
+    fit --max-epochs 2 --reduce-lr-on-plateau --lr-scheduler-metric elbo_train --train-size 1 "$F/sim.scz" >"$T/m.scm"
+    sc-view -t obs "$F/sim.scz" | cut -f1 | sed -n '2,9p' >"$T/cells"
+    fails 2 "--train-size means nothing with --validation-cells" fit --validation-cells "$T/cells" --train-size 0.8 "$F/sim.scz"
+    fails 2 "--validation-size means nothing with --validation-cells" fit --validation-cells "$T/cells" --validation-size 0.1 "$F/sim.scz"
+}
+
 @test "validation cells are those of the list" {
     sc-view -t obs "$F/sim.scz" | cut -f1 | sed -n '2,31p' >"$T/cells"
     fit --validation-cells "$T/cells" "$F/sim.scz" | sc-view --json | tr ',' '\n' | grep -q '"n_validation": *30$'

@@ -179,6 +179,45 @@ static void the_lower_of_two_normals_is_scikit_learns(void **state)
     assert_false(sc_mixture_of_two(x, 1, &mean, &sd));
 }
 
+/* torch.optim.Adam([a, b], lr=1e-2, eps=0.01, weight_decay=0.1) in double, after
+ * clip_grad_norm_([a, b], max_norm): three steps with the gradients below. A weight that does not
+ * move has no part in the norm. */
+static void gradients_are_clipped_by_their_norm_as_torch_clips_them(void **state)
+{
+    (void)state;
+    static const double limits[] = {1e30, 1, 100};
+    static const double expected[][3] = {
+        {0.9759278702895873, -2.022132362377983, 0.4781173522933128},
+        {0.9820907770043494, -2.01959798384944, 0.47758891389775454},
+        {0.9759278702895873, -2.022132362377983, 0.4781173522933128}};
+    static const float gradients[3][3] = {{3, 4, 12}, {-.3F, .4F, 0}, {5, 0, -.1F}};
+    for (int i = 0; i < 3; i++) {
+        sc_gweight weights[3] = {{.rows = 1, .cols = 2, .is_trained = true},
+                                 {.rows = 1, .cols = 1, .offset = 2, .is_trained = true},
+                                 {.rows = 1, .cols = 1, .offset = 3, .is_trained = true}};
+        const sc_built g = {.weights = weights, .n_weights = 3, .n_params = 4};
+        const bool moves[3] = {true, true, false};
+        float w[4] = {1, -2, 0.5F, 7};
+        sc_optimizer *o = NULL;
+        sc_pool *pool = NULL;
+        sc_err err = {0};
+        assert_int_equal(sc_pool_new(&pool, 1, &err), SC_OK);
+        assert_int_equal(sc_optimizer_new(&o, &g, &err), SC_OK);
+        for (int k = 0; k < 3; k++) {
+            float grad[4] = {gradients[k][0], gradients[k][1], gradients[k][2], 1e6F};
+            sc_optimizer_clip(o, moves, grad, limits[i]);
+            assert_true(
+                sc_optimizer_step(o, moves, w, grad, 1e-2, 0.01, 0.1, pool, sc_kernels_get(NULL)));
+            assert_true(grad[3] == 1e6F);
+        }
+        for (int k = 0; k < 3; k++)
+            assert_float_equal(w[k], expected[i][k], 1e-6);
+        assert_true(w[3] == 7);
+        sc_optimizer_free(o);
+        sc_pool_free(pool);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +225,7 @@ int main(void)
         cmocka_unit_test(the_shorter_stream_begins_again_in_the_same_order),
         cmocka_unit_test(either_schedule_takes_each_minibatch_once_in_another_order_each_epoch),
         cmocka_unit_test(few_cells_of_each_label_are_drawn_anew_in_each_epoch),
-        cmocka_unit_test(the_lower_of_two_normals_is_scikit_learns)};
+        cmocka_unit_test(the_lower_of_two_normals_is_scikit_learns),
+        cmocka_unit_test(gradients_are_clipped_by_their_norm_as_torch_clips_them)};
     return cmocka_run_group_tests_name("training", tests, NULL, NULL);
 }

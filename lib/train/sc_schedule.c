@@ -59,6 +59,11 @@ sc_status sc_schedule_check(const sc_schedule_opts *o, const json_t *history, sc
     return SC_OK;
 }
 
+bool sc_schedule_is_validation(const char *name)
+{
+    return strstr(name ? name : usual, "validation") != NULL;
+}
+
 void sc_schedule_start(sc_schedule_state *s, const sc_schedule_opts *o)
 {
     *s = (sc_schedule_state){.stop_best = o->early_stopping_max ? -INFINITY : INFINITY,

@@ -26,7 +26,7 @@ typedef struct sc_schedule_opts {
     bool reduce_lr_on_plateau;
     const char *lr_scheduler_metric; /* NULL: elbo_validation */
     double lr_factor, lr_threshold, lr_min;
-    int64_t lr_patience; /* epochs without a better value before the rate falls */
+    int64_t lr_patience; /* measurements without a better value that the rate outlasts */
     int n_milestones;    /* epochs, from 0, at whose start the rate is multiplied by lr_gamma */
     int64_t milestones[SC_MILESTONES_MAX];
     double lr_gamma;
@@ -41,6 +41,8 @@ void sc_schedule_start(sc_schedule_state *s, const sc_schedule_opts *o);
 /* SC_EUSAGE naming the figures there are, if one that is watched is not in the history. */
 sc_status sc_schedule_check(const sc_schedule_opts *o, const json_t *history,
                             sc_err *err) SC_MUST_CHECK;
+/* Whether a figure (NULL: the usual one) is of validation cells. */
+bool sc_schedule_is_validation(const char *name);
 /* Before an epoch (from 0): its learning rate. */
 double sc_schedule_before(const sc_schedule_opts *o, int64_t epoch, double lr);
 /* After an epoch whose figures are the history's last row: the next epoch's learning rate, and

@@ -1,6 +1,7 @@
 #include "sc_train_int.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -26,10 +27,34 @@ static void fill_defaults(sc_trainer *t)
         o->eps = d->eps;
     if (o->weight_decay < 0)
         o->weight_decay = d->weight_decay;
+    if (o->n_epochs_kl_warmup < 0 && o->n_steps_kl_warmup == 0) { /* 0 epochs asked for: none */
+        o->n_epochs_kl_warmup = d->n_epochs_kl_warmup;
+        if (d->n_epochs_kl_warmup == 0)
+            o->n_steps_kl_warmup = (int64_t)(d->n_steps_kl_warmup * (double)t->cells->n_obs);
+    }
     if (o->n_epochs_kl_warmup < 0)
-        o->n_epochs_kl_warmup = o->n_steps_kl_warmup > 0 ? 0 : d->n_epochs_kl_warmup;
-    if (o->n_steps_kl_warmup == 0 && o->n_epochs_kl_warmup == 0 && d->n_steps_kl_warmup > 0)
-        o->n_steps_kl_warmup = (int64_t)(d->n_steps_kl_warmup * (double)t->cells->n_obs);
+        o->n_epochs_kl_warmup = 0;
+}
+
+/* What a model's authors watch by default goes without where no cell is left to watch; what the
+ * user asks for doesn't. */
+static sc_status check_watched(const sc_trainer *t, sc_err *err)
+{
+    const sc_schedule_opts *o = &t->o.schedule;
+    const sc_model *m = t->net->model;
+    const sc_train_course usual =
+        m->size >= offsetof(sc_model, course) + sizeof m->course ? m->course : (sc_train_course){0};
+    if (t->n_val > 0)
+        return SC_OK;
+    if (o->early_stopping && !usual.early_stopping &&
+        sc_schedule_is_validation(o->early_stopping_monitor))
+        return sc_fail(err, SC_EUSAGE,
+                       "--early-stopping needs validation cells, and there are none");
+    if (o->reduce_lr_on_plateau && !usual.reduce_lr_on_plateau &&
+        sc_schedule_is_validation(o->lr_scheduler_metric))
+        return sc_fail(err, SC_EUSAGE,
+                       "--reduce-lr-on-plateau needs validation cells, and there are none");
+    return SC_OK;
 }
 
 static sc_status open_trainer(sc_trainer *t, sc_err *err)
@@ -37,6 +62,8 @@ static sc_status open_trainer(sc_trainer *t, sc_err *err)
     const sc_built *g = t->net->g;
     int64_t most = 0;
     fill_defaults(t);
+    if (t->o.min_kl_weight > 0 && !t->o.n_epochs_kl_warmup && !t->o.n_steps_kl_warmup)
+        return sc_fail(err, SC_EUSAGE, "--min-kl-weight means nothing without a warm-up");
     t->lr = t->o.lr;
     SC_TRY(sc_rows_open(t, err));
     for (int s = 0; s < SC_N_STREAMS; s++)
@@ -51,6 +78,7 @@ static sc_status open_trainer(sc_trainer *t, sc_err *err)
         SC_TRY(sc_alloc(&t->best, (size_t)g->n_params, sizeof(float), err));
     SC_TRY(sc_history_open(t, err));
     SC_TRY(sc_schedule_check(&t->o.schedule, t->net->history, err));
+    SC_TRY(check_watched(t, err));
     sc_schedule_start(&t->schedule, &t->o.schedule);
     if (t->o.check_val_every == 0 &&
         (t->o.schedule.early_stopping || t->o.schedule.reduce_lr_on_plateau) && t->n_val > 0)
@@ -73,7 +101,8 @@ static void close_trainer(sc_trainer *t)
 static void keep_best(sc_trainer *t, int64_t epoch, const sc_tally *val)
 {
     const double elbo = (val->rec + val->kl) / (double)val->n;
-    if (!t->o.load_best || !val->n || !(t->best_epoch == 0 || elbo < t->best_elbo))
+    if (!t->o.load_best || !val->n || !isfinite(elbo) ||
+        !(t->best_epoch == 0 || elbo < t->best_elbo))
         return;
     t->best_elbo = elbo;
     t->best_epoch = epoch + 1;

@@ -24,7 +24,7 @@ typedef struct sc_train_opts {
     int64_t batch_size;           /* 0: the model's */
     double lr, eps, weight_decay; /* < 0: the model's */
     int64_t n_epochs_kl_warmup;   /* < 0: the model's */
-    int64_t n_steps_kl_warmup;    /* 0: none */
+    int64_t n_steps_kl_warmup;    /* 0: none, or the model's where it has no epochs */
     double min_kl_weight, max_kl_weight;
     double train_size,
         validation_size; /* shares of the cells; train_size < 0: 0.9, and a last minibatch of one or

@@ -56,6 +56,23 @@ static sc_status check_pairs(const sc_train_cli *o, sc_err *err)
     return SC_OK;
 }
 
+/* Options that exclude each other. */
+static sc_status check_conflicts(const sc_train_cli *o, sc_err *err)
+{
+    if (o->validation_cells && (o->train_size >= 0 || o->validation_size >= 0))
+        return sc_fail(err, SC_EUSAGE,
+                       "--%s means nothing with --validation-cells: all other cells train",
+                       o->train_size >= 0 ? "train-size" : "validation-size");
+    if (o->n_epochs_kl_warmup > 0 && o->n_steps_kl_warmup > 0)
+        return sc_fail(err, SC_EUSAGE,
+                       "the warm-up is counted in epochs or in steps: --n-epochs-kl-warmup and "
+                       "--n-steps-kl-warmup exclude each other");
+    if (o->min_kl_weight > o->max_kl_weight)
+        return sc_fail(err, SC_EUSAGE, "--min-kl-weight is %g, above --max-kl-weight, which is %g",
+                       o->min_kl_weight, o->max_kl_weight);
+    return SC_OK;
+}
+
 static sc_schedule_opts schedule(const sc_train_cli *o)
 {
     return (sc_schedule_opts){.early_stopping = o->early_stopping,
@@ -96,6 +113,7 @@ sc_status sc_train_cli_opts(const sc_train_cli *o, uint64_t seed, sc_train_opts 
                          .checkpoint_every = o->checkpoint_every,
                          .resume = o->resume};
     SC_TRY(check_pairs(o, err));
+    SC_TRY(check_conflicts(o, err));
     return milestones(o->lr_milestones, &t->schedule, err);
 }
 

@@ -70,7 +70,9 @@ typedef struct sc_train_cli {
                   "column of the history; default elbo_validation"),                               \
         SC_REAL(T, f.lr_factor, "lr-factor", 0.6, 0, 1, "what the rate is then multiplied by"),    \
         SC_INT(T, f.lr_patience, "lr-patience", 30, 0, 1000000,                                    \
-               "epochs without a better value before the rate falls"),                             \
+               "validations (with a figure of training: epochs) without a better value that the "  \
+               "rate "                                                                             \
+               "outlasts"),                                                                        \
         SC_REAL(T, f.lr_threshold, "lr-threshold", 0, 0, 1e9, "gain that counts as better"),       \
         SC_REAL(T, f.lr_min, "lr-min", 0, 0, 10, "rate below which it does not fall"),             \
         SC_STRING(                                                                                 \
@@ -91,8 +93,8 @@ typedef struct sc_train_cli {
                   "instruction set: avx512, avx2, base; default the best there is"),               \
         SC_STRING(T, f.log_json, "log-json", "FILE", "a JSON line for each epoch")
 
-/* SC_EUSAGE: an option that means nothing without another that was not given, or milestones that
- * are none. t lends from o. */
+/* SC_EUSAGE: an option that means nothing without another that was not given, or beside one that
+ * was; milestones that are none. t lends from o. */
 sc_status sc_train_cli_opts(const sc_train_cli *o, uint64_t seed, sc_train_opts *t,
                             sc_err *err) SC_MUST_CHECK;
 /* Bytes that the counts may take in memory: --memory, or three quarters of what is available. */
