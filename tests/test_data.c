@@ -1,6 +1,9 @@
 /* Names, tables and sparse rows in memory; the header's rules; output that appears whole. */
 #include "sc_stream.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -203,30 +206,92 @@ static void records_leave_out_threads(void **state)
     sc_header_free(&h);
 }
 
-static void output_appears_whole(void **state)
+static bool has_nameless_files = true;
+
+/* The library's calls come here, so that it can be shown a file system without O_TMPFILE. */
+int open(const char *path, int flags, ...)
 {
-    (void)state;
+    mode_t mode = 0;
+    if ((flags & O_TMPFILE) == O_TMPFILE && !has_nameless_files) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    if (flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))) {
+        va_list ap;
+        va_start(ap, flags);
+        mode = va_arg(ap, mode_t);
+        va_end(ap);
+    }
+    return openat(AT_FDCWD, path, flags, mode);
+}
+
+static int files_in(const char *dir)
+{
+    struct dirent **names;
+    const int n = scandir(dir, &names, NULL, NULL);
+    for (int k = 0; k < n; k++)
+        free(names[k]);
+    if (n >= 0)
+        free(names);
+    return n - 2; /* . and .. */
+}
+
+static void write_text(sc_output *o, const char *path, const char *text)
+{
+    sc_err e;
+    ok(sc_output_open(o, path, true, &e), &e);
+    assert_int_equal(write(o->fd, text, strlen(text)), strlen(text));
+}
+
+static void check_output(const char *dir, const char *path)
+{
     sc_err e;
     sc_output o;
     struct stat s;
+    write_text(&o, path, "abc");
+    assert_int_not_equal(stat(path, &s), 0);
+    assert_int_equal(files_in(dir), !has_nameless_files);
+    sc_output_abandon(&o);
+    assert_int_equal(files_in(dir), 0);
+    for (int k = 0; k < 2; k++) { /* a new file, then one in place of another */
+        const mode_t mask = umask(k ? 027 : 02);
+        write_text(&o, path, k ? "abcde" : "abc");
+        ok(sc_output_commit(&o, &e), &e);
+        sc_output_abandon(&o);
+        (void)umask(mask);
+        assert_int_equal(stat(path, &s), 0);
+        assert_int_equal(s.st_size, k ? 5 : 3);
+        assert_int_equal(s.st_mode & 0777, k ? 0640 : 0664);
+        assert_int_equal(files_in(dir), 1);
+    }
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0755), 0); /* which nothing can replace */
+    write_text(&o, path, "abc");
+    assert_int_equal(sc_output_commit(&o, &e), SC_EIO);
+    assert_int_equal(files_in(dir), 1);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(sc_output_open(&o, "/nowhere/out", true, &e), SC_EIO);
+    sc_output_abandon(&o);
+}
+
+static void output_appears_whole(void **state)
+{
+    (void)state;
     char dir[] = "/tmp/sluice-test-XXXXXX", path[64];
     assert_non_null(mkdtemp(dir));
     (void)snprintf(path, sizeof path, "%s/out", dir);
-    ok(sc_output_open(&o, path, true, &e), &e);
-    assert_int_equal(write(o.fd, "abc", 3), 3);
-    assert_int_not_equal(stat(path, &s), 0);
-    sc_output_abandon(&o);
-    assert_int_not_equal(stat(path, &s), 0);
-    ok(sc_output_open(&o, path, true, &e), &e);
-    assert_int_equal(write(o.fd, "abc", 3), 3);
-    ok(sc_output_commit(&o, &e), &e);
-    sc_output_abandon(&o);
-    assert_int_equal(stat(path, &s), 0);
-    assert_int_equal(s.st_size, 3);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(rmdir(dir), 0); /* nothing else was left there */
-    assert_int_equal(sc_output_open(&o, "/nowhere/out", true, &e), SC_EIO);
-    sc_output_abandon(&o);
+    has_nameless_files = false;
+    check_output(dir, path);
+    has_nameless_files = true;
+    const int fd = open(dir, O_TMPFILE | O_RDWR, 0600);
+    has_nameless_files = fd >= 0;
+    if (has_nameless_files)
+        (void)close(fd);
+    check_output(dir, path);
+    assert_int_equal(chdir(dir), 0);
+    check_output(dir, "out"); /* without a folder in its name */
+    assert_int_equal(chdir("/"), 0);
+    assert_int_equal(rmdir(dir), 0);
 }
 
 int main(void)

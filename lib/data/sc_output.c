@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char suffix[] = ".XXXXXX";
+enum { SHORT_NAME = 32, MAX_TRIES = 100 };
 
 /* A pipe, a terminal or /dev/null at that path: it cannot be replaced, only written to. */
 static bool is_special(const char *path)
@@ -18,11 +18,40 @@ static bool is_special(const char *path)
     return stat(path, &s) == 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode);
 }
 
+static void name_of_fd(char to[SHORT_NAME], int fd)
+{
+    (void)snprintf(to, SHORT_NAME, "/proc/self/fd/%d", fd);
+}
+
+/* A file in that file's folder that has no name yet, so that nothing is left of it however the
+ * process ends. -1: the file system, or lack of /proc, does not allow it. */
+static int open_nameless(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char name[SHORT_NAME];
+    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : NULL;
+    if (slash && !folder)
+        return -1;
+    const int fd = open(folder ? folder : ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+    free(folder);
+    if (fd < 0)
+        return -1;
+    name_of_fd(name, fd);
+    if (access(name, F_OK) == 0)
+        return fd;
+    (void)close(fd);
+    return -1;
+}
+
 static sc_status open_beside(sc_output *o, sc_err *err)
 {
-    const size_t n = strlen(o->path) + sizeof suffix;
+    const size_t n = strlen(o->path) + SHORT_NAME;
+    o->fd = open_nameless(o->path);
+    o->is_nameless = o->fd >= 0;
+    if (o->is_nameless)
+        return SC_OK;
     SC_TRY(sc_alloc(&o->tmp, n, 1, err));
-    (void)snprintf(o->tmp, n, "%s%s", o->path, suffix);
+    (void)snprintf(o->tmp, n, "%s.XXXXXX", o->path);
     o->fd = mkostemp(o->tmp, O_CLOEXEC);
     if (o->fd < 0) {
         const sc_status st = sc_fail_errno(err, "%s: cannot write", o->path);
@@ -50,15 +79,46 @@ sc_status sc_output_open(sc_output *o, const char *path, bool is_binary, sc_err 
     return o->fd < 0 ? sc_fail_errno(err, "%s: cannot write", path) : SC_OK;
 }
 
+/* Gives a nameless file its name: that of the output, or one beside it where that is taken, as only
+ * a rename replaces a file. */
+static sc_status give_name(sc_output *o, sc_err *err)
+{
+    const size_t n = strlen(o->path) + SHORT_NAME;
+    char from[SHORT_NAME];
+    name_of_fd(from, o->fd);
+    int rc = linkat(AT_FDCWD, from, AT_FDCWD, o->path, AT_SYMLINK_FOLLOW);
+    if (rc == 0 || errno != EEXIST)
+        return rc == 0 ? SC_OK : sc_fail_errno(err, "%s: cannot write", o->path);
+    SC_TRY(sc_alloc(&o->tmp, n, 1, err));
+    for (int k = 0; k < MAX_TRIES; k++) {
+        (void)snprintf(o->tmp, n, "%s.%ld-%d", o->path, (long)getpid(), k);
+        rc = linkat(AT_FDCWD, from, AT_FDCWD, o->tmp, AT_SYMLINK_FOLLOW);
+        if (rc == 0)
+            return SC_OK;
+        if (errno != EEXIST)
+            break;
+    }
+    const sc_status st = sc_fail_errno(err, "%s: cannot write", o->path);
+    free(o->tmp); /* that name is another's */
+    o->tmp = NULL;
+    return st;
+}
+
 static sc_status put_in_place(sc_output *o, sc_err *err)
 {
-    const mode_t mask = umask(0);
-    (void)umask(mask);
-    if (fchmod(o->fd, 0666 & ~mask) < 0 || fsync(o->fd) < 0)
+    if (o->tmp) { /* which mkostemp lets the owner alone read */
+        const mode_t mask = umask(0);
+        (void)umask(mask);
+        if (fchmod(o->fd, 0666 & ~mask) < 0)
+            return sc_fail_errno(err, "%s: cannot write", o->path);
+    }
+    if (fsync(o->fd) < 0)
         return sc_fail_errno(err, "%s: cannot write", o->path);
+    if (o->is_nameless)
+        SC_TRY(give_name(o, err));
     const int fd = o->fd;
     o->fd = -1;
-    if (close(fd) < 0 || rename(o->tmp, o->path) < 0)
+    if (close(fd) < 0 || (o->tmp && rename(o->tmp, o->path) < 0))
         return sc_fail_errno(err, "%s: cannot write", o->path);
     free(o->tmp);
     o->tmp = NULL;
@@ -68,7 +128,7 @@ static sc_status put_in_place(sc_output *o, sc_err *err)
 sc_status sc_output_commit(sc_output *o, sc_err *err)
 {
     sc_status st = SC_OK;
-    if (o->tmp) {
+    if (o->tmp || o->is_nameless) {
         st = put_in_place(o, err);
     } else if (o->path && o->fd >= 0) {
         if (close(o->fd) < 0)

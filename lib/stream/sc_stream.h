@@ -155,13 +155,15 @@ void sc_model_file_free(sc_model_file *m);
 const sc_tensor *sc_model_file_find(const sc_model_file *m, const char *name);
 
 /*
- * Output that appears whole or not at all: written beside its place, fsync, rename. path NULL or
- * "-": stdout, which is refused (SC_EUSAGE) if it is a terminal and is_binary.
+ * Output that appears whole or not at all: written without a name where the file system has that,
+ * otherwise beside its place; fsync; then it gets its name, and an old file of that name goes. path
+ * NULL or "-": stdout, which is refused (SC_EUSAGE) if it is a terminal and is_binary.
  */
 typedef struct sc_output {
     int fd;
     const char *name; /* for messages */
-    char *path, *tmp;
+    char *path, *tmp; /* tmp: where it is meanwhile */
+    bool is_nameless;
 } sc_output;
 sc_status sc_output_open(sc_output *o, const char *path, bool is_binary, sc_err *err) SC_MUST_CHECK;
 sc_status sc_output_commit(sc_output *o, sc_err *err) SC_MUST_CHECK;
