@@ -47,6 +47,20 @@ fit() {
         'NR == 5 { for (i = 2; i <= NF; i++) $i = 0 } { print }' >"$T/empty.tsv"
     sc-read -q -o "$T/empty.scz" "$T/empty.tsv"
     for l in zinb nb poisson normal; do fit --gene-likelihood $l -o "$T/m.scm" "$T/empty.scz"; done
+    fit --gene-likelihood zinb --batch-size 1 -o "$T/m.scm" "$T/empty.scz"
+    printf 'cell,A,B\nc1,0,0\nc2,0,0\nc3,0,0\n' | sc-read -q -o "$T/zeros.scz"
+    fit -o "$T/m.scm" "$T/zeros.scz"
+}
+
+@test "a latent library size without spread is refused, and its batch is named" {
+    sc-view -t obs "$F/sim.scz" | awk -F'\t' 'NR == 1 { print "cell\tsample" } NR > 1 { print $1 "\t" (NR == 2 ? "solo" : "all") }' >"$T/s.tsv"
+    sc-annotate --obs "$T/s.tsv" -o "$T/s.scz" "$F/sim.scz"
+    fails 3 "all cells of batch 'solo' have the same library size" fit -m ldvae --batch-key sample -o "$T/m.scm" "$T/s.scz"
+    [ ! -e "$T/m.scm" ]
+    fit -m ldvae --batch-key sample --use-observed-lib-size -o "$T/m.scm" "$T/s.scz"
+    fit -m ldvae --batch-key sample --library-prior <(printf 'batch\tlog_mean\tlog_var\nsolo\t5\t1\nall\t5\t1\n') -o "$T/m.scm" "$T/s.scz"
+    printf 'cell,A,B\nc1,3,4\nc2,4,3\nc3,1,6\n' | sc-read -q -o "$T/same.scz"
+    fails 3 "all cells have the same library size" fit -m ldvae -o "$T/m.scm" "$T/same.scz"
 }
 
 @test "the history has a row an epoch, and validation where it ran" {

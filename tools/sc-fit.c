@@ -149,7 +149,7 @@ static sc_status prepare(sc_net *net, const fit_opts *o, const sc_keys *keys, sc
     if (n_empty)
         sc_cli_note(&tool, o, "%lld cells have no counts; their log library size is taken as 0",
                     (long long)n_empty);
-    return SC_OK;
+    return sc_net_check_library(net, "take --use-observed-lib-size, or --library-prior", err);
 }
 
 static sc_status add_record(sc_net *net, const fit_opts *o, sc_err *err)

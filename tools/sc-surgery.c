@@ -227,6 +227,8 @@ static sc_status run(const surgery_opts *o, sc_err *err)
     if (n_empty)
         sc_cli_note(&tool, o, "%lld cells have no counts; their log library size is taken as 0",
                     (long long)n_empty);
+    SC_GOTO(st, sc_net_check_library(&net, "train the reference with --use-observed-lib-size", err),
+            out);
     SC_GOTO(st, train(&net, &ref, o, &s, &t, &cells, err), out);
     SC_GOTO(st, add_record(&net, o, err), out);
     SC_GOTO(st, sc_net_write(&net, out.fd, out.name, err), out);

@@ -185,7 +185,7 @@ static sc_status reserve_columns(ex *e, int64_t nnz, sc_err *err)
 /* Sparse nodes hold as many values as the largest minibatch has had. */
 static sc_status reserve(ex *e, sc_err *err)
 {
-    int64_t nnz = 0;
+    int64_t nnz = 1; /* room there is from the first minibatch on, be all its cells empty */
     for (int s = 0; s < SC_N_STREAMS; s++) {
         const sc_mini *m = e->run->mini[s];
         if (m && m->n > e->max_rows)

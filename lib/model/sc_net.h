@@ -56,6 +56,9 @@ void sc_net_init(sc_net *net, uint64_t seed);
  * of no batch, or a number that can't be.
  */
 sc_status sc_net_library_prior(sc_net *net, const char *path, sc_err *err) SC_MUST_CHECK;
+/* SC_EDATA naming a batch whose latent library size has a prior without variance, as that of a
+ * single cell, or of cells that were sampled down to one depth; and what to do about it. */
+sc_status sc_net_check_library(const sc_net *net, const char *remedy, sc_err *err) SC_MUST_CHECK;
 void sc_net_set(sc_net *net, int weight, const float *values); /* in the saved layout */
 void sc_net_get(const sc_net *net, int weight, float *values);
 void sc_net_free(sc_net *net);

@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of a log library size. Below it the KL of a fresh encoder is beyond what training recovers from.
+ */
+#define LEAST_LOG_VAR 1e-6
+
 static sc_status number(const sc_table *t, const char *column, int64_t row, const char *path,
                         float *out, sc_err *err)
 {
@@ -75,4 +79,21 @@ sc_status sc_net_library_prior(sc_net *net, const char *path, sc_err *err)
     }
     sc_table_free(&t);
     return st;
+}
+
+sc_status sc_net_check_library(const sc_net *net, const char *remedy, sc_err *err)
+{
+    const int var = sc_graph_weight_from(net->g, SC_INIT_LIBRARY_LOG_VARS);
+    const sc_category *batch = &net->cats[0];
+    for (int64_t b = 0; var >= 0 && b < net->dims.n_batch; b++) {
+        const double v = (double)net->weights[net->g->weights[var].offset + b];
+        if (v < LEAST_LOG_VAR)
+            return sc_fail(err, SC_EDATA,
+                           "all cells%s%s%s have the same library size, and one that is latent "
+                           "needs a spread: %s",
+                           batch->key ? " of batch '" : "",
+                           batch->key ? sc_strs_at(&batch->levels, b) : "", batch->key ? "'" : "",
+                           remedy);
+    }
+    return SC_OK;
 }
