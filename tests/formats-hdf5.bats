@@ -13,7 +13,7 @@ shows() {
 header() { sc-read -q "$@" | sc-view -H; }
 
 @test "h5ad: X is the same in every layout and every version" {
-    for f in now csc dense messy v06 v07; do shows "$f.h5ad" X X.tsv; done
+    for f in now csc lzf dense messy v06 v07; do shows "$f.h5ad" X X.tsv; done
 }
 
 @test "h5ad: layers, raw, obsm, obsp" {

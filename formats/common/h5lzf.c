@@ -6,25 +6,40 @@
 
 #include <liblzf/lzf.h>
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 enum { LZF_ID = 32000, LZF_MAX = 1 << 30, LZF_CHUNK_SIZE = 2 };
 
-/* cd_values[2] is the size of a whole chunk, which is what a stored chunk unpacks to. */
+/* What a stored chunk unpacks to, in *to, which has *room bytes; 0: nothing. A match packs 264
+ * bytes into 3, so that a chunk whose size nobody says fits 128 times its own. */
+static size_t unpack_into(void **to, size_t *room, bool grows, const void *from, size_t n)
+{
+    for (;; *room *= 2) {
+        *to = *room / 128 <= n ? H5allocate_memory(*room, false) : NULL;
+        const unsigned got = *to ? lzf_decompress(from, (unsigned)n, *to, (unsigned)*room) : 0;
+        if (got)
+            return got;
+        const bool is_short = *to && errno == E2BIG && grows && *room <= LZF_MAX / 2;
+        (void)H5free_memory(*to);
+        if (!is_short)
+            return 0;
+    }
+}
+
+/* cd_values[2] is the size of a whole chunk; h5py leaves it out for strings of any length. */
 static size_t unpack(const unsigned *cd_values, size_t n_cd, size_t n_bytes, size_t *buf_size,
                      void **buf)
 {
-    size_t room =
-        n_cd > LZF_CHUNK_SIZE && cd_values[LZF_CHUNK_SIZE] ? cd_values[LZF_CHUNK_SIZE] : *buf_size;
-    /* a literal costs 33/32 and a match packs 264 bytes into 3 */
-    if (room > LZF_MAX || n_bytes > LZF_MAX || room / 128 > n_bytes)
+    const size_t whole = n_cd > LZF_CHUNK_SIZE ? cd_values[LZF_CHUNK_SIZE] : 0;
+    size_t room = whole ? whole : n_bytes;
+    void *to = NULL;
+    if (room > LZF_MAX || n_bytes > LZF_MAX)
         return 0;
-    void *to = H5allocate_memory(room, false);
-    const unsigned got = to ? lzf_decompress(*buf, (unsigned)n_bytes, to, (unsigned)room) : 0;
-    if (got == 0) {
-        (void)H5free_memory(to);
+    const size_t got = unpack_into(&to, &room, !whole, *buf, n_bytes);
+    if (got == 0)
         return 0;
-    }
     (void)H5free_memory(*buf);
     *buf = to;
     *buf_size = room;

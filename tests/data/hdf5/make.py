@@ -92,8 +92,9 @@ def now():
 
 
 def layouts():
-    """X as CSC, dense with lzf and shuffle, CSR with unsorted and repeated entries, absent."""
+    """X as CSC, all in lzf, dense with lzf and shuffle, CSR with unsorted and repeated entries, absent."""
     o, v = pd.DataFrame(index=cells), pd.DataFrame(index=genes)
+    ad.AnnData(sp.csr_matrix(X), o, v).write_h5ad(path("lzf.h5ad"), compression="lzf")
     ad.AnnData(sp.csc_matrix(X), o, v).write_h5ad(path("csc.h5ad"))
     ad.AnnData(None, o, v).write_h5ad(path("no_x.h5ad"))
     for name in ("dense", "messy"):
