@@ -66,6 +66,16 @@ END
     done < <(models)
 }
 
+@test "batches that are numbers are found by their value: scvi-tools spells them 1.0" {
+    sc-view -t obs "$F/plain.scz" | awk -F'\t' -v OFS='\t' \
+        'NR == 1 { print "cell", "plate"; next } { print $1, NR % 3 ? "1.0" : "0.5" }' >"$T/plate.tsv"
+    sc-annotate -q --obs "$T/plate.tsv" --cast obs/plate=real "$F/plain.scz" >"$T/x.scz"
+    sc-fit -q --max-epochs 1 --n-hidden 4 -m scvi --batch-key plate --encode-covariates -o "$T/m.scm" "$T/x.scz"
+    sc-model export "$T/out" "$T/m.scm" "$T/x.scz"
+    sc-model show "$T/out/model.pt" | grep -qx $'data\tbatch\tplate: 0.5, 1.0'
+    sc-score --latent mean "$T/out/model.pt" "$T/x.scz" | cmp - <(sc-score --latent mean "$T/m.scm" "$T/x.scz")
+}
+
 # for_python MODEL CELLS DIR: exports, with what export_check.py compares
 for_python() {
     sc-model export --to scvi-tools "$3" "$1" "$2"

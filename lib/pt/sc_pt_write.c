@@ -264,12 +264,22 @@ void sc_pt_put_names(sc_pt_writer *w, sc_pt_names names)
 }
 
 /* Bytes of numbers are little-endian here and there. */
-void sc_pt_put_ints(sc_pt_writer *w, size_t n, const int64_t *v)
+static void put_numbers(sc_pt_writer *w, size_t n, const char *dtype, const void *v)
 {
     const int64_t dim = (int64_t)n;
-    array_begin(w, 1, &dim, "i8", "<", 0, false);
-    sc_pickle_put_latin1(&w->out, (const unsigned char *)v, n * sizeof *v);
+    array_begin(w, 1, &dim, dtype, "<", 0, false);
+    sc_pickle_put_latin1(&w->out, v, n * 8);
     array_end(w);
+}
+
+void sc_pt_put_ints(sc_pt_writer *w, size_t n, const int64_t *v)
+{
+    put_numbers(w, n, "i8", v);
+}
+
+void sc_pt_put_reals(sc_pt_writer *w, size_t n, const double *v)
+{
+    put_numbers(w, n, "f8", v);
 }
 
 void sc_pt_put_bools(sc_pt_writer *w, size_t n, const unsigned char *v)

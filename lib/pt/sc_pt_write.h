@@ -53,9 +53,11 @@ void sc_pt_put_global(sc_pt_writer *w, const char *module, const char *name);
 void sc_pt_put_tensor(sc_pt_writer *w, sc_pt_dtype dtype, int n_dims, const int64_t *dims,
                       const float *data);
 
-/* numpy arrays of one dimension: of str objects, of int64, of bool (any byte but 0 is true). */
+/* numpy arrays of one dimension: of str objects, of int64, of float64, of bool (any byte but 0 is
+ * true). */
 void sc_pt_put_names(sc_pt_writer *w, sc_pt_names names);
 void sc_pt_put_ints(sc_pt_writer *w, size_t n, const int64_t *v);
+void sc_pt_put_reals(sc_pt_writer *w, size_t n, const double *v);
 void sc_pt_put_bools(sc_pt_writer *w, size_t n, const unsigned char *v);
 
 /* A value that was read. Opaque ones (pandas frames) are left out of dicts, and a None elsewhere.

@@ -1,6 +1,7 @@
 #include "sc_scvi_export.h"
 
 #include "sc_scvi_args.h"
+#include "sc_scvi_levels.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,57 +65,10 @@ static const sc_category *category(const job *j, int input)
     return &j->net->cats[input - SC_IN_BATCH];
 }
 
-/* Strings as numpy has them; more (NULL: none) goes last. */
-static sc_status put_names(job *j, const sc_strs *s, const char *more, sc_err *err)
-{
-    const char **at = NULL;
-    const size_t n = (size_t)s->n;
-    SC_TRY(sc_alloc(&at, n + 1, sizeof *at, err));
-    for (size_t i = 0; i < n; i++)
-        at[i] = sc_strs_at(s, (int64_t)i);
-    at[n] = more;
-    sc_pt_put_names(j->w, (sc_pt_names){.n = n + (more != NULL), .s = at});
-    free(at);
-    return SC_OK;
-}
-
-/* Levels must equal the column's values, so those of whole numbers are numbers. */
-static sc_status put_int_levels(job *j, const sc_category *c, sc_err *err)
-{
-    int64_t *v = NULL;
-    const size_t n = (size_t)c->levels.n;
-    SC_TRY(sc_alloc(&v, n, sizeof *v, err));
-    for (size_t i = 0; i < n; i++) {
-        char *rest = NULL;
-        const char *level = sc_strs_at(&c->levels, (int64_t)i);
-        v[i] = strtoll(level, &rest, 10);
-        if (rest == level || *rest) {
-            free(v);
-            return sc_fail(err, SC_EDATA,
-                           "column '%s' has whole numbers, and the model's category '%s' is none",
-                           c->key, level);
-        }
-    }
-    sc_pt_put_ints(j->w, n, v);
-    free(v);
-    return SC_OK;
-}
-
 static sc_status put_levels(job *j, const sc_category *c, const char *more, sc_err *err)
 {
     const sc_col *col = j->cells.obs ? sc_table_find(j->cells.obs, c->key) : NULL;
-    if (!col || col->type == SC_COL_STRING || col->type == SC_COL_CATEGORY)
-        return put_names(j, &c->levels, more, err);
-    if (col->type == SC_COL_INT && !more)
-        return put_int_levels(j, c, err);
-    if (col->type != SC_COL_BOOL || more)
-        return sc_fail(err, SC_EDATA, "column '%s' is made of numbers; cast it to category",
-                       c->key);
-    unsigned char is_true[2] = {0};
-    for (int64_t i = 0; i < c->levels.n && i < 2; i++)
-        is_true[i] = strcmp(sc_strs_at(&c->levels, i), "True") == 0;
-    sc_pt_put_bools(j->w, (size_t)c->levels.n, is_true);
-    return SC_OK;
+    return sc_scvi_put_levels(j->w, c, col, more, err);
 }
 
 static void field_begin(job *j, const char *field, const char *attr, const char *key)
@@ -146,7 +100,7 @@ static sc_status put_x(job *j, sc_err *err)
     number(j, "n_obs", j->cells.n_obs);
     number(j, "n_vars", j->net->dims.n_vars);
     sc_pt_put_text(j->w, "column_names");
-    SC_TRY(put_names(j, &j->net->var.names, NULL, err));
+    SC_TRY(sc_scvi_put_names(j->w, &j->net->var.names, NULL, err));
     end(j);
     begin(j, "summary_stats");
     number(j, "n_vars", j->net->dims.n_vars);
@@ -221,7 +175,7 @@ static sc_status put_cont_covs(job *j, sc_err *err)
     field_begin(j, "extra_continuous_covs", n ? "obsm" : NULL, "_scvi_extra_continuous_covs");
     if (n) {
         sc_pt_put_text(j->w, "columns");
-        SC_TRY(put_names(j, &j->net->cont_covs, NULL, err));
+        SC_TRY(sc_scvi_put_names(j->w, &j->net->cont_covs, NULL, err));
     }
     field_end(j, "n_extra_continuous_covs", n);
     return SC_OK;
@@ -381,7 +335,7 @@ sc_status sc_scvi_export(const sc_net *net, const sc_scvi_cells *cells, sc_pt_wr
     sc_pt_put_begin(w, SC_PT_DICT);
     SC_TRY(put_state_dict(&j, err));
     sc_pt_put_text(w, "var_names");
-    SC_TRY(put_names(&j, &net->var.names, NULL, err));
+    SC_TRY(sc_scvi_put_names(w, &net->var.names, NULL, err));
     begin(&j, "attr_dict");
     sc_pt_put_text(w, "is_trained_");
     sc_pt_put_bool(w, true);
