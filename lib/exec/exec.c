@@ -1,8 +1,7 @@
-#include "schedule.h"
+#include "run.h"
 
 #include "sc_pages.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,8 +94,9 @@ sc_status SC_R(sc_exec_new)(ex **out, const sc_built *g, int64_t max_rows, bool 
     SC_GOTO(st, sc_alloc(&e->sparse, n, sizeof *e->sparse, err), fail);
     SC_GOTO(st, sc_alloc(&e->at, n, sizeof *e->at, err), fail);
     SC_GOTO(st, sc_alloc(&e->is_dirty, (size_t)g->n_weights, sizeof *e->is_dirty, err), fail);
-    SC_GOTO(st, sc_alloc(&e->steps, 1, sizeof *e->steps, err), fail);
-    SC_GOTO(st, SC_R(sc_steps_new)(e->steps, g, err), fail);
+    SC_GOTO(st, sc_alloc(&e->steps, N_STEPS, sizeof *e->steps, err), fail);
+    for (int i = 0; i < N_STEPS; i++)
+        SC_GOTO(st, SC_R(sc_steps_new)(&e->steps[i], g, err), fail);
     SC_GOTO(st, lay_out(e, err), fail);
     *out = e;
     return SC_OK;
@@ -124,8 +124,8 @@ void SC_R(sc_exec_free)(ex *e)
         free(e->columns[s].at);
         free(e->columns[s].value);
     }
-    if (e->steps)
-        SC_R(sc_steps_free)(e->steps);
+    for (int i = 0; e->steps && i < N_STEPS; i++)
+        SC_R(sc_steps_free)(&e->steps[i]);
     free(e->steps);
     free(e->sparse);
     free(e->at);
@@ -183,7 +183,7 @@ static sc_status reserve_columns(ex *e, int64_t nnz, sc_err *err)
 }
 
 /* Sparse nodes hold as many values as the largest minibatch has had. */
-static sc_status reserve(ex *e, sc_err *err)
+sc_status SC_R(sc_exec_reserve)(ex *e, sc_err *err)
 {
     int64_t nnz = 1; /* room there is from the first minibatch on, be all its cells empty */
     for (int s = 0; s < SC_N_STREAMS; s++) {
@@ -205,187 +205,3 @@ static sc_status reserve(ex *e, sc_err *err)
     e->max_nnz = nnz;
     return SC_OK;
 }
-
-typedef struct job {
-    ex *e;
-    const int32_t *list;
-    const sc_entry *entry; /* the first of this step */
-    int n;
-    bool backward;
-} job;
-
-static void one_tile(void *ctx, int64_t tile, int tid)
-{
-    (void)tid;
-    const job *j = ctx;
-    const sc_entry *entry = j->entry;
-    while (tile >= entry->end)
-        entry++;
-    tile -= entry->first;
-    for (int i = entry->from; i < entry->to; i++) {
-        const sc_task *t = &j->e->steps->tasks[i];
-        const sc_op *op = j->e->ops[nd(j->e, t->id)->op];
-        const int64_t share = entry->to - entry->from > 1 ? t->share : 1;
-        for (int64_t k = tile * share; k < min64(t->n_tiles, (tile + 1) * share); k++)
-            (j->backward ? op->bwd : op->fwd)(j->e, t->id, t->phase, k);
-    }
-}
-
-static void sweep(void *ctx, int tid, int n_threads)
-{
-    (void)n_threads;
-    job j = *(const job *)ctx;
-    const sc_steps *s = j.e->steps;
-    for (int i = 0; i < s->n; i++) {
-        j.entry = &s->entries[s->from[i]];
-        sc_pool_tiles(j.e->pool, tid, s->entries[s->from[i + 1] - 1].end, one_tile, &j);
-    }
-}
-
-static void run_list(job *j)
-{
-    SC_R(sc_steps_make)(j->e->steps, j->e, j->list, j->n, j->backward);
-    sc_pool_run(j->e->pool, sweep, j);
-}
-
-/* Ops that go over their parent's memory take it. A head has read its logits when it writes their
- * gradient, and the layer they come from does not need its value for backward: the gradient takes
- * the value's place, which is in the cache. */
-static void share_memory(ex *e)
-{
-    const sc_plan *p = e->plan;
-    for (int i = 1; i < e->g->n_nodes; i++) {
-        const sc_gnode *n = nd(e, i);
-        if (n->op == SC_OP_WEIGHT || n->form != SC_DENSE)
-            continue;
-        e->val[i] = p->is_over && p->is_over[i] ? e->val[n->in[0]] : e->slab_val + e->at[i];
-        if (e->with_backward)
-            e->grad[i] = e->slab_grad + (e->val[i] - e->slab_val);
-    }
-    for (int i = 1; i < e->g->n_nodes && e->with_backward && p->head; i++) {
-        const int32_t logits = p->head[i].logits;
-        const sc_op_id op = nd(e, logits)->op;
-        if (logits && p->owned[0] && !p->head[i].keeps_logits &&
-            (op == SC_OP_LINEAR || op == SC_OP_BATCH_NORM))
-            e->grad[logits] = e->val[logits];
-    }
-}
-
-sc_status SC_R(sc_exec_forward)(ex *e, const sc_plan *p, const sc_run *run, sc_err *err)
-{
-    e->run = run;
-    e->plan = p;
-    SC_TRY(reserve(e, err));
-    share_memory(e);
-    for (int i = 0; i < run->n_given; i++) {
-        const int32_t id = run->given[i].node;
-        for (int64_t k = 0; k < rows_of(e, id) * cols_of(e, id); k++)
-            e->val[id][k] = (real)run->given[i].values[k];
-    }
-    job j = {.e = e, .list = p->fwd, .n = p->n_fwd};
-    run_list(&j);
-    return SC_OK;
-}
-
-double SC_R(sc_exec_loss)(const ex *e, const sc_plan *p, const sc_run *run, int group)
-{
-    double loss = 0;
-    for (int t = 0; t < e->g->n_terms; t++) {
-        const sc_gterm *term = &e->g->terms[t];
-        if (!p->term_on[t] || term->spec.group != group)
-            continue;
-        const int64_t rows = rows_of(e, term->node);
-        double sum = 0;
-        for (int64_t i = 0; i < rows; i++)
-            sum += (double)e->val[term->node][i];
-        loss += term_weight(term, run, rows) * sum;
-    }
-    return loss;
-}
-
-static void clear_node(const ex *e, int32_t id)
-{
-    const sc_gnode *n = nd(e, id);
-    if (e->plan->is_graded && e->plan->is_graded[id])
-        return;
-    if (n->op != SC_OP_WEIGHT && n->form == SC_DENSE)
-        memset(e->grad[id], 0, (size_t)(rows_of(e, id) * n->n_cols) * sizeof(real));
-}
-
-/* What an earlier backward has left is cleared, but for what this one assigns. */
-static void clear_weight(ex *e, int64_t weight)
-{
-    const sc_gweight *w = &e->g->weights[weight];
-    if (e->is_dirty[weight])
-        memset(e->gw + w->offset, 0, (size_t)(w->rows * w->cols) * sizeof(real));
-    e->is_dirty[weight] = false;
-}
-
-static void clear(void *ctx, int64_t tile, int tid)
-{
-    (void)tid;
-    const job *j = ctx;
-    if (tile < j->n)
-        clear_node(j->e, j->list[tile]);
-    else
-        clear_weight(j->e, tile - j->n);
-}
-
-static void mark_dirty(ex *e, const int32_t *list, int n)
-{
-    for (int i = 0; i < n; i++) {
-        const sc_gnode *d = nd(e, list[i]);
-        if (e->plan->thin && e->plan->thin[list[i]].linear) {
-            const int32_t inside = e->plan->thin[list[i]].linear;
-            mark_dirty(e, &inside, 1);
-        }
-        if (d->op == SC_OP_LINEAR || d->op == SC_OP_WEIGHT || d->op == SC_OP_BATCH_NORM)
-            e->is_dirty[d->weight] = true;
-        if (d->op == SC_OP_BATCH_NORM)
-            e->is_dirty[d->weight + 1] = true;
-        if (d->op == SC_OP_LINEAR && d->bias >= 0)
-            e->is_dirty[d->bias] = true;
-    }
-}
-
-static void backward(ex *e, const sc_plan *p, const sc_run *run, int group)
-{
-    e->run = run;
-    e->plan = p;
-    e->moves = p->moves[group];
-    e->twin = e->owned ? p->twin[group] : NULL;
-    e->is_taken = e->owned ? p->is_taken[group] : NULL;
-    job j = {.e = e, .list = p->bwd[group], .n = p->n_bwd[group], .backward = true};
-    for (int w = 0; w < e->g->n_weights && e->owned; w++)
-        e->is_dirty[w] = e->is_dirty[w] && !e->owned[w];
-    sc_pool_for(e->pool, j.n + e->g->n_weights, clear, &j);
-    mark_dirty(e, j.list, j.n);
-    for (int t = 0; t < e->g->n_terms; t++) {
-        const sc_gterm *term = &e->g->terms[t];
-        if (!p->term_on[t] || term->spec.group != group || !wants_grad(e, term->node))
-            continue;
-        const int64_t rows = rows_of(e, term->node);
-        const real c = (real)term_weight(term, run, rows);
-        for (int64_t i = 0; i < rows; i++)
-            e->grad[term->node][i] += c;
-    }
-    run_list(&j);
-}
-
-void SC_R(sc_exec_backward)(ex *e, const sc_plan *p, const sc_run *run, int group)
-{
-#ifndef SC_F64
-    e->owned = p->assigned[group];
-#endif
-    backward(e, p, run, group);
-}
-
-#ifndef SC_F64
-void sc_exec_descend_f32(ex *e, const sc_plan *p, const sc_run *run, int group, sc_descent *d)
-{
-    e->owned = p->assigned[group];
-    e->descent = d;
-    backward(e, p, run, group);
-    e->descent = NULL;
-}
-#endif

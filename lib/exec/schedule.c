@@ -204,8 +204,38 @@ static void count_tiles(sc_steps *s, const ex *e)
     }
 }
 
+static uint64_t mix(uint64_t h, int64_t v)
+{
+    h = (h ^ (uint64_t)v) * UINT64_C(0x9e3779b97f4a7c15);
+    return h ^ h >> 29;
+}
+
+/* Of all that tiles and phases depend on. */
+static uint64_t digest(const ex *e, const int32_t *list, int n, bool backward)
+{
+    const sc_plan *p = e->plan;
+    uint64_t h = mix((uint64_t)n, backward);
+    for (int s = 0; s < SC_N_STREAMS; s++)
+        h = mix(h, e->run->mini[s] ? e->run->mini[s]->n : -1);
+    h = mix(h, e->run->train * 4 + (e->owned != NULL) * 2 + (e->descent != NULL));
+    for (int i = 0; i < n; i++) {
+        h = mix(h, list[i]);
+        h = mix(h, p->head ? p->head[list[i]].logits : -1);
+        h = mix(h, p->thin ? p->thin[list[i]].linear * 2 + p->thin[list[i]].only_moves : -1);
+        h = mix(h, e->is_taken ? e->is_taken[list[i]] : -1);
+    }
+    for (int w = 0; w < e->g->n_weights; w++)
+        for (int k = 0; k < e->g->n_groups; k++)
+            h = mix(h, p->moves[k] ? p->moves[k][w] * 2 + (p->owned[k] && p->owned[k][w]) : -1);
+    return h ? h : 1;
+}
+
 void SC_R(sc_steps_make)(sc_steps *s, const ex *e, const int32_t *list, int n, bool backward)
 {
+    const uint64_t of = digest(e, list, n, backward);
+    if (s->of == of)
+        return;
+    s->of = of;
     s->n = s->n_tasks = 0;
     for (int i = 0; i < e->g->n_nodes; i++)
         s->of_node[i] = (sc_writer){-1, -1};

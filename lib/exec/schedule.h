@@ -37,6 +37,7 @@ typedef struct sc_place {
 } sc_place;
 
 typedef struct sc_steps {
+    uint64_t of; /* what it was made for; 0: nothing yet */
     int n, n_entries, n_tasks;
     int *from; /* by step: its first entry; n + 1 */
     sc_entry *entries;
@@ -47,7 +48,8 @@ typedef struct sc_steps {
 
 sc_status SC_R(sc_steps_new)(sc_steps *s, const sc_built *g, sc_err *err) SC_MUST_CHECK;
 void SC_R(sc_steps_free)(sc_steps *s);
-/* Fills s for n nodes of e's plan and run; a node comes after those it depends on in the list. */
+/* Fills s for n nodes of e's plan and run, unless it is so already; a node comes after those it
+ * depends on in the list. */
 void SC_R(sc_steps_make)(sc_steps *s, const ex *e, const int32_t *list, int n, bool backward);
 
 #endif

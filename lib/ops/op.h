@@ -37,7 +37,7 @@ struct SC_R(sc_exec) {
     const sc_kernels *k;
     const struct sc_op *const *ops; /* by sc_op_id, for the instruction set of k */
     sc_pool *pool;
-    struct sc_steps *steps;
+    struct sc_steps *steps; /* of the last passes, which the next are likely to repeat */
     const sc_run *run;
     const sc_plan *plan; /* of this run */
     bool with_backward;
