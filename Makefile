@@ -98,5 +98,5 @@ fmt:
 clean:
 	rm -rf build demo
 .PHONY: bench all check run-check demo run-demo asan tsan fmt clean deps install FORCE
-.SECONDARY:
+.PRECIOUS: $B/%.o # not .SECONDARY, for which an object that is missing is none to make if its source is old
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -235,3 +235,16 @@ too_long() {
     [ "${lines[0]}" = "$T/file.h: 400 lines" ]
     [ "${lines[1]}" = "$T/function.c:75: 60 lines: static int sum(const int *x," ]
 }
+
+@test "make compiles a source that is new here, whatever its date" {
+    mkdir -p "$T/lib/base"
+    cp "$ROOT/Makefile" "$ROOT/VERSION" "$T"
+    echo 'int one(void) { return 1; }' >"$T/lib/base/sc_one.c"
+    make -s -C "$T" CFLAGS= build/libsluice.a
+    echo 'int two(void) { return 2; }' >"$T/lib/base/sc_two.c"
+    touch -d yesterday "$T/lib/base/sc_two.c"
+    make -s -C "$T" CFLAGS= build/libsluice.a
+    run ar t "$T/build/libsluice.a"
+    echo "$output"
+    [[ $output == *sc_two.o* ]]
+}
