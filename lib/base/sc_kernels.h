@@ -130,8 +130,9 @@ accurate where theta is large; dy may be NULL */
                          const float *mean, double *sum, double *sum_x);
 
     /*
-     * Draws for rows of n, n_rows x n, each row from the start of its own stream: the numbers of
-     * sc_fill_mask, and those of sc_fill_normal within 1e-6 (whose arithmetic is in double).
+     * Draws for rows of n, n_rows x n, each row from the start of its own stream. masks: scale
+     * where the number of sc_fill_uniform is below keep, else 0. normals: the numbers of
+     * sc_fill_normal within 1e-6 (whose arithmetic is in double).
      */
     void (*masks)(int64_t n_rows, const sc_key *keys, float keep, float scale, int64_t n,
                   float *out);

@@ -92,17 +92,6 @@ void sc_fill_uniform(sc_key key, int64_t n, float *out)
     }
 }
 
-void sc_fill_mask(sc_key key, float keep, float scale, int64_t n, float *out)
-{
-    uint32_t u[4 * SIDE];
-    for (int64_t i = 0; i < n; i += 4 * SIDE) {
-        const int64_t part = n - i < 4 * SIDE ? n - i : 4 * SIDE;
-        stream_blocks(key, (uint32_t)(i / 4), u);
-        for (int64_t j = 0; j < part; j++)
-            out[i + j] = unit_float(u[j]) < keep ? scale : 0.0f;
-    }
-}
-
 /* log of x = (u + 1) / 2^32, which is in (0, 1]: log(m 2^e) = e log 2 + 2 atanh((m - 1) / (m + 1))
  */
 static double log_unit(uint32_t u)
@@ -203,7 +192,7 @@ void sc_rng_refill(sc_rng *rng)
     rng->end = 4 * n;
 }
 
-uint64_t sc_rng_u64(sc_rng *rng)
+static uint64_t rng_u64(sc_rng *rng)
 {
     const uint64_t low = sc_rng_u32(rng);
     return (uint64_t)sc_rng_u32(rng) << 32 | low;
@@ -211,7 +200,7 @@ uint64_t sc_rng_u64(sc_rng *rng)
 
 double sc_rng_uniform(sc_rng *rng)
 {
-    return (double)(sc_rng_u64(rng) >> 11) * 0x1p-53;
+    return (double)(rng_u64(rng) >> 11) * 0x1p-53;
 }
 
 double sc_rng_normal(sc_rng *rng)
@@ -237,7 +226,7 @@ uint64_t sc_rng_below(sc_rng *rng, uint64_t n)
     const uint64_t rest = (UINT64_MAX % n + 1) % n;
     uint64_t u;
     do
-        u = sc_rng_u64(rng);
+        u = rng_u64(rng);
     while (u > UINT64_MAX - rest);
     return u % n;
 }

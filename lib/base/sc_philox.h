@@ -27,9 +27,6 @@ void sc_fill_u32(sc_key key, int64_t n, uint32_t *out);
 void sc_fill_uniform(sc_key key, int64_t n, float *out); /* [0, 1), multiples of 2^-24 */
 void sc_fill_normal(sc_key key, int64_t n, float *out);  /* mean 0, variance 1; |x| < 6.7 */
 
-/* 0 or scale: out_i = uniform_i < keep ? scale : 0, with the uniforms of sc_fill_uniform. */
-void sc_fill_mask(sc_key key, float keep, float scale, int64_t n, float *out);
-
 /* Shuffles perm (n) in place; every order is equally likely (Fisher-Yates, no modulo bias). */
 void sc_shuffle(sc_key key, int64_t n, int64_t *perm);
 
@@ -40,7 +37,7 @@ typedef struct sc_rng {
     uint32_t buffer[16];
 } sc_rng;
 
-sc_rng sc_rng_new(sc_key key);
+sc_rng sc_rng_new(sc_key key);   /* at the first element of the key's stream; owns nothing */
 void sc_rng_refill(sc_rng *rng); /* for sc_rng_u32 */
 static inline uint32_t sc_rng_u32(sc_rng *rng)
 {
@@ -48,7 +45,6 @@ static inline uint32_t sc_rng_u32(sc_rng *rng)
         sc_rng_refill(rng);
     return rng->buffer[rng->at++];
 }
-uint64_t sc_rng_u64(sc_rng *rng);
 double sc_rng_uniform(sc_rng *rng); /* [0, 1), multiples of 2^-53 */
 double sc_rng_normal(sc_rng *rng);
 void sc_rng_normals(sc_rng *rng, double out[4]); /* what sc_fill_normal rounds; at 4 numbers */

@@ -2,7 +2,8 @@
 
 #include <math.h>
 
-double sc_digamma(double x)
+/* x > 0 */
+static double digamma(double x)
 {
     double s = 0;
     for (; x < 10; x += 1) /* recurrence up to where the asymptotic series is exact to double */
@@ -38,7 +39,7 @@ static sc_point nb(double x, double mu, double theta, double eps, double eps_tot
     p.db = log(theta + eps) - l + theta / (theta + eps) - (x + theta) / total;
     if (x > 0) {
         p.logp += lgamma_of(x + theta) - lgamma_of(theta) - lgamma_of(x + 1);
-        p.db += sc_digamma(x + theta) - sc_digamma(theta);
+        p.db += digamma(x + theta) - digamma(theta);
     }
     return p;
 }

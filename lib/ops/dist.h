@@ -14,6 +14,5 @@ typedef struct sc_point {
 
 /* a .. d as in sc_dist_kind; x: the count (normal: the value). */
 sc_point sc_dist_point(const sc_dist *d, double x, double a, double b, double c, double dd);
-double sc_digamma(double x); /* x > 0 */
 
 #endif

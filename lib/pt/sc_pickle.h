@@ -127,8 +127,4 @@ sc_status sc_pickle_ndarray(sc_pickle *p, sc_pt_value *array, const sc_pt_value 
 sc_status sc_pickle_scalar(sc_pickle *p, const sc_pt_value *args, sc_pt_value **out,
                            sc_err *err) SC_MUST_CHECK;
 
-/* Reads tuple into dims; false unless it has at most SC_PT_MAX_DIMS integers >= 0 whose product
- * fits. */
-bool sc_pickle_shape(const sc_pt_value *tuple, int64_t *dims, int *n_dims, size_t *n);
-
 #endif

@@ -16,12 +16,9 @@ static const struct {
     [SC_PT_B1] = {"bool", 1},
 };
 
-const char *sc_pt_dtype_name(sc_pt_dtype dtype)
-{
-    return dtypes[dtype].name;
-}
-
-bool sc_pickle_shape(const sc_pt_value *tuple, int64_t *dims, int *n_dims, size_t *n)
+/* Reads tuple into dims; false unless it has at most SC_PT_MAX_DIMS integers >= 0 whose product
+ * fits. */
+static bool read_shape(const sc_pt_value *tuple, int64_t *dims, int *n_dims, size_t *n)
 {
     if (tuple->kind != SC_PT_TUPLE || tuple->seq.n > SC_PT_MAX_DIMS)
         return false;
@@ -166,8 +163,8 @@ sc_status sc_pickle_tensor(sc_pickle *p, const sc_pt_value *args, sc_pt_value **
     layout l = {.offset = a[1]->i};
     int n_strides = 0;
     size_t ignored;
-    if (!sc_pickle_shape(a[2], t->dims, &t->n_dims, &t->n) ||
-        !sc_pickle_shape(a[3], l.strides, &n_strides, &ignored) || n_strides != t->n_dims)
+    if (!read_shape(a[2], t->dims, &t->n_dims, &t->n) ||
+        !read_shape(a[3], l.strides, &n_strides, &ignored) || n_strides != t->n_dims)
         return sc_fail(err, SC_EFORMAT, "a tensor has impossible sizes or strides");
     SC_TRY(find_storage(p, a[0], &l, err));
     if (!is_inside(t, &l) || t->n > l.n)
@@ -211,8 +208,7 @@ sc_status sc_pickle_ndarray(sc_pickle *p, sc_pt_value *array, const sc_pt_value 
     const sc_pt_value *const shape = sc_pt_item(state, 1), *const dtype = sc_pt_item(state, 2),
                              *const fortran = sc_pt_item(state, 3),
                              *const data = sc_pt_item(state, 4);
-    if (sc_pt_kind_of(state) != SC_PT_TUPLE || !data ||
-        !sc_pickle_shape(shape, a.dims, &a.n_dims, &a.n))
+    if (sc_pt_kind_of(state) != SC_PT_TUPLE || !data || !read_shape(shape, a.dims, &a.n_dims, &a.n))
         return sc_fail(err, SC_EFORMAT, "an array has an impossible shape");
     if (!read_dtype(dtype, &a))
         return sc_fail(err, SC_EFORMAT, "an array has a dtype that is unknown here");

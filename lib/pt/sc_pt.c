@@ -2,7 +2,6 @@
 #include "sc_pickle.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -301,17 +300,6 @@ sc_status sc_pt_read(sc_pt **out, int fd, const char *name, sc_err *err)
         st = sc_pt_decode(out, bytes, n, err);
     free(bytes);
     return st == SC_OK ? st : sc_err_prefix(err, st, "%s", name);
-}
-
-sc_status sc_pt_open(sc_pt **out, const char *path, sc_err *err)
-{
-    *out = NULL;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return sc_fail_errno(err, "%s", path);
-    const sc_status st = sc_pt_read(out, fd, path, err);
-    (void)close(fd);
-    return st;
 }
 
 void sc_pt_close(sc_pt *pt)

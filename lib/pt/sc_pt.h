@@ -118,11 +118,9 @@ typedef struct sc_pt_registry {
     const sc_pt_mask *masks; /* of TOTALVI's protein_batch_mask, in the file's order */
 } sc_pt_registry;
 
-/* Opens the file at path. On success *out is the caller's, to be closed with sc_pt_close; on
- * failure it is NULL. SC_EIO: can't be read; SC_EFORMAT: not such a file, damaged, or refused. */
-sc_status sc_pt_open(sc_pt **out, const char *path, sc_err *err) SC_MUST_CHECK;
-
-/* The same from a descriptor, read to its end and left open; name is for the sentences. */
+/* Reads a descriptor to its end, and leaves it open; name is for the sentences. On success *out is
+ * the caller's, to be closed with sc_pt_close; on failure it is NULL. SC_EIO: can't be read;
+ * SC_EFORMAT: not such a file, damaged, or refused. */
 sc_status sc_pt_read(sc_pt **out, int fd, const char *name, sc_err *err) SC_MUST_CHECK;
 
 /* The same from n bytes, which are not needed afterwards. */
@@ -135,12 +133,12 @@ void sc_pt_close(sc_pt *pt); /* NULL is fine */
 size_t sc_pt_n_tensors(const sc_pt *pt);
 const sc_pt_tensor *sc_pt_tensor_at(const sc_pt *pt, size_t i);
 const sc_pt_tensor *sc_pt_tensor_named(const sc_pt *pt, const char *name);
-const char *sc_pt_dtype_name(sc_pt_dtype dtype); /* "float32" */
 
 /* var_names: one nameless modality, or the modalities of a mudata. */
 size_t sc_pt_n_modalities(const sc_pt *pt);
 const sc_pt_modality *sc_pt_modality_at(const sc_pt *pt, size_t i);
 
+/* Never NULL. */
 const sc_pt_registry *sc_pt_get_registry(const sc_pt *pt);
 
 /* The value at a path of dict keys and list positions,
@@ -163,13 +161,9 @@ bool sc_pt_as_real(const sc_pt_value *v, double *out); /* float, int, or bool */
 bool sc_pt_real_at(const sc_pt_value *v, size_t i,
                    double *out);                 /* of list, tuple, numeric ndarray */
 const char *sc_pt_as_text(const sc_pt_value *v); /* a string without NUL inside, else NULL */
-const unsigned char *sc_pt_as_bytes(const sc_pt_value *v, size_t *n); /* of string or bytes */
-const sc_pt_tensor *sc_pt_as_tensor(const sc_pt_value *v);
 const sc_pt_ndarray *sc_pt_as_ndarray(const sc_pt_value *v);
 const char *
 sc_pt_class_name(const sc_pt_value *v); /* of opaque, global: "pandas.core.frame DataFrame" */
-const sc_pt_value *sc_pt_args(const sc_pt_value *opaque);  /* tuple, or NULL */
-const sc_pt_value *sc_pt_state(const sc_pt_value *opaque); /* what BUILD gave, or NULL */
 
 /* The elements of a list, tuple or ndarray as text; what is for the sentence. Each call takes
  * memory from pt. SC_EFORMAT if an element is neither string, number nor bool. */

@@ -131,14 +131,6 @@ const char *sc_pt_as_text(const sc_pt_value *v)
     return (const char *)v->text.s;
 }
 
-const unsigned char *sc_pt_as_bytes(const sc_pt_value *v, size_t *n)
-{
-    if (!is(v, SC_PT_STRING) && !is(v, SC_PT_BYTES))
-        return NULL;
-    *n = v->text.n;
-    return v->text.s;
-}
-
 static bool key_is(const sc_pt_value *key, const char *text)
 {
     if (is(key, SC_PT_STRING))
@@ -250,11 +242,6 @@ bool sc_pt_real_at(const sc_pt_value *v, size_t i, double *out)
     return true;
 }
 
-const sc_pt_tensor *sc_pt_as_tensor(const sc_pt_value *v)
-{
-    return is(v, SC_PT_TENSOR) ? v->tensor : NULL;
-}
-
 const sc_pt_ndarray *sc_pt_as_ndarray(const sc_pt_value *v)
 {
     return is(v, SC_PT_NDARRAY) ? v->array : NULL;
@@ -263,14 +250,4 @@ const sc_pt_ndarray *sc_pt_as_ndarray(const sc_pt_value *v)
 const char *sc_pt_class_name(const sc_pt_value *v)
 {
     return is_object(v) ? v->obj.name : NULL;
-}
-
-const sc_pt_value *sc_pt_args(const sc_pt_value *opaque)
-{
-    return is_object(opaque) ? opaque->obj.args : NULL;
-}
-
-const sc_pt_value *sc_pt_state(const sc_pt_value *opaque)
-{
-    return is_object(opaque) ? opaque->obj.state : NULL;
 }

@@ -134,8 +134,6 @@ sc_status sc_out_foot(sc_out *out, uint64_t end_at, sc_err *err) SC_MUST_CHECK;
 
 sc_status sc_header_put(sc_buf *b, const sc_header *h, sc_err *err) SC_MUST_CHECK;
 sc_status sc_header_get(sc_cur *c, sc_header *h, sc_err *err) SC_MUST_CHECK;
-/* Sizes, paths and JSON agree: what both sides insist on. */
-sc_status sc_header_check(const sc_header *h, sc_err *err) SC_MUST_CHECK;
 sc_status sc_json_check(const char *text, const char *what, sc_err *err) SC_MUST_CHECK;
 static inline bool sc_mat_flows(const sc_mat *m)
 {

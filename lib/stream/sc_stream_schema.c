@@ -43,7 +43,8 @@ static sc_status check_mat(const sc_header *h, const sc_mat *m, sc_err *err)
     return SC_OK;
 }
 
-sc_status sc_header_check(const sc_header *h, sc_err *err)
+/* Sizes, paths and JSON agree: what both sides insist on. */
+static sc_status check_header(const sc_header *h, sc_err *err)
 {
     SC_TRY(sc_json_check(h->uns, "uns", err));
     for (int64_t k = 0; k < h->records.n; k++)
@@ -95,7 +96,7 @@ static sc_status get_mat(sc_cur *c, int64_t n_vars, sc_mat *m, sc_err *err)
 
 sc_status sc_header_put(sc_buf *b, const sc_header *h, sc_err *err)
 {
-    SC_TRY(sc_header_check(h, err));
+    SC_TRY(check_header(h, err));
     SC_TRY(sc_put_u64(b, (uint64_t)h->n_obs, err));
     SC_TRY(sc_put_text(b, h->uns, err));
     SC_TRY(sc_put_strs(b, &h->records, err));
@@ -142,5 +143,5 @@ sc_status sc_header_get(sc_cur *c, sc_header *h, sc_err *err)
         SC_TRY(sc_get_table(c, &h->raw_var, err));
     SC_TRY(get_mats(c, h, err));
     SC_TRY(sc_get_done(c, err));
-    return sc_header_check(h, err);
+    return check_header(h, err);
 }

@@ -24,13 +24,10 @@ static void check(bool ok)
 static double look(const sc_pt_value *v, int depth)
 {
     double sum = 0, d = 0;
-    size_t n = 0;
     int64_t i = 0;
     bool b = false;
     if (sc_pt_as_text(v))
         sum += (double)strlen(sc_pt_as_text(v));
-    if (sc_pt_as_bytes(v, &n))
-        sum += n ? sc_pt_as_bytes(v, &n)[n - 1] : 0;
     sum += sc_pt_as_real(v, &d) && sc_pt_as_int(v, &i) && sc_pt_as_bool(v, &b);
     sum += sc_pt_class_name(v) ? (double)strlen(sc_pt_class_name(v)) : 0;
     const size_t len = sc_pt_len(v) < 64 ? sc_pt_len(v) : 64;
@@ -40,7 +37,7 @@ static double look(const sc_pt_value *v, int depth)
         return sum;
     for (size_t k = 0; k < len; k++)
         sum += look(sc_pt_key(v, k), depth - 1) + look(sc_pt_item(v, k), depth - 1);
-    return sum + look(sc_pt_args(v), depth - 1) + look(sc_pt_state(v), depth - 1);
+    return sum;
 }
 
 static void use(sc_pt *pt)
