@@ -64,10 +64,12 @@ int sc_status_exit(sc_status status);
             goto label;                                                                            \
     } while (0)
 
-/* malloc, calloc and reallocarray that fail with a sentence; n * size is checked for overflow. */
-sc_status sc_alloc(void *out_ptr, size_t n, size_t size,
-                   sc_err *err) SC_MUST_CHECK; /* zeroed; *(void **)out */
-sc_status sc_resize(void *inout_ptr, size_t n, size_t size,
-                    sc_err *err) SC_MUST_CHECK; /* new part is not zeroed */
+/*
+ * calloc and reallocarray that fail with a sentence (SC_ENOMEM, on overflow of n * size too). The
+ * first argument is the address of a pointer; the memory is the caller's to free. A new array is
+ * zeroed, the new part of a resized one is not; what could not be resized is as it was.
+ */
+sc_status sc_alloc(void *out_ptr, size_t n, size_t size, sc_err *err) SC_MUST_CHECK;
+sc_status sc_resize(void *inout_ptr, size_t n, size_t size, sc_err *err) SC_MUST_CHECK;
 
 #endif

@@ -91,10 +91,9 @@ typedef struct sc_kernels {
     void (*log1p)(int64_t n, const float *x, float *y);
     void (*sigmoid)(int64_t n, const float *x, float *y);
     void (*softplus)(int64_t n, const float *x, float *y);
-    void (*lgamma_diff)(int64_t n, const float *x, const float *theta, float *y,
-                        float *dy); /* lgamma(x+theta)
-- lgamma(theta), x >= 0, theta > 0, and its derivative by theta, psi(x+theta) - psi(theta);
-accurate where theta is large; dy may be NULL */
+    /* lgamma(x + theta) - lgamma(theta), x >= 0, theta > 0, and its derivative by theta,
+     * psi(x + theta) - psi(theta); accurate where theta is large. dy may be NULL. */
+    void (*lgamma_diff)(int64_t n, const float *x, const float *theta, float *y, float *dy);
 
     /* y = softmax(x) over n; y may be x. Fixed order of summation. */
     void (*softmax)(int64_t n, const float *x, float *y);

@@ -6,7 +6,7 @@
 
 #include "sc_err.h"
 
-const char *sc_temp_folder(void);
+const char *sc_temp_folder(void); /* lent, by the environment or for ever */
 /* Empty, open for reading and writing; the caller closes it. SC_EIO naming the folder. */
 sc_status sc_temp_fd(int *fd, sc_err *err) SC_MUST_CHECK;
 

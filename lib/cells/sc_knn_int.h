@@ -27,6 +27,8 @@ typedef struct sc_knn_parts {
     double max_norm; /* longest row */
 } sc_knn_parts;
 
+/* p is newly made, for sc_knn_parts_free; nothing of ref is kept. SC_EDATA as sc_knn_find says,
+ * SC_ENOMEM. */
 sc_status sc_knn_parts_new(sc_knn_parts *p, const sc_dense *ref, sc_metric metric, sc_pool *pool,
                            const sc_kernels *kernels, sc_err *err) SC_MUST_CHECK;
 void sc_knn_parts_free(sc_knn_parts *p);
@@ -39,6 +41,7 @@ sc_status sc_knn_assign(const sc_knn_parts *p, const float *x, int64_t n, int32_
                         sc_pool *pool, const sc_kernels *kernels, sc_err *err) SC_MUST_CHECK;
 /* Rows grouped by part, rising inside one: start (n_parts + 1) and order (n). */
 void sc_knn_group(const int32_t *part, int64_t n, int n_parts, int64_t *start, int32_t *order);
+/* Between two rows of d values. */
 double sc_knn_distance(const float *a, const float *b, int d, sc_metric metric);
 
 #endif

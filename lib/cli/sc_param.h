@@ -67,8 +67,7 @@ typedef struct sc_param {
     {                                                                                              \
         SC_PARAM_SIZE, name, offsetof(T, field), def, 0, 9.2e18, "SIZE", doc, 0                    \
     }
-/* as the above, with a one-letter form: SC_SHORT('n', SC_INT(...)) is not possible in C, so the row
- * is spelled out */
+/* The row that ends a table. A row with a one-letter form is spelled out. */
 #define SC_PARAM_END                                                                               \
     {                                                                                              \
         SC_PARAM_BOOL, NULL, 0, 0, 0, 0, NULL, NULL, 0                                             \

@@ -11,6 +11,7 @@ typedef struct sc_category {
     sc_strs levels; /* sorted, or in the order of an existing categorical column */
 } sc_category;
 
+/* Frees what it holds, not c itself; {0} is fine. */
 void sc_category_free(sc_category *c);
 
 /*

@@ -106,6 +106,7 @@ typedef struct sc_dense {
     float *values; /* row-major */
 } sc_dense;
 
+/* These free what a matrix holds, not m itself, and leave it empty; {0} is fine. */
 void sc_csr_free(sc_csr *m);
 void sc_dense_free(sc_dense *m);
 /* Columns cols[0..n) (old index -> new, -1 drops) of m; to is newly made. n_new: columns after. */

@@ -6,8 +6,9 @@
 
 extern const sc_services sc_graph_services;
 
-sc_node sc_graph_mistake(sc_built *g, const char *fmt, ...)
-    SC_PRINTF(2, 3); /* the first is kept; gives SC_NONE */
+/* A mistake of build(): the first is kept, for sc_graph_build to tell. Gives SC_NONE. */
+sc_node sc_graph_mistake(sc_built *g, const char *fmt, ...) SC_PRINTF(2, 3);
+/* A copy of n as the graph's last node; SC_NONE after a mistake or without memory. */
 sc_node sc_graph_add(sc_built *g, const sc_gnode *n);
 int sc_graph_add_weight(sc_built *g, const sc_gweight *w); /* takes segments; index, or -1 */
 

@@ -28,8 +28,8 @@ sc_status sc_plugin_find(const char *kind, const char *name, sc_plugin_handle *o
                          sc_err *err) SC_MUST_CHECK;
 void sc_plugin_close(sc_plugin_handle *h);
 
-/* The folders that are searched, in this order, whether they are there or not; *n_named: how many of
- * them SLUICE_PLUGIN_PATH names. dirs is empty before. */
+/* The folders that are searched, in this order, whether they are there or not; *n_named: how many
+ * of them SLUICE_PLUGIN_PATH names. dirs is empty before. */
 sc_status sc_plugin_folders(sc_strs *dirs, int64_t *n_named, sc_err *err) SC_MUST_CHECK;
 
 /* All plugins that are found, of one kind; the first folder that has a name wins. What could not be
@@ -45,6 +45,8 @@ typedef struct sc_plugin_list {
     sc_plugin_item *items; /* sorted by name */
 } sc_plugin_list;
 
+/* out is newly made. SC_EIO, SC_ENOMEM; a plugin that can't be loaded is an item of the list. Who
+ * keeps a handle clears it in the item before the list is freed. */
 sc_status sc_plugin_list_load(const char *kind, sc_plugin_list *out, sc_err *err) SC_MUST_CHECK;
 void sc_plugin_list_free(sc_plugin_list *list);
 

@@ -17,7 +17,10 @@ typedef struct sc_pickle_out {
     sc_err err;
 } sc_pickle_out;
 
+/* Keeps the first failure. */
 void sc_pickle_fail(sc_pickle_out *o, sc_status status, const char *fmt, ...) SC_PRINTF(3, 4);
+/* Each appends, unless something has failed: a memory that is short or a pickle too long is
+ * SC_ENOMEM or SC_EUSAGE in o->status. */
 void sc_pickle_op(sc_pickle_out *o, int op);
 void sc_pickle_op_number(sc_pickle_out *o, int op, int size, uint64_t value); /* size <= 8 bytes */
 void sc_pickle_put_raw(sc_pickle_out *o, const void *bytes, size_t n);

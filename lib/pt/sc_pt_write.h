@@ -27,6 +27,7 @@
 
 typedef struct sc_pt_writer sc_pt_writer;
 
+/* For the caller to free. SC_ENOMEM. */
 sc_status sc_pt_writer_new(sc_pt_writer **out, sc_err *err) SC_MUST_CHECK;
 
 /* The whole file in *bytes, lent until the writer is freed. SC_EUSAGE if begins and ends don't
@@ -39,6 +40,7 @@ void sc_pt_put_begin(sc_pt_writer *w, sc_pt_kind kind); /* SC_PT_DICT, SC_PT_LIS
 void sc_pt_put_ordered(sc_pt_writer *w); /* begins a collections.OrderedDict, as state dicts are */
 void sc_pt_put_end(sc_pt_writer *w);
 
+/* What is given to a put is copied. */
 void sc_pt_put_none(sc_pt_writer *w);
 void sc_pt_put_bool(sc_pt_writer *w, bool b);
 void sc_pt_put_int(sc_pt_writer *w, int64_t i);

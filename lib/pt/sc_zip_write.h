@@ -22,8 +22,10 @@ typedef struct sc_zip_writer {
     size_t n_members;
 } sc_zip_writer;
 
+/* A member at the end; name and bytes are copied. */
 sc_status sc_zip_put(sc_zip_writer *z, const char *name, const void *bytes, size_t n,
                      sc_err *err) SC_MUST_CHECK;
+/* The directory behind the members: no put after it. */
 sc_status sc_zip_finish(sc_zip_writer *z, sc_err *err) SC_MUST_CHECK;
 void sc_zip_writer_free(sc_zip_writer *z);
 

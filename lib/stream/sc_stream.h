@@ -33,6 +33,7 @@ typedef struct sc_header {
     sc_strs records; /* provenance, oldest first: a JSON object {"tool","version","argv"} each */
 } sc_header;
 
+/* to is newly made, with nothing lent by from; sc_header_free empties it, and takes {0} too. */
 sc_status sc_header_copy(sc_header *to, const sc_header *from, sc_err *err) SC_MUST_CHECK;
 void sc_header_free(sc_header *h);
 int sc_header_find(const sc_header *h, const char *path); /* index into mats, or -1 */
@@ -145,6 +146,8 @@ typedef struct sc_model_file {
     sc_tensor *tensors;
 } sc_model_file;
 
+/* Reads fd to its end and leaves it open; name is for the sentences. out is empty ({0}) before, and
+ * for sc_model_file_free whatever is returned. SC_EIO, SC_EFORMAT. */
 sc_status sc_model_file_read(sc_model_file *out, int fd, const char *name,
                              sc_err *err) SC_MUST_CHECK;
 /* The same from a reader of sc_reader_open_any, once; SC_EFORMAT if cells are what it reads. */

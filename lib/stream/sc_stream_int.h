@@ -42,12 +42,16 @@ typedef struct sc_cur {
     size_t left;
 } sc_cur;
 
+/* Room for n more bytes, which count as put: *at lends them until the next put. The puts fail with
+ * SC_ENOMEM only. */
 sc_status sc_buf_room(sc_buf *b, size_t n, uint8_t **at, sc_err *err) SC_MUST_CHECK;
 sc_status sc_put_u8(sc_buf *b, unsigned v, sc_err *err) SC_MUST_CHECK;
 sc_status sc_put_u32(sc_buf *b, uint32_t v, sc_err *err) SC_MUST_CHECK;
 sc_status sc_put_u64(sc_buf *b, uint64_t v, sc_err *err) SC_MUST_CHECK;
 sc_status sc_put_text(sc_buf *b, const char *s, sc_err *err) SC_MUST_CHECK;
 sc_status sc_put_strs(sc_buf *b, const sc_strs *s, sc_err *err) SC_MUST_CHECK;
+/* The gets fail with SC_EFORMAT where the bytes are at an end or are not what they should be. What
+ * get_bytes gives is lent by the cursor; what the others make is the caller's. */
 sc_status sc_get_bytes(sc_cur *c, size_t n, const uint8_t **at, sc_err *err) SC_MUST_CHECK;
 sc_status sc_get_u8(sc_cur *c, unsigned max, unsigned *v, sc_err *err) SC_MUST_CHECK;
 sc_status sc_get_u32(sc_cur *c, uint32_t *v, sc_err *err) SC_MUST_CHECK;
@@ -132,6 +136,8 @@ sc_status sc_out_record(sc_out *out, uint32_t tag, uint32_t id, const sc_buf *ra
                         sc_err *err) SC_MUST_CHECK;
 sc_status sc_out_foot(sc_out *out, uint64_t end_at, sc_err *err) SC_MUST_CHECK;
 
+/* h as the bytes of its record, checked both ways. get: h is empty ({0}) before, and the caller's
+ * to free even where this fails. */
 sc_status sc_header_put(sc_buf *b, const sc_header *h, sc_err *err) SC_MUST_CHECK;
 sc_status sc_header_get(sc_cur *c, sc_header *h, sc_err *err) SC_MUST_CHECK;
 sc_status sc_json_check(const char *text, const char *what, sc_err *err) SC_MUST_CHECK;

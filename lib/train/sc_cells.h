@@ -73,6 +73,7 @@ typedef struct sc_minibuf {
     float lgamma_small[1024]; /* lgamma(x + 1) of small counts */
 } sc_minibuf;
 
+/* For the caller to free, with no room for entries yet. SC_ENOMEM. */
 sc_status sc_minibuf_new(sc_minibuf **out, int64_t n_rows, sc_err *err) SC_MUST_CHECK;
 /* Unpacks the rows into g->mini, on the pool's threads. */
 sc_status sc_minibuf_rows(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int64_t n,

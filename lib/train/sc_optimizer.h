@@ -16,6 +16,7 @@ typedef struct sc_span {
     bool decays_only; /* its gradient counts as 0 */
 } sc_span;
 
+/* No moments, no steps. Keeps g, which must outlive it; the caller frees it. SC_ENOMEM. */
 sc_status sc_optimizer_new(sc_optimizer **out, const sc_built *g, sc_err *err) SC_MUST_CHECK;
 /* From now on only what lies in these spans moves. Before the first step. */
 sc_status sc_optimizer_limit(sc_optimizer *o, const sc_span *spans, int64_t n,

@@ -37,6 +37,7 @@ typedef struct sc_schedule_state {
     int64_t stop_wait, lr_bad;
 } sc_schedule_state;
 
+/* As before the first epoch: nothing seen, nothing waited. */
 void sc_schedule_start(sc_schedule_state *s, const sc_schedule_opts *o);
 /* SC_EUSAGE naming the figures there are, if one that is watched is not in the history. */
 sc_status sc_schedule_check(const sc_schedule_opts *o, const json_t *history,
