@@ -49,6 +49,18 @@ setup() {
     cmp files.scz pipes.scz
 }
 
+@test "the same bytes from any number of threads, and the first block's error" {
+    sc-sim -q --n-obs 5000 --n-vars 40 >big.scz
+    sc-sim -q --n-obs 3000 --n-vars 60 --seed 1 >wide.scz
+    sc-cat -q -@ 1 --no-PG --batch-key input --join outer big.scz wide.scz >one.scz
+    for n in 2 5; do sc-cat -q -@ $n --no-PG --batch-key input --join outer big.scz wide.scz | cmp - one.scz; done
+    head -c 40000 big.scz >cut.scz
+    for s in auto always; do
+        fails 1 "cut.scz: stream ends early" sc-cat -q -@ 4 --batch-key input --suffix $s -o x.scz cut.scz wide.scz
+        [ ! -e x.scz ]
+    done
+}
+
 @test "names that clash: every cell gets its batch" {
     make_input c.scz "g1" "c2 e1"
     run sc-cat -o both.scz --batch-key tech --batch-names v2,v3 a.scz c.scz

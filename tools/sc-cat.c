@@ -2,6 +2,8 @@
  * rows. */
 #include "sc_cli.h"
 #include "sc_concat.h"
+#include "sc_each.h"
+#include "sc_threads.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +38,7 @@ static const sc_tool tool = {
     .operands = "IN...",
     .min_operands = 1,
     .max_operands = -1,
-    .flags = SC_TOOL_OUTPUT | SC_TOOL_PG,
+    .flags = SC_TOOL_THREADS | SC_TOOL_OUTPUT | SC_TOOL_PG,
     .params = params,
     .opts_size = sizeof(cat_opts),
     .example = "sc-cat --batch-key tech v2.scz v3.scz > both.scz",
@@ -48,12 +50,14 @@ typedef struct inputs {
     const sc_header **headers;
     const char **names;
     sc_strs batches;
+    sc_pool *pool;
 } inputs;
 
 static sc_status open_inputs(inputs *in, const cat_opts *o, sc_err *err)
 {
     const size_t n = (size_t)o->common.n_operands;
     in->n = o->common.n_operands;
+    SC_TRY(sc_pool_new(&in->pool, (int)o->common.n_threads, err));
     SC_TRY(sc_alloc(&in->readers, n, sizeof *in->readers, err));
     SC_TRY(sc_alloc(&in->headers, n, sizeof *in->headers, err));
     SC_TRY(sc_alloc(&in->names, n, sizeof *in->names, err));
@@ -75,6 +79,7 @@ static void close_inputs(inputs *in)
     free(in->headers);
     free(in->names);
     sc_strs_free(&in->batches);
+    sc_pool_free(in->pool);
 }
 
 /* dir/v2.scz is called v2. */
@@ -115,22 +120,32 @@ static sc_status name_batches(inputs *in, const cat_opts *o, sc_err *err)
     return SC_OK;
 }
 
+static sc_status decode_names(void *ctx, int tid, sc_block *b, sc_err *err)
+{
+    sc_table *obs = NULL;
+    (void)ctx;
+    (void)tid;
+    return sc_block_obs(b, &obs, err);
+}
+
+static sc_status add_names(void *ctx, sc_block *b, sc_err *err)
+{
+    sc_strs *cells = ctx;
+    sc_table *obs = NULL;
+    SC_TRY(sc_block_obs(b, &obs, err));
+    for (int64_t row = 0; row < obs->n_rows; row++) {
+        const char *name = sc_strs_at(&obs->names, row);
+        SC_TRY(sc_strs_push(cells, name, strlen(name), err));
+    }
+    return SC_OK;
+}
+
 /* All cells' names, and how many cells there are; every input is rewound. */
 static sc_status read_names(const inputs *in, sc_strs *cells, sc_err *err)
 {
+    const sc_each each = {.work = decode_names, .turn = add_names, .ctx = cells};
     for (int i = 0; i < in->n; i++) {
-        sc_block *b = NULL;
-        sc_status st;
-        while ((st = sc_reader_next(in->readers[i], &b, err)) == SC_OK) {
-            sc_table *obs = NULL;
-            SC_TRY(sc_block_obs(b, &obs, err));
-            for (int64_t row = 0; row < obs->n_rows; row++) {
-                const char *name = sc_strs_at(&obs->names, row);
-                SC_TRY(sc_strs_push(cells, name, strlen(name), err));
-            }
-        }
-        if (st != SC_END)
-            return st;
+        SC_TRY(sc_reader_each(in->readers[i], NULL, in->pool, &each, err));
         SC_TRY(sc_reader_rewind(in->readers[i], err));
     }
     return SC_OK;
@@ -155,17 +170,24 @@ static sc_status find_clash(const inputs *in, sc_concat *plan, const cat_opts *o
     return st;
 }
 
+typedef struct source {
+    const sc_concat *plan;
+    int i; /* the input */
+} source;
+
+static sc_status turn_block(void *ctx, int tid, sc_block *b, sc_err *err)
+{
+    const source *from = ctx;
+    (void)tid;
+    return sc_concat_block(from->plan, from->i, b, err);
+}
+
 static sc_status copy_rows(const inputs *in, const sc_concat *plan, sc_writer *out, sc_err *err)
 {
     for (int i = 0; i < in->n; i++) {
-        sc_block *b = NULL;
-        sc_status st;
-        while ((st = sc_reader_next(in->readers[i], &b, err)) == SC_OK) {
-            SC_TRY(sc_concat_block(plan, i, b, err));
-            SC_TRY(sc_writer_put(out, b, err));
-        }
-        if (st != SC_END)
-            return st;
+        source from = {plan, i};
+        const sc_each each = {.work = turn_block, .ctx = &from};
+        SC_TRY(sc_reader_each(in->readers[i], out, in->pool, &each, err));
     }
     return sc_writer_finish(out, err);
 }

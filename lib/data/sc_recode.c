@@ -100,7 +100,7 @@ static bool text_to_bool(const char *text, uint8_t *out)
     return false;
 }
 
-/* The value as a number; text is how it is printed. */
+/* The value as a number; text is how it is printed, if it is text. */
 static bool as_real(const sc_col *from, int64_t i, const char *text, double *out)
 {
     char *end = NULL;
@@ -163,17 +163,18 @@ sc_status sc_recode_put(sc_recode *r, const sc_col *from, int64_t i, sc_err *err
     char buf[64];
     if (!from || sc_col_is_missing(from, i))
         return put_missing(r, err);
-    const char *text = sc_col_text(from, i, buf, sizeof buf);
+    const bool is_text = from->type == SC_COL_STRING || from->type == SC_COL_CATEGORY;
+    const bool is_number = r->col.type == SC_COL_INT || r->col.type == SC_COL_REAL;
+    const char *text = is_text || !is_number ? sc_col_text(from, i, buf, sizeof buf) : "";
     if (r->col.type == SC_COL_STRING) {
         r->at++;
         return sc_strs_push(&r->col.v.str, text, strlen(text), err);
     }
-    const bool is_text = from->type == SC_COL_STRING || from->type == SC_COL_CATEGORY;
     if (r->col.type != SC_COL_CATEGORY && is_text && means_missing(text))
         return put_missing(r, err);
     if (!put_value(r, from, i, text))
-        return sc_fail(err, SC_EDATA, "column '%s': '%s' is no %s value", r->col.name, text,
-                       sc_col_type_name(r->col.type));
+        return sc_fail(err, SC_EDATA, "column '%s': '%s' is no %s value", r->col.name,
+                       sc_col_text(from, i, buf, sizeof buf), sc_col_type_name(r->col.type));
     r->at++;
     return SC_OK;
 }
