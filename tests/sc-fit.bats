@@ -17,6 +17,14 @@ fit() {
     for n in 2 3 4; do fit -@ $n <"$F/sim.scz" | cmp - "$T/1.scm"; done
 }
 
+@test "a weight that encoders and decoder share sums its gradient in one order" {
+    shared() {
+        fit --batch-key batch --batch-representation embedding --encode-covariates --no-use-observed-lib-size --max-epochs 5 "$@" "$F/sim.scz"
+    }
+    shared -@ 1 >"$T/1.scm"
+    for n in 2 3 4 2 3 4; do shared -@ $n | cmp - "$T/1.scm"; done
+}
+
 @test "another seed, another model" {
     fit "$F/sim.scz" >"$T/0.scm"
     fit --seed 1 "$F/sim.scz" >"$T/1.scm"

@@ -108,6 +108,13 @@ static void has_written(const sc_steps *s, const ex *e, sc_writer *w, int task)
  * weights. */
 typedef void visit(const sc_steps *s, const ex *e, sc_writer *w, int task);
 
+/* Nodes of one weight have one gradient. */
+static sc_writer *writer_of(const sc_steps *s, const ex *e, int32_t id)
+{
+    const sc_gnode *n = nd(e, id);
+    return n->op == SC_OP_WEIGHT ? &s->of_weight[n->weight] : &s->of_node[id];
+}
+
 static void for_each_writer(const sc_steps *s, const ex *e, int task, bool backward, visit *visits,
                             bool as_writer)
 {
@@ -117,9 +124,9 @@ static void for_each_writer(const sc_steps *s, const ex *e, int task, bool backw
     const sc_op *op = e->ops[n->op];
     const bool to_parents =
         backward && (!op->reach || op->reach(e, id, p->task.phase) == SC_REACH_PARENTS);
-    visits(s, e, &s->of_node[id], task);
+    visits(s, e, writer_of(s, e, id), task);
     for (int k = 0; (as_writer || backward ? to_parents : true) && k < n_parents(e, id); k++)
-        visits(s, e, &s->of_node[parent(e, id, k)], task);
+        visits(s, e, writer_of(s, e, parent(e, id, k)), task);
     if (!p->height && (n->op == SC_OP_BATCH_NORM || (backward && n->op == SC_OP_LINEAR)))
         visits(s, e, &s->of_weight[n->weight], task);
 }
