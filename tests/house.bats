@@ -248,3 +248,17 @@ too_long() {
     echo "$output"
     [[ $output == *sc_two.o* ]]
 }
+
+@test "README.md and sluice(7) name the tools there are, and sluice(7) its companions" {
+    cd "$ROOT"
+    there=$(basename -s .c tools/sc-*.c | sort)
+    diff <(sed -nE 's/^\| (sc-[a-z]+) \|.*/\1/p' README.md | sort) - <<<"$there"
+    diff <(sed -nE 's/^\.It Xr (sc-[a-z]+) 1$/\1/p' man/sluice.7 | sort) - <<<"$there"
+    for page in man/*.[57]; do
+        name=$(basename "${page%.?}")
+        [ "$name" = sluice ] || sed -n '/^.Sh SEE ALSO/,$p' man/sluice.7 | grep -q "^.Xr $name ${page##*.}"
+    done
+    for folder in lib/*/; do
+        grep -q "\`$(basename "$folder")\`\|\`$folder\`" README.md || { echo "README.md does not know $folder"; false; }
+    done
+}
