@@ -1,5 +1,5 @@
 # make: everything into build/.  make check: all tests.  make demo: the tutorial on simulated cells, into demo/.
-# make install: PREFIX, DESTDIR as usual.  check and demo fetch with apt-get what is missing, as make deps does.
+# TESTS='sc-norm test_knn' runs those alone, by their names.  make install: PREFIX, DESTDIR as usual.  check and demo fetch with apt-get what is missing, as make deps does.
 B ?= build
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
@@ -79,14 +79,14 @@ deps:
 check demo: deps # pkg-config answers after deps only, so a second make asks it
 	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) run-$@
 run-check: all $(CTESTS)
-	tests/run $B
+	tests/run $B $(TESTS)
 run-demo: all
 	@PATH="$(abspath $B)/bin:$$PATH" tests/workflows/tutorial.sh demo
 asan: # the leak check of gcc 12 misreads the thread-local storage of some plugins' libraries and crashes
 	ASAN_OPTIONS=intercept_tls_get_addr=0 $(MAKE) B=build/asan CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
 		LDFLAGS="-fsanitize=address,undefined" NOUNDEF= check
-tsan:
-	$(MAKE) B=build/tsan CFLAGS="-O1 -g -fsanitize=thread" LDFLAGS=-fsanitize=thread NOUNDEF= check
+tsan: # ten times slower, so without TESTS it takes those made for it
+	$(MAKE) B=build/tsan CFLAGS="-O1 -g -fsanitize=thread" LDFLAGS=-fsanitize=thread NOUNDEF= TESTS="$(or $(TESTS),threads.bats test_)" check
 install: all
 	tests/install $B "$(DESTDIR)$(PREFIX)" "$(PREFIX)" "$(VERSION)"
 bench: all $B/bench/kernels $B/bench/train # SCVI_PYTHON=python with scvi-tools: side by side with it
