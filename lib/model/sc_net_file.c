@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,18 +214,28 @@ static sc_status take_tensor(sc_net *net, const char *name, int n_dims, const in
     if (t.n_dims != n_dims || memcmp(t.dims, dims, (size_t)n_dims * sizeof *dims) != 0)
         return sc_fail(err, SC_EFORMAT,
                        "tensor '%s' has another shape than the model's options ask for", name);
+    for (int64_t k = 0; k < net->g->weights[w].rows * net->g->weights[w].cols; k++)
+        if (!isfinite(values[k])) /* else every cell would get NaN, or differ without a reason */
+            return sc_fail(err, SC_EDATA, "tensor '%s' has a value that is not finite, %g", name,
+                           (double)values[k]);
     sc_net_set(net, w, values);
     return SC_OK;
 }
 
-static sc_status has_all(const sc_net *net, int n, sc_err *err)
+/* Each once: with as many tensors as weights, none may be missing. */
+static sc_status has_all(const sc_net *net, const sc_model_file *f, sc_err *err)
 {
     int want = 0;
-    for (int i = 0; i < net->g->n_weights; i++)
-        want += net->g->weights[i].is_saved;
-    return n == want
+    for (int i = 0; i < net->g->n_weights; i++) {
+        const sc_gweight *w = &net->g->weights[i];
+        want += w->is_saved;
+        if (w->is_saved && !sc_model_file_find(f, w->name))
+            return sc_fail(err, SC_EFORMAT, "the model has no tensor '%s'", w->name);
+    }
+    return f->n_tensors == want
                ? SC_OK
-               : sc_fail(err, SC_EFORMAT, "the model has %d tensors where %d are needed", n, want);
+               : sc_fail(err, SC_EFORMAT, "the model has %d tensors where %d are needed",
+                         f->n_tensors, want);
 }
 
 static bool has_tensor(const sc_pt *pt, const char *name)
@@ -274,7 +285,7 @@ static sc_status from_scm(sc_net *net, int fd, const char *name, sc_err *err)
                 take_tensor(net, f.tensors[i].name, f.tensors[i].n_dims, f.tensors[i].dims,
                             f.tensors[i].values, err),
                 out);
-    st = has_all(net, f.n_tensors, err);
+    st = has_all(net, &f, err);
 out:
     json_decref(meta);
     sc_model_file_free(&f);

@@ -102,16 +102,28 @@ sc_status sc_net_pt_data(sc_net *net, const sc_pt *pt, sc_err *err)
 sc_status sc_net_pt_variant(const char *class_name, char *variant, size_t n, sc_err *err)
 {
     sc_plugin_list list = {0};
+    char known[SC_ERR_MAX / 2] = "";
+    size_t at = 0;
+    if (!class_name)
+        return sc_fail(err, SC_EFORMAT,
+                       "registry_ has no model_name: not a model saved by scvi-tools");
     SC_TRY(sc_plugin_list_load(SC_KIND_MODEL, &list, err));
     variant[0] = 0;
     for (int i = 0; i < list.n; i++) {
         const sc_plugin *p = list.items[i].h.plugin;
         const sc_model *m = p ? p->impl : NULL;
-        if (m && m->scvi_class && class_name && strcmp(m->scvi_class, class_name) == 0)
+        if (!m || !m->scvi_class)
+            continue;
+        if (strcmp(m->scvi_class, class_name) == 0)
             (void)snprintf(variant, n, "%s", p->name);
+        if (at < sizeof known)
+            at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", at ? ", " : "",
+                                   m->scvi_class);
     }
     sc_plugin_list_free(&list);
     return variant[0] ? SC_OK
-                      : sc_fail(err, SC_EPLUGIN, "no plugin reads models of class '%s'",
-                                class_name ? class_name : "?");
+                      : sc_fail(err, SC_EUSAGE,
+                                "is of scvi-tools' class '%s', which no plugin reads; there are "
+                                "plugins for %s",
+                                class_name, known[0] ? known : "none");
 }

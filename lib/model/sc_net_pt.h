@@ -7,7 +7,8 @@
 #include "sc_net.h"
 #include "sc_pt.h"
 
-/* The plugin that reads models of this class, its name in variant (n bytes); SC_EPLUGIN: none. */
+/* The plugin that reads models of this class, its name in variant (n bytes); SC_EUSAGE: none,
+ * naming those there are; SC_EFORMAT: no class. */
 sc_status sc_net_pt_variant(const char *class_name, char *variant, size_t n,
                             sc_err *err) SC_MUST_CHECK;
 /* Sizes, genes, proteins and what was measured of them, categories and keys, into a new net. */
