@@ -84,8 +84,10 @@ static bool has_input_gradient(const ex *e, const thin *t)
 int64_t SC_X(sc_thin_tiles)(const ex *e, int32_t id, int phase, bool backward)
 {
     const thin t = open(e, id, e->aux[id]);
+    if (!backward && phase == 2)
+        return thin_of(e, id)->only_moves ? 0 : ceil_div(t.rows, ROW_TILE);
     if (!backward)
-        return phase == 0 ? 1 : phase == 1 ? ceil_div(t.n, COLUMNS) : 0;
+        return phase == 0 ? 1 : ceil_div(t.n, COLUMNS);
     if (phase == 1)
         return GROUPS;
     return phase == 2 && has_input_gradient(e, &t) ? ceil_div(t.rows, ROW_TILE) : 0;
@@ -174,8 +176,12 @@ static void columns(ex *e, int32_t id, const thin *t, int64_t j0, int64_t nc)
     for (int64_t a = 0; a < t->d; a++)
         for (int64_t j = j0; j < j0 + nc; j++)
             t->scaled[a * t->n + j] = t->w[a * t->n + j] * t->factor[j];
-    e->k->gemm_nn_from((int)t->rows, (int)nc, (int)t->d, t->across, (int)t->d, t->scaled + j0,
-                       (int)t->n, e->val[id] + j0, (int)t->n, t->shift + j0);
+}
+
+static void values(ex *e, int32_t id, const thin *t, int64_t i0, int64_t m)
+{
+    e->k->gemm_nn_from((int)m, (int)t->n, (int)t->d, t->across + i0 * t->d, (int)t->d, t->scaled,
+                       (int)t->n, e->val[id] + i0 * t->n, (int)t->n, t->shift);
 }
 
 void SC_X(sc_thin_fwd)(ex *e, int32_t id, real *from, int phase, int64_t tile)
@@ -184,8 +190,10 @@ void SC_X(sc_thin_fwd)(ex *e, int32_t id, real *from, int phase, int64_t tile)
     if (phase == 0) {
         take_inputs(e, &t);
         centre(&t);
-    } else {
+    } else if (phase == 1) {
         columns(e, id, &t, tile * COLUMNS, min64(COLUMNS, t.n - tile * COLUMNS));
+    } else {
+        values(e, id, &t, tile * ROW_TILE, min64(ROW_TILE, t.rows - tile * ROW_TILE));
     }
 }
 

@@ -28,8 +28,9 @@ static inline const sc_thin *thin_of(const ex *e, int32_t id)
 
 #ifdef SC_ISA
 int64_t SC_X(sc_thin_aux)(const ex *e, int32_t id, int64_t rows);
-/* from: of aux, where the batch norm's own scratch ends. Forward has phases 0 and 1; backward 1 and
- * 2, of which the last one alone writes to the parents. */
+/* from: of aux, where the batch norm's own scratch ends. Forward has phases 0, 1 by columns and 2,
+ * which writes the values, by rows; backward 1 by columns and 2 by rows, which alone writes to the
+ * parents. */
 int64_t SC_X(sc_thin_tiles)(const ex *e, int32_t id, int phase, bool backward);
 void SC_X(sc_thin_fwd)(ex *e, int32_t id, real *from, int phase, int64_t tile);
 void SC_X(sc_thin_bwd)(ex *e, int32_t id, real *from, int phase, int64_t tile);
