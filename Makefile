@@ -1,5 +1,6 @@
 # make: everything into build/.  make check: all tests.  make demo: the tutorial on simulated cells, into demo/.
-# TESTS='sc-norm test_knn' runs those alone, by their names.  make install: PREFIX, DESTDIR as usual.  check and demo fetch with apt-get what is missing, as make deps does.
+# TESTS='sc-norm test_knn' runs those alone, by their names.  make install: PREFIX, DESTDIR as usual.
+# check and demo fetch with apt-get what is missing, as make deps does.
 B ?= build
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g

@@ -262,3 +262,13 @@ too_long() {
         grep -q "\`$(basename "$folder")\`\|\`$folder\`" README.md || { echo "README.md does not know $folder"; false; }
     done
 }
+
+@test "README.md and the man pages speak of no option that is not there" {
+    cd "$ROOT"
+    { grep -ohE 'Fl Fl [a-z0-9-]+' man/*.[157] | sed 's/Fl Fl //'
+      grep -ohE '(^|[ `(])--[a-z][a-z0-9-]+' README.md tests/workflows/*/README.md | sed 's/.*--//'; } | sort -u >"$T/named"
+    [ "$(wc -l <"$T/named")" -gt 50 ]
+    while read -r option; do
+        grep -rqE "\"(no-)?(${option#no-}|${option//-/_})\"" --include='*.[ch]' tools lib plugins formats || { echo "--$option?"; false; }
+    done <"$T/named"
+}
