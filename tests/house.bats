@@ -272,3 +272,13 @@ too_long() {
         grep -rqE "\"(no-)?(${option#no-}|${option//-/_})\"" --include='*.[ch]' tools lib plugins formats || { echo "--$option?"; false; }
     done <"$T/named"
 }
+
+@test "every header begins with a comment, and says of its functions what their names do not" {
+    cd "$ROOT"
+    run awk 'FNR == 1 && !/^\/\*/ { print FILENAME ": begins without a comment" }
+        /\/\*/ { told = 1 }
+        /^$/ { told = 0 }
+        /^[a-z].*[ *][a-z0-9_]+\(/ && !/^(typedef|static)/ && !told { print FILENAME ":" FNR ": " $0 }' $(find lib formats tools -name '*.h')
+    echo "$output"
+    [ -z "$output" ]
+}

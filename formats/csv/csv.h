@@ -25,6 +25,7 @@ char csv_delimiter(const char *name);
 sc_status csv_read(sc_entries *e, sc_strs *cells, sc_strs *genes, sc_text *in, char delim,
                    const csv_opts *o, sc_err *err) SC_MUST_CHECK;
 
+/* Writing: the calls that sc_format.h tells of. */
 sc_status csv_create(void **state, const char *path, const char *target, const void *opts,
                      const sc_host *host, const sc_header *h, sc_err *err);
 sc_status csv_put(void *state, const sc_format_rows *r, sc_err *err);

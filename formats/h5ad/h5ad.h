@@ -42,6 +42,7 @@ typedef struct h5ad_reader {
     sc_strs skipped, uns_used;
 } h5ad_reader;
 
+/* Reading: the calls that sc_format.h tells of. */
 sc_status h5ad_open(void **state, sc_source *src, const void *opts, const sc_host *host,
                     sc_header *h, sc_err *err);
 sc_status h5ad_next(void *state, sc_format_rows *r, sc_err *err);
@@ -59,6 +60,7 @@ sc_status h5table_numbers(const h5table *t, int64_t row0, int64_t n, sc_dense *o
 sc_status h5elem_field(hid_t ds, const char *field, int64_t n_sub, int64_t row0, int64_t n,
                        sc_dense *out, sc_err *err) SC_MUST_CHECK;
 
+/* Writing, likewise. */
 sc_status h5ad_create(void **state, const char *path, const char *target, const void *opts,
                       const sc_host *host, const sc_header *h, sc_err *err);
 sc_status h5ad_put(void *state, const sc_format_rows *r, sc_err *err);

@@ -31,6 +31,7 @@ typedef struct mtx_tables {
     sc_strs barcodes;
 } mtx_tables;
 
+/* Into t, which is empty or has the other of the two. SC_EFORMAT with the line for an empty one. */
 sc_status mtx_read_features(mtx_tables *t, sc_text *in, sc_err *err) SC_MUST_CHECK;
 sc_status mtx_read_barcodes(mtx_tables *t, sc_text *in, sc_err *err) SC_MUST_CHECK;
 void mtx_tables_free(mtx_tables *t);
@@ -61,7 +62,7 @@ typedef enum mtx_role { MTX_OTHER, MTX_MATRIX, MTX_FEATURES, MTX_BARCODES } mtx_
  * "matrix.mtx", "features.tsv" ... */
 mtx_role mtx_role_of(const char *path, size_t *stem_len);
 
-/* Writing (write.c). */
+/* Writing (write.c): the calls that sc_format.h tells of. */
 sc_status mtx_create(void **state, const char *path, const char *target, const void *opts,
                      const sc_host *host, const sc_header *h, sc_err *err);
 sc_status mtx_put(void *state, const sc_format_rows *r, sc_err *err);

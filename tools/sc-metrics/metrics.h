@@ -31,8 +31,12 @@ typedef struct metrics {
     double value[METRICS_MAX];
 } metrics;
 
+/* The columns and the representation of all cells, into m, which is empty ({0}); SC_EDATA naming
+ * what is not there. For metrics_free whatever is returned. */
 sc_status metrics_read(metrics *m, const metrics_opts *o, sc_reader *in, sc_err *err) SC_MUST_CHECK;
+/* Fills the values. */
 sc_status metrics_find(metrics *m, const metrics_opts *o, sc_pool *pool, sc_err *err) SC_MUST_CHECK;
+/* Tables, with a header row: metric and value; a row a cell. */
 void metrics_print(const metrics *m, FILE *f);
 void metrics_print_cells(const metrics *m, FILE *f);
 void metrics_free(metrics *m);

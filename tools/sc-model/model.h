@@ -14,14 +14,13 @@ typedef struct model_opts {
 
 extern const sc_tool model_tool;
 
-/* operands: those after the command's name. */
+/* operands: those after the command's name. What is printed goes to `to`. */
 sc_status model_list(const model_opts *o, const char *const *operands, FILE *to,
                      sc_err *err) SC_MUST_CHECK;
 sc_status model_show(const model_opts *o, const char *const *operands, FILE *to,
                      sc_err *err) SC_MUST_CHECK;
 sc_status model_export(const model_opts *o, const char *const *operands, FILE *to,
                        sc_err *err) SC_MUST_CHECK;
-
 sc_status model_new(const model_opts *o, const char *const *operands, FILE *to,
                     sc_err *err) SC_MUST_CHECK;
 sc_status model_check(const model_opts *o, const char *const *operands, FILE *to,

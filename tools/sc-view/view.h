@@ -14,6 +14,8 @@ typedef struct view {
     bool header_only, json, check;
 } view;
 
+/* Prints what v asks for of what in has, to its end where that is needed. SC_EDATA: there is no
+ * such table. */
 sc_status view_cells(const view *v, sc_reader *in, sc_err *err) SC_MUST_CHECK;
 sc_status view_model(const view *v, sc_reader *in, sc_err *err) SC_MUST_CHECK;
 
