@@ -282,3 +282,13 @@ too_long() {
     echo "$output"
     [ -z "$output" ]
 }
+
+@test "nothing of ours has writable data of its own: state is in structs that are passed in" {
+    [ "${CFLAGS:-}" = "${CFLAGS#*sanitize}" ] || skip "a sanitizer has data of its own"
+    need_command size
+    run bash -c 'find "$1" -name "*.o" -not -path "*/tests/*" -not -path "*/asan/*" -not -path "*/tsan/*" -print0 | xargs -0 size -A |
+        awk "/ :\$/ { file = \$1 } \$1 ~ /^\\.(data|bss|tdata|tbss)(\\.|\$)/ && \$1 !~ /rel\\.ro/ && \$2 > 0 { print file, \$1, \$2 }"' _ "$SLUICE_BUILD"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ -z "$output" ]
+}
