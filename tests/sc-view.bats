@@ -145,3 +145,20 @@ need_model() {
     need_model
     fails 1 "m.scm: is a model, where cells are needed" sc-norm --log1p m.scm
 }
+
+@test "the same text on any number of threads, and of a damaged stream the rows before the damage" {
+    sc-sim -q --n-obs 6000 --n-vars 30 -o "$T/s.scz"
+    for t in X obs obsm/X_true; do
+        sc-view -@ 1 -t $t "$T/s.scz" >"$T/one"
+        [ "$(wc -l <"$T/one")" -eq 6001 ]
+        sc-view -@ 4 -t $t "$T/s.scz" | cmp - "$T/one"
+        sc-view -@ 4 -t $t -n 1500 "$T/s.scz" | cmp - <(head -n 1501 "$T/one")
+    done
+    sc-view -@ 1 -t obs "$T/s.scz" >"$T/one"
+    head -c $(($(stat -c %s "$T/s.scz") / 2)) "$T/s.scz" >"$T/cut.scz"
+    fails 1 "cut.scz: stream ends early" sc-view -@ 4 --check "$T/cut.scz"
+    run bash -c 'sc-view -@ 4 -t obs "$T/cut.scz" 2>&1 >"$T/rows"'
+    [ "$status" -eq 1 ]
+    [ "$(wc -l <"$T/rows")" -gt 1024 ]
+    cmp "$T/rows" <(head -n "$(wc -l <"$T/rows")" "$T/one")
+}

@@ -1,5 +1,6 @@
 /* ELBO, its parts and marginal log-likelihood of each cell under a model. */
 #include "sc_over.h"
+#include "sc_print.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -157,9 +158,10 @@ static sc_status elbo(scorer *s, int64_t from, int64_t n, sc_err *err)
 static void print_row(scorer *s, const char *name, const double *row)
 {
     const int n = s->n_cols + (s->o->marginal_ll ? ML : 0);
+    char text[SC_REAL_TEXT + 1] = "\t";
     fputs(name, s->s.text);
     for (int c = 0; c < n; c++)
-        fprintf(s->s.text, "\t%.9g", row[c]);
+        (void)fwrite(text, 1, 1 + sc_print_real(text + 1, row[c]), s->s.text);
     fputc('\n', s->s.text);
 }
 

@@ -31,7 +31,7 @@ static const sc_tool tool = {
     .operands = "[IN]",
     .min_operands = 0,
     .max_operands = 1,
-    .flags = SC_TOOL_OUTPUT,
+    .flags = SC_TOOL_THREADS | SC_TOOL_OUTPUT,
     .params = params,
     .opts_size = sizeof(view_opts),
     .example = "sc-view -t obs -n 5 cells.scz",
@@ -74,7 +74,8 @@ static sc_status print(const view_opts *o, sc_reader *in, const sc_output *out, 
     if (!to)
         return sc_fail(err, SC_ENOMEM, "out of memory");
     (void)setvbuf(to, NULL, _IOFBF, 1 << 18);
-    const view v = {to, o->what, o->n_rows, o->header_only, o->json, o->check};
+    const view v = {
+        to, o->what, o->n_rows, o->header_only, o->json, o->check, (int)o->common.n_threads};
     const sc_status st = sc_reader_is_model(in) ? view_model(&v, in, err) : view_cells(&v, in, err);
     (void)fclose(to);
     errno = s.error;

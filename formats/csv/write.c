@@ -1,6 +1,8 @@
 /* Writes one matrix as delimited text: a header row, then a row a cell. */
 #include "csv.h"
 
+#include "sc_print.h"
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <inttypes.h>
@@ -60,13 +62,9 @@ static sc_status put_name(csv_writer *w, const char *name, sc_err *err)
 
 static sc_status put_value(csv_writer *w, float value, sc_err *err)
 {
-    char text[40];
-    if (value == 0) {
-        char zero[2] = {w->delim, '0'};
-        return put_text(w, zero, 2, err);
-    }
-    const int n = snprintf(text, sizeof text, "%c%.9g", w->delim, (double)value);
-    return put_text(w, text, (size_t)n, err);
+    char text[SC_REAL_TEXT + 1] = {w->delim, '0'};
+    const size_t n = value == 0 ? 1 : sc_print_real(text + 1, (double)value);
+    return put_text(w, text, n + 1, err);
 }
 
 static sc_status end_line(csv_writer *w, sc_err *err)

@@ -2,6 +2,7 @@
  * matrix stands before it. */
 #include "mtx.h"
 
+#include "sc_print.h"
 #include "sc_temp.h"
 
 #include <archive.h>
@@ -115,6 +116,14 @@ static void put_integer(FILE *f, int64_t value, char end)
     (void)fwrite_unlocked(text + at, 1, sizeof text - at, f);
 }
 
+static void put_real(FILE *f, double value)
+{
+    char text[SC_REAL_TEXT + 1];
+    const size_t n = sc_print_real(text, value);
+    text[n] = '\n';
+    (void)fwrite_unlocked(text, 1, n + 1, f);
+}
+
 static void put_entry(mtx_writer *w, int64_t feature, int64_t cell, float value)
 {
     if (value == 0)
@@ -125,7 +134,7 @@ static void put_entry(mtx_writer *w, int64_t feature, int64_t cell, float value)
     if (w->is_integer && value < 1e15F)
         put_integer(f, (int64_t)value, '\n');
     else
-        fprintf(f, "%.9g\n", (double)value);
+        put_real(f, (double)value);
     w->n_stored++;
 }
 

@@ -1,5 +1,6 @@
 #include "sc_data.h"
 #include "sc_data_int.h"
+#include "sc_print.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -244,7 +245,10 @@ const char *sc_col_text(const sc_col *c, int64_t i, char *buf, size_t buf_len)
         (void)snprintf(buf, buf_len, "%" PRId64, c->v.i[i]);
         return buf;
     case SC_COL_REAL:
-        (void)snprintf(buf, buf_len, "%.9g", c->v.r[i]);
+        if (buf_len >= SC_REAL_TEXT)
+            (void)sc_print_real(buf, c->v.r[i]);
+        else
+            (void)snprintf(buf, buf_len, "%.9g", c->v.r[i]);
         return buf;
     case SC_COL_BOOL:
         return c->v.b[i] ? "True" : "False";

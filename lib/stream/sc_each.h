@@ -26,8 +26,8 @@ typedef struct sc_each {
  * otherwise each block is encoded after its work and written in its turn (after `turn`, which may
  * then no longer change it). pool NULL: this thread alone; it must not be in use. An error is that
  * of the first block, in the stream's order, that has one; blocks before it were written. SC_OK:
- * the end mark was read and agreed, or `take` came to its end. sc_writer_finish is up to the
- * caller.
+ * the end mark was read and agreed, `take` came to its end, or `turn` ended it with SC_END.
+ * sc_writer_finish is up to the caller.
  */
 sc_status sc_reader_each(sc_reader *in, sc_writer *out, sc_pool *pool, const sc_each *e,
                          sc_err *err) SC_MUST_CHECK;

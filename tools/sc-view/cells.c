@@ -1,34 +1,67 @@
 #include "view.h"
 
+#include "sc_each.h"
+
 #include <inttypes.h>
 #include <string.h>
 
-/* Reads what is left: all of it decoded if thorough, otherwise its checksums only. */
-static sc_status read_rest(sc_reader *in, bool thorough, int64_t *n_cells, sc_err *err)
+typedef struct rows {
+    const view *v;
+    const sc_header *h;
+    const sc_mat *m; /* to print; NULL: obs */
+    int64_t n, left; /* counted, and still to print */
+} rows;
+
+static sc_status decode_mat(const sc_mat *m, sc_block *b, sc_csr **csr, sc_dense **dense,
+                            sc_err *err)
 {
-    const sc_header *h = sc_reader_header(in);
-    sc_block *b;
-    sc_status st;
-    *n_cells = 0;
-    while ((st = sc_reader_next(in, &b, err)) == SC_OK) {
-        sc_table *obs;
-        *n_cells += sc_block_n_rows(b);
-        if (!thorough)
-            continue;
-        SC_TRY(sc_block_obs(b, &obs, err));
-        for (int k = 0; k < h->n_mats; k++) {
-            const sc_mat *m = &h->mats[k];
-            sc_csr *csr;
-            sc_dense *dense;
-            if (m->varm.values)
-                continue;
-            if (m->is_sparse)
-                SC_TRY(sc_block_sparse(b, m->path, &csr, err));
-            else
-                SC_TRY(sc_block_dense(b, m->path, &dense, err));
-        }
-    }
-    return st == SC_END ? SC_OK : st;
+    *csr = NULL;
+    *dense = NULL;
+    return m->is_sparse ? sc_block_sparse(b, m->path, csr, err)
+                        : sc_block_dense(b, m->path, dense, err);
+}
+
+static sc_status decode_all(void *ctx, int tid, sc_block *b, sc_err *err)
+{
+    const rows *r = ctx;
+    sc_table *obs;
+    sc_csr *csr;
+    sc_dense *dense;
+    (void)tid;
+    SC_TRY(sc_block_obs(b, &obs, err));
+    for (int k = 0; k < r->h->n_mats; k++)
+        if (!r->h->mats[k].varm.values)
+            SC_TRY(decode_mat(&r->h->mats[k], b, &csr, &dense, err));
+    return SC_OK;
+}
+
+static sc_status count_rows(void *ctx, sc_block *b, sc_err *err)
+{
+    rows *r = ctx;
+    (void)err;
+    r->n += sc_block_n_rows(b);
+    return SC_OK;
+}
+
+/* All blocks that are left, decoded on threads. */
+static sc_status each_block(const view *v, sc_reader *in, const sc_each *each, sc_err *err)
+{
+    sc_pool *pool = NULL;
+    SC_TRY(sc_pool_new(&pool, v->n_threads, err));
+    const sc_status st = sc_reader_each(in, NULL, pool, each, err);
+    sc_pool_free(pool);
+    return st;
+}
+
+/* Reads what is left: all of it decoded if thorough, otherwise its checksums only. */
+static sc_status read_rest(const view *v, sc_reader *in, int64_t *n_cells, sc_err *err)
+{
+    rows r = {.v = v, .h = sc_reader_header(in)};
+    const sc_each each = {.work = v->check ? decode_all : NULL, .turn = count_rows, .ctx = &r};
+    const sc_status st =
+        v->check ? each_block(v, in, &each, err) : sc_reader_each(in, NULL, NULL, &each, err);
+    *n_cells = r.n;
+    return st;
 }
 
 static json_t *header_json(const sc_header *h, int64_t n_obs)
@@ -90,7 +123,7 @@ static sc_status summary(const view *v, sc_reader *in, sc_err *err)
     const sc_header *h = sc_reader_header(in);
     int64_t n_obs = h->n_obs;
     if (!v->header_only)
-        SC_TRY(read_rest(in, v->check, &n_obs, err));
+        SC_TRY(read_rest(v, in, &n_obs, err));
     if (v->json)
         return put_json(v->to, header_json(h, n_obs), err);
     if (v->check)
@@ -124,16 +157,28 @@ static void put_mat_head(FILE *to, const sc_header *h, const sc_mat *m)
     putc_unlocked('\n', to);
 }
 
+/* Most of a row. */
+static void put_zeros(FILE *to, int64_t n)
+{
+    static const char zeros[] = "\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0"
+                                "\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0";
+    const int64_t most = sizeof zeros / 2;
+    for (int64_t k; n > 0; n -= k) {
+        k = n < most ? n : most;
+        (void)fwrite_unlocked(zeros, 2, (size_t)k, to);
+    }
+}
+
 static void put_sparse_row(FILE *to, const sc_csr *x, int64_t i)
 {
-    int64_t k = x->indptr[i];
-    for (int64_t j = 0; j < x->n_cols; j++) {
+    int64_t j = 0;
+    for (int64_t k = x->indptr[i]; k < x->indptr[i + 1]; k++) {
+        put_zeros(to, x->indices[k] - j);
         putc_unlocked('\t', to);
-        if (k < x->indptr[i + 1] && x->indices[k] == j)
-            put_number(to, (double)x->values[k++]);
-        else
-            putc_unlocked('0', to);
+        put_number(to, (double)x->values[k]);
+        j = x->indices[k] + 1;
     }
+    put_zeros(to, x->n_cols - j);
     putc_unlocked('\n', to);
 }
 
@@ -146,23 +191,27 @@ static void put_dense_row(FILE *to, const sc_dense *x, int64_t i)
     putc_unlocked('\n', to);
 }
 
+static void put_pairs(FILE *to, const char *cell, const sc_csr *x, int64_t i)
+{
+    for (int64_t k = x->indptr[i]; k < x->indptr[i + 1]; k++) {
+        put_field(to, cell);
+        fprintf(to, "\t%" PRId32 "\t", x->indices[k]);
+        put_number(to, (double)x->values[k]);
+        putc_unlocked('\n', to);
+    }
+}
+
 static sc_status put_mat_rows(FILE *to, const sc_mat *m, sc_block *b, int64_t n, sc_err *err)
 {
     sc_table *obs;
-    sc_csr *csr = NULL;
-    sc_dense *dense = NULL;
+    sc_csr *csr;
+    sc_dense *dense;
     SC_TRY(sc_block_obs(b, &obs, err));
-    if (m->is_sparse)
-        SC_TRY(sc_block_sparse(b, m->path, &csr, err));
-    else
-        SC_TRY(sc_block_dense(b, m->path, &dense, err));
+    SC_TRY(decode_mat(m, b, &csr, &dense, err));
     for (int64_t i = 0; i < n; i++) {
         const char *cell = sc_strs_at(&obs->names, i);
         if (csr && strncmp(m->path, "obsp/", 5) == 0) {
-            for (int64_t k = csr->indptr[i]; k < csr->indptr[i + 1]; k++) {
-                put_field(to, cell);
-                fprintf(to, "\t%" PRId32 "\t%.9g\n", csr->indices[k], (double)csr->values[k]);
-            }
+            put_pairs(to, cell, csr, i);
             continue;
         }
         put_field(to, cell);
@@ -174,27 +223,44 @@ static sc_status put_mat_rows(FILE *to, const sc_mat *m, sc_block *b, int64_t n,
     return SC_OK;
 }
 
+static sc_status decode_shown(void *ctx, int tid, sc_block *b, sc_err *err)
+{
+    const rows *r = ctx;
+    sc_table *obs;
+    sc_csr *csr;
+    sc_dense *dense;
+    (void)tid;
+    SC_TRY(sc_block_obs(b, &obs, err));
+    return r->m ? decode_mat(r->m, b, &csr, &dense, err) : SC_OK;
+}
+
+static sc_status put_block(void *ctx, sc_block *b, sc_err *err)
+{
+    rows *r = ctx;
+    sc_table *obs;
+    const int64_t n = sc_block_n_rows(b) < r->left ? sc_block_n_rows(b) : r->left;
+    SC_TRY(sc_block_obs(b, &obs, err));
+    if (r->m)
+        SC_TRY(put_mat_rows(r->v->to, r->m, b, n, err));
+    else
+        put_table_rows(r->v->to, obs, n);
+    r->left -= n;
+    return r->left && !ferror(r->v->to) ? SC_OK : SC_END;
+}
+
 /* The rows of obs (m NULL) or of a matrix. With -n it stops early, and the rest goes unread. */
 static sc_status put_cells(const view *v, sc_reader *in, const sc_mat *m, sc_err *err)
 {
-    int64_t left = v->n_rows < 0 ? INT64_MAX : v->n_rows;
-    sc_block *b;
-    sc_status st = SC_OK;
+    rows r = {v, sc_reader_header(in), m, 0, v->n_rows < 0 ? INT64_MAX : v->n_rows};
+    const sc_each each = {.work = decode_shown, .turn = put_block, .ctx = &r};
     if (m)
-        put_mat_head(v->to, sc_reader_header(in), m);
+        put_mat_head(v->to, r.h, m);
     else
-        put_table_head(v->to, "cell", &sc_reader_header(in)->obs);
-    while (left > 0 && !ferror(v->to) && (st = sc_reader_next(in, &b, err)) == SC_OK) {
-        sc_table *obs;
-        const int64_t n = sc_block_n_rows(b) < left ? sc_block_n_rows(b) : left;
-        SC_TRY(sc_block_obs(b, &obs, err));
-        if (m)
-            SC_TRY(put_mat_rows(v->to, m, b, n, err));
-        else
-            put_table_rows(v->to, obs, n);
-        left -= n;
-    }
-    return st == SC_END ? SC_OK : st;
+        put_table_head(v->to, "cell", &r.h->obs);
+    if (r.left == 0 || ferror(v->to))
+        return SC_OK;
+    return v->n_rows < 0 ? each_block(v, in, &each, err)
+                         : sc_reader_each(in, NULL, NULL, &each, err);
 }
 
 static sc_status put_genes(const view *v, const char *first, const sc_table *t)

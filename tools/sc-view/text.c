@@ -1,28 +1,34 @@
 #include "view.h"
 
+#include "sc_print.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 void put_field(FILE *to, const char *s)
 {
-    for (; *s; s++) {
+    for (;; s++) {
+        const size_t plain = strcspn(s, "\t\n\r\\");
+        (void)fwrite_unlocked(s, 1, plain, to);
+        s += plain;
+        if (!*s)
+            return;
         if (*s == '\t')
             fputs("\\t", to);
         else if (*s == '\n')
             fputs("\\n", to);
         else if (*s == '\r')
             fputs("\\r", to);
-        else if (*s == '\\')
-            fputs("\\\\", to);
         else
-            putc_unlocked(*s, to);
+            fputs("\\\\", to);
     }
 }
 
-/* Most numbers of a matrix are small counts, and printf is slow. */
+/* Most numbers of a matrix are small counts. */
 void put_number(FILE *to, double x)
 {
+    char text[SC_REAL_TEXT];
     if (x >= 0 && x < 1000 && x == (double)(int)x && !signbit(x)) {
         const int n = (int)x;
         if (n >= 100)
@@ -31,7 +37,7 @@ void put_number(FILE *to, double x)
             putc_unlocked('0' + n / 10 % 10, to);
         putc_unlocked('0' + n % 10, to);
     } else {
-        fprintf(to, "%.9g", x);
+        (void)fwrite_unlocked(text, 1, sc_print_real(text, x), to);
     }
 }
 

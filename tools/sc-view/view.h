@@ -12,6 +12,7 @@ typedef struct view {
     const char *what; /* of -t; NULL: the summary */
     int64_t n_rows;   /* at most so many; < 0: all */
     bool header_only, json, check;
+    int n_threads; /* 0: as many as there are cores */
 } view;
 
 /* Prints what v asks for of what in has, to its end where that is needed. SC_EDATA: there is no
