@@ -74,6 +74,11 @@ END
     sc-model export "$T/out" "$T/m.scm" "$T/x.scz"
     sc-model show "$T/out/model.pt" | grep -qx $'data\tbatch\tplate: 0.5, 1.0'
     sc-score --latent mean "$T/out/model.pt" "$T/x.scz" | cmp - <(sc-score --latent mean "$T/m.scm" "$T/x.scz")
+    for b in 1 1.0; do
+        sc-decode --no-PG --transform-batch $b "$T/out/model.pt" "$T/x.scz" | sc-view -t layers/px_scale >"$T/$b"
+    done
+    cmp "$T/1" "$T/1.0"
+    fails 2 "no batch '2'" sc-decode --transform-batch 2 "$T/out/model.pt" "$T/x.scz"
 }
 
 # for_python MODEL CELLS DIR: exports, with what export_check.py compares

@@ -59,19 +59,33 @@ static int32_t find_level(sc_coder *c, const char *text)
     return -1;
 }
 
-/* A number in obs by its value: scvi-tools' levels are spelled 1.0, and ours 1. */
-static int32_t find_number(const sc_coder *c, const sc_col *col, int64_t i)
+static int32_t find_number(const sc_strs *levels, double x)
 {
-    if (col->type != SC_COL_REAL && col->type != SC_COL_INT)
-        return -1;
-    const double x = col->type == SC_COL_REAL ? col->v.r[i] : (double)col->v.i[i];
-    for (int64_t k = 0; k < c->levels.n; k++) {
-        const char *text = sc_strs_at(&c->levels, k);
+    for (int64_t k = 0; k < levels->n; k++) {
+        const char *text = sc_strs_at(levels, k);
         char *end = NULL;
         if (strtod(text, &end) == x && end != text && !*end)
             return (int32_t)k;
     }
     return -1;
+}
+
+int32_t sc_level_find(const sc_strs *levels, const char *text)
+{
+    char *end = NULL;
+    for (int64_t k = 0; k < levels->n; k++)
+        if (strcmp(sc_strs_at(levels, k), text) == 0)
+            return (int32_t)k;
+    const double x = strtod(text, &end);
+    return end != text && !*end ? find_number(levels, x) : -1;
+}
+
+/* A number in obs by its value: scvi-tools' levels are spelled 1.0, and ours 1. */
+static int32_t find_value(const sc_coder *c, const sc_col *col, int64_t i)
+{
+    if (col->type != SC_COL_REAL && col->type != SC_COL_INT)
+        return -1;
+    return find_number(&c->levels, col->type == SC_COL_REAL ? col->v.r[i] : (double)col->v.i[i]);
 }
 
 static sc_status code_cell(sc_coder *c, const sc_table *obs, const sc_col *col, int64_t i,
@@ -85,7 +99,7 @@ static sc_status code_cell(sc_coder *c, const sc_table *obs, const sc_col *col, 
     const char *text = is_missing ? c->if_missing : sc_col_text(col, i, buf, sizeof buf);
     *code = find_level(c, text);
     if (*code < 0 && c->is_fixed && !is_missing)
-        *code = find_number(c, col, i);
+        *code = find_value(c, col, i);
     if (*code >= 0)
         return SC_OK;
     if (c->is_fixed) {

@@ -14,6 +14,10 @@ typedef struct sc_category {
 /* Frees what it holds, not c itself; {0} is fine. */
 void sc_category_free(sc_category *c);
 
+/* Which level a user's text means: the one spelled so, or else of the same number, since levels of
+ * scvi-tools are spelled 1.0; -1: none. */
+int32_t sc_level_find(const sc_strs *levels, const char *text);
+
 /*
  * Learns the levels of a column while its cells pass by. A categorical column brings its own,
  * unused ones too; of others the values are collected and sorted (numbers by value) at the end.

@@ -204,11 +204,9 @@ sc_status sc_infer_batch(const sc_net *net, const char *name, int32_t *code, sc_
     const sc_category *c = &net->cats[0];
     if (!c->key)
         return sc_fail(err, SC_EUSAGE, "the model was fitted without batches");
-    for (int64_t i = 0; i < c->levels.n; i++)
-        if (strcmp(sc_strs_at(&c->levels, i), name) == 0) {
-            *code = (int32_t)i;
-            return SC_OK;
-        }
+    *code = sc_level_find(&c->levels, name);
+    if (*code >= 0)
+        return SC_OK;
     char near[256];
     sc_strs_near(&c->levels, name, near, sizeof near);
     return sc_fail(err, SC_EUSAGE, "the model knows no batch '%s'%s%s%s", name,
