@@ -72,12 +72,21 @@ static int32_t find_number(const sc_strs *levels, double x)
 
 int32_t sc_level_find(const sc_strs *levels, const char *text)
 {
-    char *end = NULL;
+    char *end = NULL, shown[32];
     for (int64_t k = 0; k < levels->n; k++)
         if (strcmp(sc_strs_at(levels, k), text) == 0)
             return (int32_t)k;
     const double x = strtod(text, &end);
-    return end != text && !*end ? find_number(levels, x) : -1;
+    if (end == text || *end)
+        return -1;
+    const int32_t same = find_number(levels, x);
+    for (int64_t k = 0; k < levels->n && same < 0; k++) {
+        const double level = strtod(sc_strs_at(levels, k), &end);
+        (void)snprintf(shown, sizeof shown, "%.9g", level);
+        if (!*end && strcmp(shown, text) == 0)
+            return (int32_t)k;
+    }
+    return same;
 }
 
 /* A number in obs by its value: scvi-tools' levels are spelled 1.0, and ours 1. */

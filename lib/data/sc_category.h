@@ -15,7 +15,7 @@ typedef struct sc_category {
 void sc_category_free(sc_category *c);
 
 /* Which level a user's text means: the one spelled so, or else of the same number, since levels of
- * scvi-tools are spelled 1.0; -1: none. */
+ * scvi-tools are spelled 1.0, or of one that is shown so, with 9 digits; -1: none. */
 int32_t sc_level_find(const sc_strs *levels, const char *text);
 
 /*
