@@ -52,6 +52,10 @@ static inline vf v_exp_neg(vf x, vf *minus1)
     return v_fma(e, s, s);
 }
 
+/* (log(1 + f) - f + f^2 / 2) / f^3 for sqrt(1/2) <= 1 + f < sqrt(2), from the highest power on */
+static const float v_log_series[8] = {-0.07634497f, 0.12761582f, -0.13160185f, 0.14201757f,
+                                      -0.16623357f, 0.20001227f, -0.25000821f, 0.33333332f};
+
 /* log(u) + c / u for normal u > 0 and |c| below half an ulp of u; cu is c / u */
 static inline vf v_log_fix(vf u, vf cu)
 {
@@ -60,14 +64,9 @@ static inline vf v_log_fix(vf u, vf cu)
     const vf f = (vf)((bits & 0x7fffff) + 0x3f3504f3) - 1.0f;
     const vf ef = __builtin_convertvector(e, vf);
     const vf f2 = f * f;
-    vf q = v_set(-0.07634497f);
-    q = v_fma(q, f, v_set(0.12761582f));
-    q = v_fma(q, f, v_set(-0.13160185f));
-    q = v_fma(q, f, v_set(0.14201757f));
-    q = v_fma(q, f, v_set(-0.16623357f));
-    q = v_fma(q, f, v_set(0.20001227f));
-    q = v_fma(q, f, v_set(-0.25000821f));
-    q = v_fma(q, f, v_set(0.33333332f));
+    vf q = v_set(v_log_series[0]);
+    for (int c = 1; c < 8; c++)
+        q = v_fma(q, f, v_set(v_log_series[c]));
     vf y = v_fma(q * f, f2, v_fma(ef, v_set(-2.12194440e-4f), cu));
     y = v_fma(f2, v_set(-0.5f), y);
     y = y + f;
@@ -127,20 +126,33 @@ static inline vf v_softplus(vf x)
     return v_select(v_eq(x, x), y, x); /* NaN stays */
 }
 
+/* What the series of lgamma and of its derivative psi have behind their logs: the difference
+ * between b = a + x and a, from 4 on; ia is 1 / a, ib 1 / b. */
+static inline vf v_stirling_diff(vf x, vf ia, vf ib, vf *dpsi)
+{
+    const vf ia2 = ia * ia, ib2 = ib * ib;
+    const vf ca = v_fma(v_fma(ia2, v_set(1.0f / 1260), v_set(-1.0f / 360)), ia2, v_set(1.0f / 12));
+    const vf cb = v_fma(v_fma(ib2, v_set(1.0f / 1260), v_set(-1.0f / 360)), ib2, v_set(1.0f / 12));
+    const vf sa = v_fma(v_fma(ia2, v_set(1.0f / 252), v_set(-1.0f / 120)), ia2, v_set(1.0f / 12));
+    const vf sb = v_fma(v_fma(ib2, v_set(1.0f / 252), v_set(-1.0f / 120)), ib2, v_set(1.0f / 12));
+    /* psi(z) = log z - 1/2z - 1/12z^2 + 1/120z^4 - 1/252z^6 */
+    *dpsi = v_fma(0.5f * x, ia * ib, sa * ia2 - sb * ib2);
+    return cb * ib - ca * ia;
+}
+
 /* As sc_kernels.h has it, for x and theta below 1e9. */
 static inline vf v_lgamma_diff(vf x, vf theta, vf *dpsi)
 {
     /* Stirling's series is good from 4 on; below, the recurrence goes up by 4 */
     const vm is_zero = v_eq(x, v_set(0)), small = v_lt(theta, v_set(4));
     const vf a = v_select(small, theta + 4.0f, theta), b = a + x;
-    const vf iab = 1.0f / (a * b), ia = iab * b, ib = iab * a, ia2 = ia * ia, ib2 = ib * ib;
+    const vf iab = 1.0f / (a * b), ia = iab * b, ib = iab * a;
 
     /* (b - 1/2) log b - b - (a - 1/2) log a + a, without the cancellation */
     const vf l = v_log1p_over(x * ia, a * ib);
     vf y = v_fma(x, v_log_normal(b) - 1.0f, (a - 0.5f) * l);
-    const vf ca = v_fma(v_fma(ia2, v_set(1.0f / 1260), v_set(-1.0f / 360)), ia2, v_set(1.0f / 12));
-    const vf cb = v_fma(v_fma(ib2, v_set(1.0f / 1260), v_set(-1.0f / 360)), ib2, v_set(1.0f / 12));
-    y = y + (cb * ib - ca * ia);
+    vf d;
+    y = y + v_stirling_diff(x, ia, ib, &d);
 
     const vf t1 = theta + 1.0f, t2 = theta + 2.0f, t3 = theta + 3.0f;
     const vf z0 = theta + x, z1 = t1 + x, z2 = t2 + x, z3 = t3 + x;
@@ -154,12 +166,7 @@ static inline vf v_lgamma_diff(vf x, vf theta, vf *dpsi)
     y = y - v_select(small, shift, v_set(0));
 
     if (dpsi) {
-        const vf sa =
-            v_fma(v_fma(ia2, v_set(1.0f / 252), v_set(-1.0f / 120)), ia2, v_set(1.0f / 12));
-        const vf sb =
-            v_fma(v_fma(ib2, v_set(1.0f / 252), v_set(-1.0f / 120)), ib2, v_set(1.0f / 12));
-        /* psi(z) = log z - 1/2z - 1/12z^2 + 1/120z^4 - 1/252z^6 */
-        vf d = l + v_fma(0.5f * x, ia * ib, sa * ia2 - sb * ib2);
+        d = l + d;
         d = d + v_select(small, x * (i01 * (d0 + d1) + i23 * (d2 + d3)), v_set(0));
         *dpsi = v_select(is_zero, v_set(0), d);
     }

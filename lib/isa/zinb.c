@@ -213,11 +213,11 @@ static inline __attribute__((always_inline)) vf entries_of(bool is_zinb, const r
     const point t = at_count(x, v_load(lgamma_x1), v_gather(o->mu, index),
                              v_gather(o->theta, index), is_zinb ? &l : NULL);
     if (o->d_mu)
-        v_scatter_add(o->d_mu, index, scale, v_select(is_count, t.d_mu, none));
+        v_scatter_add(o->d_mu, index, W, scale, v_select(is_count, t.d_mu, none));
     if (o->d_theta)
-        v_scatter_add(o->d_theta, index, scale, v_select(is_count, t.d_theta, none));
+        v_scatter_add(o->d_theta, index, W, scale, v_select(is_count, t.d_theta, none));
     if (is_zinb && o->d_logit)
-        v_scatter_add(o->d_logit, index, scale, v_select(is_count, t.d_logit, none));
+        v_scatter_add(o->d_logit, index, W, scale, v_select(is_count, t.d_logit, none));
     return v_select(is_count, t.loglik, none);
 }
 
