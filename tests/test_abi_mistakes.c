@@ -81,6 +81,16 @@ static sc_node many_rows(sc_graph *g)
     const sc_node w = sc_weight(g, "w", 5, 3, SC_IN_COUNTS, SC_INIT_NORMAL, 0, SC_TRAINED);
     return sc_mul(g, w, trained_row(g));
 }
+static sc_node trained_counts(sc_graph *g)
+{
+    const sc_node x = sc_counts(g, SC_ROWS_ALL), h = sc_slice(g, hidden(g), 1, 1);
+    return sc_log1p(g, sc_div(g, x, sc_exp(g, h)));
+}
+static sc_node counts_by_number(sc_graph *g)
+{
+    const sc_node n = sc_weight(g, "n", 1, 1, SC_IN_COUNTS, SC_INIT_NORMAL, 0, SC_TRAINED);
+    return sc_row_sum(g, sc_mul(g, n, sc_counts(g, SC_ROWS_ALL)));
+}
 static sc_node keep_nothing(sc_graph *g)
 {
     g->sv->keep(g, SC_NONE);
@@ -115,6 +125,8 @@ static const mistake mistakes[] = {{dense_counts, "dense"},
                                    {too_wide_slice, "slice"},
                                    {unstack_of_rows, "unstack"},
                                    {many_rows, "don't go together"},
+                                   {trained_counts, "no gradient goes through counts"},
+                                   {counts_by_number, "no gradient goes through counts"},
                                    {keep_nothing, "keep"},
                                    {no_such_group, "lost"},
                                    {sampled_row, "latent 'z'"},

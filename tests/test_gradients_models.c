@@ -4,6 +4,7 @@
  * values.
  */
 #include "gradients.h"
+#include "sc_plugin_host.h"
 
 enum { MAX_OPTIONS = 40, MAX_VALUES = 12, MAX_TEXT = 24 };
 
@@ -181,6 +182,26 @@ enum {
     UNLABELLED = 1 << SC_ROWS_UNLABELLED
 };
 
+static const char *const tested[] = {"scvi",    "ldvae",   "scanvi", "pyro-scanvi",
+                                     "totalvi", "poisson", "spatial"};
+
+static void every_model_of_the_build_is_tested_here(void **state)
+{
+    (void)state;
+    sc_plugin_list list = {0};
+    sc_err err = {0};
+    assert_int_equal(sc_plugin_list_load(SC_KIND_MODEL, &list, &err), SC_OK);
+    assert_true(list.n > 0);
+    for (int i = 0; i < list.n; i++) {
+        bool is_tested = !list.items[i].h.plugin;
+        for (size_t k = 0; k < sizeof tested / sizeof *tested; k++)
+            is_tested |= strcmp(list.items[i].name, tested[k]) == 0;
+        if (!is_tested)
+            fail_msg("gradients of model '%s' are not tested", list.items[i].name);
+    }
+    sc_plugin_list_free(&list);
+}
+
 static void scvi(void **state)
 {
     (void)state;
@@ -227,9 +248,10 @@ static void spatial(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(scvi),    cmocka_unit_test(ldvae),
-                                       cmocka_unit_test(scanvi),  cmocka_unit_test(pyro_scanvi),
-                                       cmocka_unit_test(totalvi), cmocka_unit_test(poisson),
-                                       cmocka_unit_test(spatial)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scvi),    cmocka_unit_test(ldvae),
+        cmocka_unit_test(scanvi),  cmocka_unit_test(pyro_scanvi),
+        cmocka_unit_test(totalvi), cmocka_unit_test(poisson),
+        cmocka_unit_test(spatial), cmocka_unit_test(every_model_of_the_build_is_tested_here)};
     return cmocka_run_group_tests_name("gradients of models", tests, prepare, NULL);
 }

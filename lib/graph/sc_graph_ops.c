@@ -72,6 +72,9 @@ static sc_node binary(sc_built *g, sc_op_id op, sc_node x, sc_node y)
         (p->form == SC_SPARSE && (op == SC_OP_ADD || q->n_cols != 1)))
         return sc_graph_mistake(
             g, "two matrices of shapes that don't go together are added, multiplied or divided");
+    if (p->form == SC_SPARSE && q->needs_grad)
+        return sc_graph_mistake(g, "counts are multiplied or divided by what trains, and no "
+                                   "gradient goes through counts");
     sc_gnode n = like(op, p, x);
     n.n_in = 2;
     n.in[1] = y.id;

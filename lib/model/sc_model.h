@@ -183,7 +183,7 @@ typedef struct sc_services {
     sc_node (*map)(sc_graph *, sc_map, sc_node x, double arg);
     sc_node (*affine)(sc_graph *, sc_node x, double scale, double shift);
     /* broadcast: y has x's rows or one row, x's columns or one column; add, mul, div (sparse x only
-     * with one column) */
+     * with one column, which nothing trained is in) */
     sc_node (*add)(sc_graph *, sc_node x, sc_node y);
     sc_node (*mul)(sc_graph *, sc_node x, sc_node y);
     sc_node (*div)(sc_graph *, sc_node x, sc_node y);
