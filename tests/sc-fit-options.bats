@@ -195,7 +195,8 @@ setup_file() {
     with_proteins 1 >proteins.scz
     with_proteins 0 >missing.scz
     sc-norm -q --target-sum 100 proteins.scz >two_proteins.scz
-    sc-norm -q --target-sum 100 sim.scz >two.scz
+    # without the rarer genes cells differ in library size, which a latent one needs
+    sc-norm -q --target-sum 100 sim.scz | sc-filter -q --min-cells 60 >two.scz
     printf 'batch\tlog_mean\tlog_var\nbatch_1\t5\t0.5\nbatch_2\t6\t0.25\n' >prior.tsv
     sc-view -t obs sim.scz | sed -n '2,20p' | cut -f1 >cells.txt
     sc-fit -q -m scvi --n-hidden 8 --n-latent 3 --max-epochs 1 --seed 9 -o start.scm plain.scz
