@@ -39,3 +39,15 @@ setup_file() {
     sc-read -q "$c/adata.h5ad" | sc-score -q --latent mean --mean "$c/model.pt" | awk 'NR == 2 { print -$2 }' >"$T/ours"
     awk -F'\t' -v ours="$(cat "$T/ours")" '$1 == "loss_kl1" { d = ours - $3; if (d < 0) d = -d; exit !(d < 1e-3) }' "$c/scalars.tsv"
 }
+
+@test "many blocks, each on a thread of its own, are printed in their order, and their mean is one" {
+    sc-sim -q --n-obs 4500 --n-vars 20 --seed 3 >"$T/s.scz"
+    sc-fit -q -m scvi --n-latent 2 --n-hidden 4 --max-epochs 1 -o "$T/m.scm" "$T/s.scz"
+    sc-score -@ 1 "$T/m.scm" "$T/s.scz" >"$T/one"
+    cut -f 1 "$T/one" | cmp - <(sc-view -t obs "$T/s.scz" | cut -f 1)
+    sc-score -@ 4 "$T/m.scm" "$T/s.scz" | cmp - "$T/one"
+    sc-score -@ 1 --mean "$T/m.scm" "$T/s.scz" >"$T/mean"
+    sc-score -@ 3 --mean "$T/m.scm" "$T/s.scz" | cmp - "$T/mean"
+    sc-decode -@ 1 --no-PG --what px_scale,library "$T/m.scm" "$T/s.scz" >"$T/d"
+    sc-decode -@ 4 --no-PG --what px_scale,library "$T/m.scm" "$T/s.scz" | cmp - "$T/d"
+}

@@ -87,10 +87,11 @@ static sc_status halve(void *ctx, int tid, sc_block *b, sc_err *err)
     return SC_OK;
 }
 
-static sc_status in_order(void *ctx, sc_block *b, sc_err *err)
+static sc_status in_order(void *ctx, int tid, sc_block *b, sc_err *err)
 {
     trip *t = ctx;
     sc_dense *x;
+    (void)tid;
     SC_TRY(sc_block_dense(b, "X", &x, err));
     assert_int_equal(sc_block_row0(b), t->next);
     assert_true(x->values[1] == (float)(t->next + 1) / 2);

@@ -128,10 +128,11 @@ static sc_status decode_names(void *ctx, int tid, sc_block *b, sc_err *err)
     return sc_block_obs(b, &obs, err);
 }
 
-static sc_status add_names(void *ctx, sc_block *b, sc_err *err)
+static sc_status add_names(void *ctx, int tid, sc_block *b, sc_err *err)
 {
     sc_strs *cells = ctx;
     sc_table *obs = NULL;
+    (void)tid;
     SC_TRY(sc_block_obs(b, &obs, err));
     for (int64_t row = 0; row < obs->n_rows; row++) {
         const char *name = sc_strs_at(&obs->names, row);

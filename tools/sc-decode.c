@@ -17,7 +17,7 @@ typedef struct decode_opts {
 } decode_opts;
 
 enum { LATENT_MEAN, LATENT_SAMPLE };
-enum { MAX_WHAT = 32 };
+enum { MAX_WHAT = 32, MAX_BYTES = 1 << 30 };
 
 static const sc_param params[] = {
     SC_STRING(decode_opts, what, "what", "NAME[,NAME]",
@@ -51,6 +51,11 @@ static const sc_tool tool = {
 
 typedef enum place { IN_LAYERS, IN_VAR, IN_OBS, IN_OBSM } place;
 
+/* SC_INFER_ROWS x n_cols of each output */
+typedef struct scratch {
+    float *values[MAX_WHAT];
+} scratch;
+
 typedef struct decoder {
     const decode_opts *o;
     sc_over s;
@@ -61,8 +66,8 @@ typedef struct decoder {
     place places[MAX_WHAT];
     float factors[MAX_WHAT];
     char paths[MAX_WHAT][160];
-    float *values[MAX_WHAT]; /* SC_INFER_ROWS x n_cols */
-    sc_header kept;          /* of the input, without genes that the model does not know */
+    scratch *of_thread;
+    sc_header kept; /* of the input, without genes that the model does not know */
     sc_subset genes;
     int32_t *order; /* the model's gene of each kept one */
 } decoder;
@@ -90,7 +95,8 @@ static sc_status add_wanted(decoder *d, const char *name, sc_err *err)
                    : d->places[d->n] == IN_OBSM ? "obsm/"
                                                 : "",
                    w->name);
-    return sc_alloc(&d->values[d->n++], (size_t)(SC_INFER_ROWS * w->n_cols), sizeof(float), err);
+    d->n++;
+    return SC_OK;
 }
 
 static sc_status find_wanted(decoder *d, sc_err *err)
@@ -144,6 +150,17 @@ static sc_status set_mixing(decoder *d, sc_err *err)
     return SC_OK;
 }
 
+/* One draw is little work for a cell, so that blocks go side by side, unless they take more memory
+ * than a block should: what is decoded, its bytes, and those compressed. */
+static bool fits_by_block(const decoder *d)
+{
+    int64_t n_cols = 0;
+    for (int k = 0; k < d->n; k++)
+        n_cols += d->wanted[k].is_constant ? 0 : d->wanted[k].n_cols;
+    return d->how.n_draws == 1 && d->how.batches.n <= 1 && !d->o->each_sample &&
+           n_cols <= MAX_BYTES / (SC_BLOCK_ROWS * 3 * 4) / sc_pool_size(d->s.pool);
+}
+
 static sc_status check_opts(decoder *d, sc_err *err)
 {
     const decode_opts *o = d->o;
@@ -159,6 +176,18 @@ static sc_status check_opts(decoder *d, sc_err *err)
     d->how.draw = o->latent == LATENT_SAMPLE ? SC_DRAW_SAMPLE : SC_DRAW_MEAN;
     d->how.seed = (uint64_t)o->common.seed;
     d->how.n_draws = o->each_sample ? 1 : o->n_samples;
+    d->s.by_block = fits_by_block(d);
+    return sc_alloc(&d->of_thread, (size_t)sc_pool_size(d->s.pool), sizeof *d->of_thread, err);
+}
+
+/* What a thread has to decode into, from its first block on. */
+static sc_status scratch_of(decoder *d, int tid, float ***values, sc_err *err)
+{
+    *values = d->of_thread[tid].values;
+    for (int k = 0; k < d->n; k++)
+        if (!(*values)[k])
+            SC_TRY(sc_alloc(&(*values)[k], (size_t)(SC_INFER_ROWS * d->wanted[k].n_cols),
+                            sizeof(float), err));
     return SC_OK;
 }
 
@@ -199,10 +228,12 @@ static sc_status add_to_header(decoder *d, sc_header *h, int k, sc_err *err)
     }
     if (d->places[k] == IN_OBS)
         return fresh_column(&h->obs, w->name, &c, err);
-    SC_TRY(sc_decode_constant(d->s.x, w, d->values[k], err));
+    float **values;
+    SC_TRY(scratch_of(d, 0, &values, err));
+    SC_TRY(sc_decode_constant(d->s.x, w, values[k], err));
     SC_TRY(fresh_column(&h->var, w->name, &c, err));
     for (int64_t j = 0; j < d->genes.n_new; j++)
-        c->v.r[j] = (double)(d->factors[k] * d->values[k][d->order[j]]);
+        c->v.r[j] = (double)(d->factors[k] * values[k][d->order[j]]);
     return SC_OK;
 }
 
@@ -226,25 +257,33 @@ out:
     return st;
 }
 
-/* Row `to` of an output's matrix from row i of what was decoded. */
-static void put_row(const decoder *d, int k, int64_t i, sc_dense *m, int64_t to)
+/* Row `to` of an output's matrix from a row of what was decoded. */
+static void put_row(const decoder *d, int k, const float *v, sc_dense *m, int64_t to)
 {
-    const float *v = d->values[k] + i * d->wanted[k].n_cols;
     float *row = m->values + to * m->n_cols;
     for (int64_t j = 0; j < m->n_cols; j++)
         row[j] = d->factors[k] * v[d->places[k] == IN_LAYERS ? d->order[j] : j];
 }
 
+/* What decodes a piece, and where to. */
+typedef struct hand {
+    sc_infer *x;
+    float **values;
+} hand;
+
 /* One draw of the piece's cells (or, averaged, all). */
-static sc_status decode_draw(decoder *d, const sc_piece *p, int64_t draw, sc_dense *m, sc_err *err)
+static sc_status decode_draw(const decoder *d, const hand *h, const sc_piece *p, int64_t draw,
+                             sc_dense *m, sc_err *err)
 {
-    d->how.first_draw = p->draw + draw;
+    sc_decoding how = d->how;
+    how.first_draw = p->draw + draw;
     for (int64_t at = 0, n; at < p->n_cells; at += n) {
-        n = sc_infer_piece(d->s.x, p->n_cells - at);
-        SC_TRY(sc_decode_rows(d->s.x, p->cell + at, n, &d->how, d->wanted, d->n, d->values, err));
+        n = sc_infer_piece(h->x, p->n_cells - at);
+        SC_TRY(sc_decode_rows(h->x, p->cell + at, n, &how, d->wanted, d->n, h->values, err));
         for (int k = 0; k < d->n; k++)
             for (int64_t i = 0; i < n && m[k].values; i++)
-                put_row(d, k, i, &m[k], (at + i) * p->n_draws + draw);
+                put_row(d, k, h->values[k] + i * d->wanted[k].n_cols, &m[k],
+                        (at + i) * p->n_draws + draw);
     }
     return SC_OK;
 }
@@ -262,10 +301,14 @@ static sc_status set_column(sc_block *b, const char *name, const sc_dense *m, sc
 }
 
 /* Decodes a piece into the block that has its rows. */
-static sc_status decode_piece(decoder *d, const sc_piece *p, sc_block *b, sc_err *err)
+static sc_status decode_piece(void *ctx, int tid, sc_infer *x, const sc_piece *p, sc_block *b,
+                              sc_err *err)
 {
+    decoder *d = ctx;
     sc_dense m[MAX_WHAT] = {{0}};
+    hand h = {.x = x};
     sc_status st = SC_OK;
+    SC_TRY(scratch_of(d, tid, &h.values, err));
     for (int k = 0; k < d->n; k++) {
         if (d->places[k] == IN_VAR)
             continue;
@@ -275,36 +318,16 @@ static sc_status decode_piece(decoder *d, const sc_piece *p, sc_block *b, sc_err
                 out);
     }
     for (int64_t draw = 0; draw < p->n_draws; draw++)
-        SC_GOTO(st, decode_draw(d, p, draw, m, err), out);
+        SC_GOTO(st, decode_draw(d, &h, p, draw, m, err), out);
     for (int k = 0; k < d->n; k++) {
         if (d->places[k] == IN_OBS)
             SC_GOTO(st, set_column(b, d->wanted[k].name, &m[k], err), out);
         else if (d->places[k] != IN_VAR)
             SC_GOTO(st, sc_block_set_dense(b, d->paths[k], &m[k], err), out);
     }
-    st = sc_writer_put(d->s.out, b, err);
 out:
     for (int k = 0; k < d->n; k++)
         sc_dense_free(&m[k]);
-    return st;
-}
-
-static sc_status decode_block(void *ctx, sc_block *b, sc_err *err)
-{
-    decoder *d = ctx;
-    if (d->genes.n_new < d->genes.n_old)
-        SC_TRY(sc_subset_block(&d->genes, &d->kept, b, err));
-    if (!d->o->each_sample)
-        return decode_piece(d, &(sc_piece){0, sc_block_n_rows(b), 0, 1}, b, err);
-    sc_status st = SC_OK;
-    for (sc_piece p = {0};
-         st == SC_OK && sc_repeat_next(&p, sc_block_n_rows(b), d->o->n_samples);) {
-        sc_block *rows = NULL;
-        st = sc_repeat_block(&rows, b, &d->kept, &p, err);
-        if (st == SC_OK)
-            st = decode_piece(d, &p, rows, err);
-        sc_block_free(rows);
-    }
     return st;
 }
 
@@ -324,11 +347,15 @@ static sc_status run(const decode_opts *o, sc_err *err)
         nodes[n++] = d.mixing.nodes[k];
     SC_GOTO(st, sc_over_match(&d.s, nodes, n, err), out);
     SC_GOTO(st, begin(&d, err), out);
-    SC_GOTO(st, sc_over_each(&d.s, decode_block, &d, err), out);
+    const sc_over_rows rows = {&d.kept, &d.genes, o->each_sample ? o->n_samples : 0, decode_piece,
+                               &d};
+    SC_GOTO(st, sc_over_write(&d.s, &rows, err), out);
     st = sc_over_commit(&d.s, err);
 out:
-    for (int k = 0; k < d.n; k++)
-        free(d.values[k]);
+    for (int t = 0; d.of_thread && t < sc_pool_size(d.s.pool); t++)
+        for (int k = 0; k < d.n; k++)
+            free(d.of_thread[t].values[k]);
+    free(d.of_thread);
     free(d.how.batches.codes);
     free(d.order);
     sc_subset_free(&d.genes);

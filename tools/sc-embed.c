@@ -164,12 +164,14 @@ static sc_status add_library(const sc_infer *x, sc_block *b, sc_err *err)
 }
 
 /* Embeds a piece into the block that has its rows. */
-static sc_status embed_piece(const embedder *m, sc_infer *x, const sc_piece *p, sc_block *b,
+static sc_status embed_piece(void *ctx, int tid, sc_infer *x, const sc_piece *p, sc_block *b,
                              sc_err *err)
 {
+    const embedder *m = ctx;
     const int64_t n = p->n_cells * p->n_draws, d = m->n_latent;
     sc_dense z = {n, d, NULL}, kept[34] = {{0}};
     sc_status st;
+    (void)tid;
     SC_GOTO(st, sc_alloc(&z.values, (size_t)(n * d), sizeof(float), err), out);
     for (int k = 0; k < m->n_kept; k++) {
         kept[k] = (sc_dense){n, m->s.net.g->nodes[m->kept[k].node].n_cols, NULL};
@@ -194,33 +196,6 @@ out:
     sc_dense_free(&z);
     for (int k = 0; k < m->n_kept; k++)
         sc_dense_free(&kept[k]);
-    return st;
-}
-
-static sc_status embed_block(void *ctx, sc_infer *x, sc_block *b, sc_err *err)
-{
-    return embed_piece(ctx, x, &(sc_piece){0, sc_block_n_rows(b), 0, 1}, b, err);
-}
-
-/* Many draws are work enough to share the cells of one block among the threads. */
-static sc_status draw_block(void *ctx, sc_block *b, sc_err *err)
-{
-    embedder *m = ctx;
-    if (!m->o->each_sample) {
-        SC_TRY(embed_block(m, m->s.x, b, err));
-        return sc_writer_put(m->s.out, b, err);
-    }
-    sc_status st = SC_OK;
-    for (sc_piece p = {0};
-         st == SC_OK && sc_repeat_next(&p, sc_block_n_rows(b), m->o->n_samples);) {
-        sc_block *rows = NULL;
-        st = sc_repeat_block(&rows, b, &m->rows, &p, err);
-        if (st == SC_OK)
-            st = embed_piece(m, m->s.x, &p, rows, err);
-        if (st == SC_OK)
-            st = sc_writer_put(m->s.out, rows, err);
-        sc_block_free(rows);
-    }
     return st;
 }
 
@@ -288,10 +263,8 @@ static sc_status run(const embed_opts *o, sc_err *err)
     SC_GOTO(st, lay_out(&m, &h, err), out);
     SC_GOTO(st, match(&m, err), out);
     SC_GOTO(st, sc_over_begin(&m.s, &h, err), out);
-    SC_GOTO(st,
-            m.s.by_block ? sc_over_blocks(&m.s, embed_block, &m, err)
-                         : sc_over_each(&m.s, draw_block, &m, err),
-            out);
+    const sc_over_rows rows = {&m.rows, NULL, o->each_sample ? o->n_samples : 0, embed_piece, &m};
+    SC_GOTO(st, sc_over_write(&m.s, &rows, err), out);
     st = sc_over_commit(&m.s, err);
 out:
     sc_header_free(&h);

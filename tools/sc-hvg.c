@@ -162,10 +162,11 @@ static sc_status decode(void *ctx, int tid, sc_block *b, sc_err *err)
 }
 
 /* Sums are taken in the order of the cells, whoever decoded them. */
-static sc_status add(void *ctx, sc_block *b, sc_err *err)
+static sc_status add(void *ctx, int tid, sc_block *b, sc_err *err)
 {
     job *j = ctx;
     sc_rows x;
+    (void)tid;
     SC_TRY(sc_rows_of(b, j->src, &x, err));
     if (j->o.batch_key)
         SC_TRY(sc_groups_block(&j->batches, b, err));

@@ -105,10 +105,11 @@ static sc_status decode_counts(void *ctx, int tid, sc_block *b, sc_err *err)
     return counts_of(j, b, j->src.path, &x, err);
 }
 
-static sc_status mark_high(void *ctx, sc_block *b, sc_err *err)
+static sc_status mark_high(void *ctx, int tid, sc_block *b, sc_err *err)
 {
     job *j = ctx;
     sc_rows x;
+    (void)tid;
     SC_TRY(sc_rows_of(b, &j->src, &x, err));
     SC_TRY(make_room(j, x.n_rows, err));
     sc_norm_totals(&x, NULL, j->totals);
@@ -124,10 +125,11 @@ static sc_status find_high(job *j, sc_err *err)
     return sc_reader_rewind(j->p.in, err);
 }
 
-static sc_status add_totals(void *ctx, sc_block *b, sc_err *err)
+static sc_status add_totals(void *ctx, int tid, sc_block *b, sc_err *err)
 {
     job *j = ctx;
     sc_rows x;
+    (void)tid;
     SC_TRY(sc_rows_of(b, &j->src, &x, err));
     SC_TRY(make_room(j, j->n_totals + x.n_rows, err));
     sc_norm_totals(&x, j->is_high, j->totals + j->n_totals);

@@ -188,11 +188,15 @@ static sc_status to_sparse(const sc_dense *d, sc_csr *s, sc_err *err)
 }
 
 /* Draws a piece's counts into the block that has its rows. */
-static sc_status sample_piece(sampler *m, const sc_piece *p, sc_block *b, sc_err *err)
+static sc_status sample_piece(void *ctx, int tid, sc_infer *x, const sc_piece *p, sc_block *b,
+                              sc_err *err)
 {
+    sampler *m = ctx;
     sc_dense d[N_SIDES] = {{0}};
     sc_csr s = {0};
     sc_status st;
+    (void)tid;
+    (void)x; /* which is m->s.x */
     for (int k = 0; k < m->n_sides; k++) {
         d[k].n_rows = p->n_cells * p->n_draws;
         d[k].n_cols = k == GENES ? m->genes.n_new : m->sides[k].n_cols;
@@ -208,7 +212,6 @@ static sc_status sample_piece(sampler *m, const sc_piece *p, sc_block *b, sc_err
     }
     if (m->n_sides > PROTEINS)
         SC_GOTO(st, sc_block_set_dense(b, m->protein_path, &d[PROTEINS], err), out);
-    st = sc_writer_put(m->s.out, b, err);
 out:
     for (int k = 0; k < m->n_sides; k++)
         sc_dense_free(&d[k]);
@@ -216,26 +219,12 @@ out:
     return st;
 }
 
-static sc_status sample_block(void *ctx, sc_block *b, sc_err *err)
-{
-    sampler *m = ctx;
-    if (m->n_samples == 1)
-        return sample_piece(m, &(sc_piece){0, sc_block_n_rows(b), 0, 1}, b, err);
-    sc_status st = SC_OK;
-    for (sc_piece p = {0}; st == SC_OK && sc_repeat_next(&p, sc_block_n_rows(b), m->n_samples);) {
-        sc_block *rows = NULL;
-        st = sc_repeat_block(&rows, b, &m->kept, &p, err);
-        if (st == SC_OK)
-            st = sample_piece(m, &p, rows, err);
-        sc_block_free(rows);
-    }
-    return st;
-}
-
 static sc_status sample(sampler *m, sc_err *err)
 {
     SC_TRY(begin(m, err));
-    return sc_over_each(&m->s, sample_block, m, err);
+    const sc_over_rows rows = {&m->kept, NULL, m->n_samples > 1 ? m->n_samples : 0, sample_piece,
+                               m};
+    return sc_over_write(&m->s, &rows, err);
 }
 
 static sc_status run(const sample_opts *o, sc_err *err)

@@ -50,7 +50,7 @@ typedef struct scorer {
     int column[MAX_TERMS]; /* of each term; -1: not part of the ELBO */
     int n_nodes;
     int32_t nodes[MAX_TERMS + 1 + 5 * 16];
-    double *rows; /* SC_INFER_ROWS x n_cols */
+    double **rows; /* of each thread: its block's rows x (n_cols + ML) */
     double total[MAX_TERMS + ML];
     int64_t n_cells;
 } scorer;
@@ -108,7 +108,8 @@ static void add_weight(weights *a, double w)
     }
 }
 
-static sc_status marginal(scorer *s, int64_t from, int64_t n, sc_err *err)
+static sc_status marginal(const scorer *s, sc_infer *x, int64_t from, int64_t n, double *rows,
+                          sc_err *err)
 {
     const score_opts *o = s->o;
     const double m = (double)o->n_mc_samples;
@@ -118,13 +119,13 @@ static sc_status marginal(scorer *s, int64_t from, int64_t n, sc_err *err)
         a[i].top = -INFINITY;
     sc_status st = SC_OK;
     for (int64_t k = 0; k < o->n_mc_samples && st == SC_OK; k++) {
-        st = sc_infer_run(s->s.x, from, n, SC_DRAW_SAMPLE, (uint64_t)o->common.seed,
-                          (uint32_t)k + 1, err);
+        st = sc_infer_run(x, from, n, SC_DRAW_SAMPLE, (uint64_t)o->common.seed, (uint32_t)k + 1,
+                          err);
         for (int64_t i = 0; i < n && st == SC_OK; i++)
-            add_weight(&a[i], sc_infer_log_weight(s->s.x, i, o->compat == COMPAT_SCVI_TOOLS));
+            add_weight(&a[i], sc_infer_log_weight(x, i, o->compat == COMPAT_SCVI_TOOLS));
     }
     for (int64_t i = 0; i < n; i++) {
-        double *row = s->rows + i * (s->n_cols + ML) + s->n_cols;
+        double *row = rows + i * (s->n_cols + ML) + s->n_cols;
         const double share = a[i].square / (a[i].sum * a[i].sum);
         row[0] = a[i].top + log(a[i].sum / m);
         row[1] = sqrt(fmax(0, share - 1 / m));
@@ -134,22 +135,22 @@ static sc_status marginal(scorer *s, int64_t from, int64_t n, sc_err *err)
     return st;
 }
 
-static sc_status elbo(scorer *s, int64_t from, int64_t n, sc_err *err)
+static sc_status elbo(const scorer *s, sc_infer *x, int64_t from, int64_t n, double *rows,
+                      sc_err *err)
 {
     const score_opts *o = s->o;
     const sc_built *g = s->s.net.g;
     const int64_t width = s->n_cols + ML, draws = o->latent == LATENT_MEAN ? 1 : o->n_samples;
     for (int64_t i = 0; i < n * width; i++)
-        s->rows[i] = 0;
+        rows[i] = 0;
     for (int64_t k = 0; k < draws; k++) {
-        SC_TRY(sc_infer_run(s->s.x, from, n, o->latent ? SC_DRAW_MEAN : SC_DRAW_SAMPLE,
+        SC_TRY(sc_infer_run(x, from, n, o->latent ? SC_DRAW_MEAN : SC_DRAW_SAMPLE,
                             (uint64_t)o->common.seed, (uint32_t)k + 1, err));
         for (int t = 0; t < g->n_terms; t++)
             for (int64_t i = 0; i < n && s->column[t] >= 0; i++) {
-                const double v =
-                    (double)sc_infer_value(s->s.x, g->terms[t].node)[i] / (double)draws;
-                s->rows[i * width + s->column[t]] += v;
-                s->rows[i * width] -= v;
+                const double v = (double)sc_infer_value(x, g->terms[t].node)[i] / (double)draws;
+                rows[i * width + s->column[t]] += v;
+                rows[i * width] -= v;
             }
     }
     return SC_OK;
@@ -165,23 +166,33 @@ static void print_row(scorer *s, const char *name, const double *row)
     fputc('\n', s->s.text);
 }
 
-static sc_status score_block(void *ctx, sc_block *b, sc_err *err)
+static sc_status score_block(void *ctx, int tid, sc_infer *x, sc_block *b, sc_err *err)
+{
+    scorer *s = ctx;
+    const int64_t n_rows = sc_block_n_rows(b), width = s->n_cols + ML;
+    free(s->rows[tid]);
+    SC_TRY(sc_alloc(&s->rows[tid], (size_t)(n_rows * width), sizeof **s->rows, err));
+    for (int64_t at = 0, n; at < n_rows; at += n) {
+        n = sc_infer_piece(x, n_rows - at);
+        SC_TRY(elbo(s, x, at, n, s->rows[tid] + at * width, err));
+        if (s->o->marginal_ll)
+            SC_TRY(marginal(s, x, at, n, s->rows[tid] + at * width, err));
+    }
+    return SC_OK;
+}
+
+static sc_status print_block(void *ctx, int tid, sc_block *b, sc_err *err)
 {
     scorer *s = ctx;
     const int64_t n_rows = sc_block_n_rows(b), width = s->n_cols + ML;
     sc_table *obs = NULL;
     SC_TRY(sc_block_obs(b, &obs, err));
-    for (int64_t at = 0, n; at < n_rows; at += n) {
-        n = sc_infer_piece(s->s.x, n_rows - at);
-        SC_TRY(elbo(s, at, n, err));
-        if (s->o->marginal_ll)
-            SC_TRY(marginal(s, at, n, err));
-        for (int64_t i = 0; i < n; i++) {
-            if (!s->o->mean)
-                print_row(s, sc_strs_at(&obs->names, at + i), s->rows + i * width);
-            for (int64_t c = 0; c < width; c++)
-                s->total[c] += s->rows[i * width + c];
-        }
+    for (int64_t i = 0; i < n_rows; i++) {
+        const double *row = s->rows[tid] + i * width;
+        if (!s->o->mean)
+            print_row(s, sc_strs_at(&obs->names, i), row);
+        for (int64_t c = 0; c < width; c++)
+            s->total[c] += row[c];
     }
     s->n_cells += n_rows;
     return SC_OK;
@@ -198,20 +209,26 @@ static void print_head(scorer *s)
 static sc_status run(const score_opts *o, sc_err *err)
 {
     scorer s = {.o = o};
+    const sc_over_work work = {score_block, print_block, &s};
+    int n_threads = 0;
     sc_status st;
     SC_GOTO(st, sc_over_open(&s.s, &tool, &o->common, &o->over, false, err), out);
     lay_out(&s);
-    SC_GOTO(st, sc_alloc(&s.rows, (size_t)(SC_INFER_ROWS * (s.n_cols + ML)), sizeof *s.rows, err),
-            out);
+    /* many draws are work enough to share the cells of one block among the threads */
+    s.s.by_block = !o->marginal_ll && (o->latent == LATENT_MEAN || o->n_samples == 1);
+    n_threads = sc_pool_size(s.s.pool);
+    SC_GOTO(st, sc_alloc(&s.rows, (size_t)n_threads, sizeof *s.rows, err), out);
     SC_GOTO(st, sc_over_match(&s.s, s.nodes, s.n_nodes, err), out);
     print_head(&s);
-    SC_GOTO(st, sc_over_each(&s.s, score_block, &s, err), out);
+    SC_GOTO(st, sc_over_blocks(&s.s, &work, err), out);
     for (int c = 0; c < s.n_cols + ML; c++)
         s.total[c] /= (double)s.n_cells;
     if (o->mean)
         print_row(&s, "mean", s.total);
     st = sc_over_commit(&s.s, err);
 out:
+    for (int k = 0; s.rows && k < n_threads; k++)
+        free(s.rows[k]);
     free(s.rows);
     sc_over_close(&s.s);
     return st;

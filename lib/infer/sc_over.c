@@ -102,30 +102,85 @@ sc_status sc_over_each(sc_over *s, sc_status (*one)(void *ctx, sc_block *b, sc_e
     return st == SC_END ? SC_OK : st;
 }
 
-typedef struct by_block {
+typedef struct job {
     sc_over *s;
-    sc_status (*one)(void *ctx, sc_infer *x, sc_block *b, sc_err *err);
-    void *ctx;
-} by_block;
+    const sc_over_work *w;
+} job;
 
 static sc_status run_block(void *ctx, int tid, sc_block *b, sc_err *err)
 {
-    const by_block *w = ctx;
-    sc_over_hand *h = &w->s->hands[tid];
+    const job *j = ctx;
+    sc_over_hand *h = &j->s->hands[tid];
     char note[SC_ERR_MAX];
     if (!h->x) /* a thread that gets no block needs none */
-        SC_TRY(open_hand(w->s, h, note, sizeof note, err));
+        SC_TRY(open_hand(j->s, h, note, sizeof note, err));
     SC_TRY(sc_infer_block(h->x, b, err));
-    return w->one(w->ctx, h->x, b, err);
+    return j->w->one(j->w->ctx, tid, h->x, b, err);
 }
 
-sc_status sc_over_blocks(sc_over *s,
-                         sc_status (*one)(void *ctx, sc_infer *x, sc_block *b, sc_err *err),
-                         void *ctx, sc_err *err)
+static sc_status turn_block(void *ctx, int tid, sc_block *b, sc_err *err)
 {
-    by_block w = {s, one, ctx};
-    const sc_each each = {.work = run_block, .ctx = &w};
-    return sc_reader_each(s->in, s->out, s->pool, &each, err);
+    const job *j = ctx;
+    return j->w->turn ? j->w->turn(j->w->ctx, tid, b, err) : SC_OK;
+}
+
+/* A block on all threads, from sc_over_each. */
+static sc_status run_alone(void *ctx, sc_block *b, sc_err *err)
+{
+    const job *j = ctx;
+    SC_TRY(j->w->one(j->w->ctx, 0, j->s->x, b, err));
+    SC_TRY(turn_block(ctx, 0, b, err));
+    return j->s->out ? sc_writer_put(j->s->out, b, err) : SC_OK;
+}
+
+sc_status sc_over_blocks(sc_over *s, const sc_over_work *w, sc_err *err)
+{
+    job j = {s, w};
+    const sc_each each = {.work = run_block, .turn = turn_block, .ctx = &j};
+    return s->by_block ? sc_reader_each(s->in, s->out, s->pool, &each, err)
+                       : sc_over_each(s, run_alone, &j, err);
+}
+
+typedef struct rows_of {
+    sc_over *s;
+    const sc_over_rows *r;
+} rows_of;
+
+static sc_status keep_genes(const rows_of *w, sc_block *b, sc_err *err)
+{
+    const sc_subset *genes = w->r->genes;
+    return genes && genes->n_new < genes->n_old ? sc_subset_block(genes, w->r->kept, b, err)
+                                                : SC_OK;
+}
+
+static sc_status write_block(void *ctx, int tid, sc_infer *x, sc_block *b, sc_err *err)
+{
+    const rows_of *w = ctx;
+    SC_TRY(keep_genes(w, b, err));
+    return w->r->one(w->r->ctx, tid, x, &(sc_piece){0, sc_block_n_rows(b), 0, 1}, b, err);
+}
+
+static sc_status write_draws(void *ctx, sc_block *b, sc_err *err)
+{
+    const rows_of *w = ctx;
+    sc_status st = keep_genes(w, b, err);
+    for (sc_piece p = {0}; st == SC_OK && sc_repeat_next(&p, sc_block_n_rows(b), w->r->n_draws);) {
+        sc_block *rows = NULL;
+        st = sc_repeat_block(&rows, b, w->r->kept, &p, err);
+        if (st == SC_OK)
+            st = w->r->one(w->r->ctx, 0, w->s->x, &p, rows, err);
+        if (st == SC_OK)
+            st = sc_writer_put(w->s->out, rows, err);
+        sc_block_free(rows);
+    }
+    return st;
+}
+
+sc_status sc_over_write(sc_over *s, const sc_over_rows *r, sc_err *err)
+{
+    rows_of w = {s, r};
+    const sc_over_work work = {.one = write_block, .ctx = &w};
+    return r->n_draws ? sc_over_each(s, write_draws, &w, err) : sc_over_blocks(s, &work, err);
 }
 
 sc_status sc_over_commit(sc_over *s, sc_err *err)

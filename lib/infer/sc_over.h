@@ -19,6 +19,7 @@
 #include "sc_cli.h"
 #include "sc_each.h"
 #include "sc_infer.h"
+#include "sc_repeat.h"
 #include "sc_subset.h"
 
 #include <stdio.h>
@@ -87,11 +88,26 @@ sc_status sc_over_genes(const sc_over *s, sc_subset *sub, int32_t **order,
 /* Reads all blocks; each is unpacked for s->x before `one` is called. */
 sc_status sc_over_each(sc_over *s, sc_status (*one)(void *ctx, sc_block *b, sc_err *err), void *ctx,
                        sc_err *err) SC_MUST_CHECK;
-/* The same for several blocks at once, each on one thread with an x of its own; what `one` made of
- * them is written in their order. Faster where a cell takes little work. s->by_block was set. */
-sc_status sc_over_blocks(sc_over *s,
-                         sc_status (*one)(void *ctx, sc_infer *x, sc_block *b, sc_err *err),
-                         void *ctx, sc_err *err) SC_MUST_CHECK;
+/* The same for several blocks at once, each on one thread with an x of its own: then `turn` (NULL:
+ * none) is called for them, and they are written where there is an s->out, in their order. Faster
+ * where a cell takes little work. Without s->by_block, one after the other, with all threads. */
+typedef struct sc_over_work {
+    sc_status (*one)(void *ctx, int tid, sc_infer *x, sc_block *b, sc_err *err);
+    sc_status (*turn)(void *ctx, int tid, sc_block *b, sc_err *err); /* see sc_each.h */
+    void *ctx;
+} sc_over_work;
+sc_status sc_over_blocks(sc_over *s, const sc_over_work *w, sc_err *err) SC_MUST_CHECK;
+/* What makes output rows of the input's: all of a block at once, or each once for every draw. */
+typedef struct sc_over_rows {
+    const sc_header *kept;  /* what the input's rows have, as they are handed on */
+    const sc_subset *genes; /* of the input's, that are kept; NULL: all */
+    int64_t n_draws;        /* rows of a cell, of which none is averaged; 0: as they come */
+    /* Fills a piece's rows (sc_repeat.h), which are then written. */
+    sc_status (*one)(void *ctx, int tid, sc_infer *x, const sc_piece *p, sc_block *rows,
+                     sc_err *err);
+    void *ctx;
+} sc_over_rows;
+sc_status sc_over_write(sc_over *s, const sc_over_rows *r, sc_err *err) SC_MUST_CHECK;
 /* Finishes what was written, and puts it in its place. */
 sc_status sc_over_commit(sc_over *s, sc_err *err) SC_MUST_CHECK;
 void sc_over_close(sc_over *s);

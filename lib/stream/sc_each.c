@@ -73,22 +73,22 @@ static sc_status work(course *c, hand *h, int tid, sc_err *err)
                : SC_OK;
 }
 
-static sc_status turn(course *c, hand *h, sc_err *err)
+static sc_status turn(course *c, hand *h, int tid, sc_err *err)
 {
     if (c->e->turn)
-        SC_TRY(c->e->turn(c->e->ctx, h->block, err));
+        SC_TRY(c->e->turn(c->e->ctx, tid, h->block, err));
     return c->out && h->block->n_rows ? sc_writer_write(c->out, &h->coded, err) : SC_OK;
 }
 
 /* Waits until all blocks before this one have gone, and lets it go too if they went well. */
-static void hand_on(course *c, hand *h, int64_t number, sc_status st, sc_err *err)
+static void hand_on(course *c, hand *h, int tid, int64_t number, sc_status st, sc_err *err)
 {
     (void)pthread_mutex_lock(&c->handing_on);
     while (c->n_handed_on != number)
         (void)pthread_cond_wait(&c->next, &c->handing_on);
     if (c->st == SC_OK) {
         if (st == SC_OK)
-            st = turn(c, h, err);
+            st = turn(c, h, tid, err);
         if (st != SC_OK) {
             c->st = st;
             c->err = *err;
@@ -116,7 +116,7 @@ static void run(void *ctx, int tid, int n)
             break;
         if (st == SC_OK)
             st = work(c, &h, tid, &err);
-        hand_on(c, &h, number, st, &err);
+        hand_on(c, &h, tid, number, st, &err);
         sc_coded_free(&h.coded); /* it lends the block's frames */
         if (!c->in && taken == SC_OK)
             sc_block_free(h.block);

@@ -13,8 +13,9 @@ typedef struct sc_each {
     /* Called for several blocks at once; tid is 0 .. threads - 1, for scratch memory. NULL: none.
      */
     sc_status (*work)(void *ctx, int tid, sc_block *b, sc_err *err);
-    /* Called for one block after the other, in order, when its work is done. NULL: none. */
-    sc_status (*turn)(void *ctx, sc_block *b, sc_err *err);
+    /* Called for one block after the other, in order, when its work is done, by the thread that did
+     * it. NULL: none. */
+    sc_status (*turn)(void *ctx, int tid, sc_block *b, sc_err *err);
     void *ctx;
     /* Where blocks come from, one after the other, if not from a reader: *b is new and freed by
      * sc_reader_each. SC_END after the last. NULL with a reader. */

@@ -35,9 +35,10 @@ static sc_status decode_all(void *ctx, int tid, sc_block *b, sc_err *err)
     return SC_OK;
 }
 
-static sc_status count_rows(void *ctx, sc_block *b, sc_err *err)
+static sc_status count_rows(void *ctx, int tid, sc_block *b, sc_err *err)
 {
     rows *r = ctx;
+    (void)tid;
     (void)err;
     r->n += sc_block_n_rows(b);
     return SC_OK;
@@ -234,11 +235,12 @@ static sc_status decode_shown(void *ctx, int tid, sc_block *b, sc_err *err)
     return r->m ? decode_mat(r->m, b, &csr, &dense, err) : SC_OK;
 }
 
-static sc_status put_block(void *ctx, sc_block *b, sc_err *err)
+static sc_status put_block(void *ctx, int tid, sc_block *b, sc_err *err)
 {
     rows *r = ctx;
     sc_table *obs;
     const int64_t n = sc_block_n_rows(b) < r->left ? sc_block_n_rows(b) : r->left;
+    (void)tid;
     SC_TRY(sc_block_obs(b, &obs, err));
     if (r->m)
         SC_TRY(put_mat_rows(r->v->to, r->m, b, n, err));
