@@ -57,7 +57,7 @@ $B/bench/%: $B/tests/bench/%.o $B/libsluice.a
 	@mkdir -p $(@D); $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 define isa_rule
 $B/%.$1.o: %.c $B/flags
-	@mkdir -p $$(@D); $$(CC_ALL) -O3 $$(if $$(findstring isa,$$<),-ffp-contract=fast) $$(ISA_$1) -DSC_ISA=$1 -c -o $$@ $$<
+	@mkdir -p $$(@D); $$(CC_ALL) -O3 -fno-math-errno $$(if $$(findstring isa,$$<),-ffp-contract=fast) $$(ISA_$1) -DSC_ISA=$1 -c -o $$@ $$<
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$i)))
 $B/%.f64.o: %.c

@@ -13,10 +13,16 @@
 enum {
     MR = SC_ISA_WIDTH == 16 ? 8 : 4, /* MR x NV accumulators, and NV + 1 registers more */
     NV = 3,
+    TALL = 2 * MR, /* rows by one vector: so many sums hide the time that each takes */
     KC = 128,
     MC = 128, /* rows of a transposed A at a time */
     NR = NV * SC_ISA_WIDTH
 };
+
+typedef struct start { /* where C's sums begin: at rows ldf apart, 0 for a row for all; NULL: 0 */
+    const float *from;
+    int64_t ldf;
+} start;
 
 /*
  * C (mr x nv W, stride ldc) = the product of mr rows of A, lda apart, and kc rows of B, ldb apart,
@@ -66,6 +72,71 @@ static inline __attribute__((always_inline)) void tile(int mr, int nv, int kc, c
         tile(MR_ <= MR ? MR_ : 1, nv, kc, a, lda, b, ldb, c, ldc, from, ldf);                      \
         break;
 
+/* The same by one vector, of which C has nc <= W columns. */
+static inline __attribute__((always_inline)) void narrow(int mr, int nc, int kc, const float *a,
+                                                         int64_t lda, const float *b, int64_t ldb,
+                                                         float *c, int64_t ldc, start s)
+{
+    const float *by3[(TALL + 2) / 3];
+    vf acc[TALL];
+#pragma GCC unroll 16
+    for (int i = 0; i < mr; i++) {
+        by3[i / 3] = a + i / 3 * 3 * lda;
+        acc[i] = !s.from   ? v_set(0)
+                 : nc == W ? v_load(s.from + i * s.ldf)
+                           : v_load_part(s.from + i * s.ldf, nc, 0);
+    }
+#pragma GCC unroll 4
+    for (int k = 0; k < kc; k++) {
+        const vf x = v_load(b + k * ldb);
+#pragma GCC unroll 16
+        for (int i = 0; i < mr; i++)
+            acc[i] = v_fma(v_set(by3[i / 3][i % 3 * lda + k]), x, acc[i]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < mr; i++)
+        if (nc == W)
+            v_store(c + i * ldc, acc[i]);
+        else
+            v_store_part(c + i * ldc, nc, acc[i]);
+}
+
+/* Rows of the next tile of m: the last two share what is left, for a few rows alone would wait for
+ * their own sums. */
+static int rows_of_tile(int m)
+{
+    return m <= MR ? m : m < 2 * MR ? (m + 1) / 2 : MR;
+}
+
+#define NARROW_CASE(MR_)                                                                           \
+    case MR_:                                                                                      \
+        narrow(MR_ <= TALL ? MR_ : 1, nc, kc, ai, lda, b, ldb, ci, ldc, si);                       \
+        break;
+
+/* All m rows by one vector. */
+static __attribute__((noinline)) void narrow_panel(int m, int nc, int kc, const float *a,
+                                                   int64_t lda, const float *b, int64_t ldb,
+                                                   float *c, int64_t ldc, start s)
+{
+    for (int i = 0, mr; i < m; i += mr) {
+        const float *ai = a + i * lda;
+        float *ci = c + i * ldc;
+        const start si = {s.from ? s.from + i * s.ldf : NULL, s.ldf};
+        mr = m - i >= TALL ? TALL : rows_of_tile(m - i);
+        switch (mr) {
+            NARROW_CASE(1)
+            NARROW_CASE(2)
+            NARROW_CASE(3)
+            NARROW_CASE(4)
+            NARROW_CASE(5)
+            NARROW_CASE(6)
+            NARROW_CASE(7)
+            NARROW_CASE(8)
+            NARROW_CASE(16)
+        }
+    }
+}
+
 #define TILES(name, nv)                                                                            \
     static __attribute__((noinline)) void name(int mr, int kc, const float *a, int64_t lda,        \
                                                const float *b, int64_t ldb, float *c, int64_t ldc, \
@@ -83,14 +154,8 @@ static inline __attribute__((always_inline)) void tile(int mr, int nv, int kc, c
         }                                                                                          \
     }
 
-TILES(tiles1, 1)
 TILES(tiles2, 2)
 TILES(tiles3, 3)
-
-typedef struct start { /* where C's sums begin: at rows ldf apart, 0 for a row for all; NULL: 0 */
-    const float *from;
-    int64_t ldf;
-} start;
 
 /* All m rows by one panel of nc <= NR columns; b holds whole vectors, c only nc columns. */
 static void panel(int m, int nc, int kc, const float *a, int64_t lda, const float *b, int64_t ldb,
@@ -98,11 +163,13 @@ static void panel(int m, int nc, int kc, const float *a, int64_t lda, const floa
 {
     const int nv = (nc + W - 1) / W;
     void (*const f)(int, int, const float *, int64_t, const float *, int64_t, float *, int64_t,
-                    const float *, int64_t) = nv == 1   ? tiles1
-                                              : nv == 2 ? tiles2
-                                                        : tiles3;
-    for (int i = 0; i < m; i += MR) {
-        const int mr = m - i < MR ? m - i : MR;
+                    const float *, int64_t) = nv == 2 ? tiles2 : tiles3;
+    if (nv == 1) {
+        narrow_panel(m, nc, kc, a, lda, b, ldb, c, ldc, s);
+        return;
+    }
+    for (int i = 0, mr; i < m; i += mr) {
+        mr = rows_of_tile(m - i);
         const float *from = s.from ? s.from + i * s.ldf : NULL;
         if (nc == nv * W) {
             f(mr, kc, a + i * lda, lda, b, ldb, c + i * ldc, ldc, from, s.ldf);

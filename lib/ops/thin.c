@@ -10,18 +10,18 @@
  * Backward cuts the columns into GROUPS, a tile each, whose sums wait for the last phase, which
  * adds them in order.
  */
-enum { D = SC_THIN_INPUTS, COLUMNS = 96, GROUPS = 16 };
+enum { D = SC_THIN_INPUTS, COLUMNS = 128, GROUPS = 16, BLOCK = 32, LINE = 16 };
 
 /* The op's nodes, sizes and scratch. */
 typedef struct thin {
     const sc_gnode *norm, *layer;
-    int64_t rows, n, d, ld;
+    int64_t rows, n, d, ld, wide; /* wide: d in whole vectors */
     bool by_batch;
     real *gram, *mean;          /* d x d, and in the row behind it the inputs' means */
     real *inv, *factor, *shift; /* n: 1 / sd, gamma / sd, what forward adds */
     real *scaled;               /* d x n: W k */
     real *across, *down;        /* rows x d: the inputs, centred; d + 1 x ld: likewise, and ones */
-    real *sums;                 /* by group: rows x d, d + 1 x d */
+    real *sums;                 /* by group: rows x wide, d + 1 x wide */
     const real *w, *bias;       /* bias: NULL, if the layer has none */
 } thin;
 
@@ -32,7 +32,7 @@ static int64_t padded(int64_t n)
 
 static int64_t group_size(int64_t rows, int64_t d)
 {
-    return padded(rows * d + (d + 1) * d);
+    return (rows + d + 1) * padded(d);
 }
 
 int64_t SC_X(sc_thin_aux)(const ex *e, int32_t id, int64_t rows)
@@ -58,6 +58,7 @@ static thin open(const ex *e, int32_t id, real *from)
               .n = cols_of(e, id),
               .d = sc_thin_inputs(e->g, id)};
     t.ld = padded(t.rows);
+    t.wide = padded(t.d);
     t.by_batch = e->run->train && t.rows > 1;
     t.gram = from;
     t.mean = t.gram + t.d * t.d;
@@ -129,23 +130,39 @@ static void centre(const thin *t)
                 (real)row_dot(t->rows, t->down + a * t->ld, t->down + b * t->ld);
 }
 
+/* Asks for columns of some rows, which lie too far apart for the CPU to see the next one coming. */
+static void fetch(const real *from, int64_t rows, int64_t nc, int64_t ld)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < nc; j += LINE)
+            __builtin_prefetch(from + i * ld + j);
+}
+
 static void batch_statistics(const ex *e, const thin *t, int64_t j0, int64_t nc)
 {
-    const double part = t->norm->arg2, rows = (double)t->rows;
-    real *rm = weight(e, t->norm->weight + 2) + j0, *rv = weight(e, t->norm->weight + 3) + j0;
+    const double part = t->norm->arg2, eps = t->norm->arg, share = 1 / (double)t->rows,
+                 unbiased = 1 / (double)(t->rows - 1);
+    real *restrict rm = weight(e, t->norm->weight + 2) + j0, *restrict inv = t->inv + j0;
+    real *restrict rv = weight(e, t->norm->weight + 3) + j0;
     _Alignas(64) real u[(D + 1) * COLUMNS]; /* G W, and the means of X */
-    real v[COLUMNS] = {0};
+    real *restrict mean = u + t->d * COLUMNS, v[COLUMNS] = {0};
+    fetch(t->w + j0, t->d, nc, t->n);
     e->k->gemm_nn((int)t->d + 1, (int)nc, (int)t->d, t->gram, (int)t->d, t->w + j0, (int)t->n, u,
                   COLUMNS, false);
-    for (int64_t a = 0; a < t->d; a++)
+    for (int64_t a = 0; a < t->d; a++) {
+        const real *restrict w = t->w + a * t->n + j0;
         for (int64_t j = 0; j < nc; j++)
-            v[j] += u[a * COLUMNS + j] * t->w[a * t->n + j0 + j];
+            v[j] += u[a * COLUMNS + j] * w[j];
+    }
+    for (int64_t j = 0; j < nc; j++)
+        v[j] = v[j] > 0 ? v[j] : 0; /* rounding may have taken all of it */
+    for (int64_t j = 0; j < nc && t->bias; j++)
+        mean[j] += t->bias[j0 + j];
     for (int64_t j = 0; j < nc; j++) {
-        const double var = v[j] > 0 ? (double)v[j] : 0; /* rounding may have taken all of it */
-        const real mean = u[t->d * COLUMNS + j] + (t->bias ? t->bias[j0 + j] : 0);
-        t->inv[j0 + j] = (real)(1 / sqrt(var / rows + t->norm->arg));
-        rm[j] = (real)((1 - part) * (double)rm[j] + part * (double)mean);
-        rv[j] = (real)((1 - part) * (double)rv[j] + part * (var / (rows - 1)));
+        const double var = (double)v[j];
+        inv[j] = (real)(1 / sqrt(var * share + eps));
+        rm[j] = (real)((1 - part) * (double)rm[j] + part * (double)mean[j]);
+        rv[j] = (real)((1 - part) * (double)rv[j] + part * (var * unbiased));
     }
     if (j0 == 0)
         *weight(e, t->norm->weight + 4) += 1;
@@ -167,15 +184,21 @@ static void columns(ex *e, int32_t id, const thin *t, int64_t j0, int64_t nc)
         batch_statistics(e, t, j0, nc);
     if (thin_of(e, id)->only_moves)
         return;
-    for (int64_t j = j0; j < j0 + nc; j++) {
-        if (!t->by_batch)
-            t->inv[j] = (real)(1 / sqrt((double)rv[j] + t->norm->arg));
-        t->factor[j] = t->inv[j] * gamma[j];
-        t->shift[j] = offset_of(e, t, j) * t->factor[j] + beta[j];
+    for (int64_t j = j0; j < j0 + nc && !t->by_batch; j++)
+        t->inv[j] = (real)(1 / sqrt((double)rv[j] + t->norm->arg));
+    real *restrict factor = t->factor + j0, *restrict shift = t->shift + j0;
+    for (int64_t j = 0; j < nc; j++) {
+        factor[j] = t->inv[j0 + j] * gamma[j0 + j];
+        shift[j] = beta[j0 + j];
     }
-    for (int64_t a = 0; a < t->d; a++)
-        for (int64_t j = j0; j < j0 + nc; j++)
-            t->scaled[a * t->n + j] = t->w[a * t->n + j] * t->factor[j];
+    for (int64_t j = 0; j < nc && !t->by_batch; j++)
+        shift[j] = offset_of(e, t, j0 + j) * factor[j] + beta[j0 + j];
+    for (int64_t a = 0; a < t->d; a++) {
+        const real *restrict w = t->w + a * t->n + j0;
+        real *restrict to = t->scaled + a * t->n + j0;
+        for (int64_t j = 0; j < nc; j++)
+            to[j] = w[j] * factor[j];
+    }
 }
 
 static void values(ex *e, int32_t id, const thin *t, int64_t i0, int64_t m)
@@ -221,21 +244,47 @@ static void by_norm(ex *e, const thin *t, int64_t j0, int64_t nc, const real *re
     }
 }
 
-/* The share of these columns in the gradients by input: in sums. */
-static void by_input(const ex *e, int32_t id, const thin *t, real *sums, bool is_first, int64_t j0,
-                     int64_t nc, const real *restrict c, const real *restrict a)
+/* Of columns j0 .. j0 + nc: (W k)^T, a row for each column. */
+static void turn(const thin *t, int64_t j0, int64_t nc, real *restrict to)
 {
-    _Alignas(64) real kc[(D + 1) * COLUMNS];
-    const real *restrict k = t->factor + j0;
-    for (int64_t r = 0; r < t->d; r++)
+    memset(to, 0, (size_t)(nc * t->wide) * sizeof *to);
+    for (int64_t r = 0; r < t->d; r++) {
+        const real *restrict from = t->scaled + r * t->n + j0;
         for (int64_t j = 0; j < nc; j++)
-            kc[r * COLUMNS + j] = k[j] * c[j] * t->w[r * t->n + j0 + j];
-    for (int64_t j = 0; j < nc; j++)
-        kc[t->d * COLUMNS + j] = k[j] * a[j];
-    e->k->gemm_nt((int)t->rows, (int)t->d, (int)nc, e->grad[id] + j0, (int)t->n, t->scaled + j0,
-                  (int)t->n, sums, (int)t->d, !is_first);
-    e->k->gemm_nt((int)t->d + 1, (int)t->d, (int)nc, kc, COLUMNS, t->w + j0, (int)t->n,
-                  sums + t->rows * t->d, (int)t->d, !is_first);
+            to[j * t->wide + r] = from[j];
+    }
+}
+
+/* P and s, and in sums, unless it is NULL, dY (W k)^T: some rows of dY at a time, which stay in the
+ * cache for both. */
+static void products(const ex *e, const thin *t, const real *dy, int64_t nc, const real *turned,
+                     real *g, real *sums, bool is_first)
+{
+    for (int64_t i = 0; i < t->rows; i += BLOCK) {
+        const int64_t m = min64(BLOCK, t->rows - i);
+        const real *from = dy + i * t->n;
+        fetch(from + m * t->n, min64(BLOCK, t->rows - i - m), nc, t->n);
+        if (sums)
+            e->k->gemm_nn((int)m, (int)t->wide, (int)nc, from, (int)t->n, turned, (int)t->wide,
+                          sums + i * t->wide, (int)t->wide, !is_first);
+        e->k->gemm_nn((int)t->d + 1, (int)nc, (int)m, t->down + i, (int)t->ld, from, (int)t->n, g,
+                      COLUMNS, i > 0);
+    }
+}
+
+/* The sum over these columns of k c w w^T, and behind it of k a w: in sums. */
+static void squares(const ex *e, const thin *t, real *sums, bool is_first, int64_t j0, int64_t nc,
+                    const real *turned, const real *restrict c, const real *restrict a)
+{
+    _Alignas(64) real cw[(D + 1) * COLUMNS];
+    for (int64_t r = 0; r < t->d; r++) {
+        const real *restrict w = t->w + r * t->n + j0;
+        for (int64_t j = 0; j < nc; j++)
+            cw[r * COLUMNS + j] = c[j] * w[j];
+    }
+    memcpy(cw + t->d * COLUMNS, a, (size_t)nc * sizeof *cw);
+    e->k->gemm_nn((int)t->d + 1, (int)t->wide, (int)nc, cw, COLUMNS, turned, (int)t->wide, sums,
+                  (int)t->wide, !is_first);
 }
 
 /* g: P, which becomes the gradient of W, and is settled. */
@@ -260,7 +309,7 @@ static void by_weight(ex *e, const thin *t, int64_t j0, int64_t nc, real *restri
 
 static void one_group(ex *e, int32_t id, const thin *t, int64_t group)
 {
-    _Alignas(64) real g[(D + 1) * COLUMNS], c[COLUMNS], a[COLUMNS];
+    _Alignas(64) real g[(D + 1) * COLUMNS], turned[D * COLUMNS], c[COLUMNS], a[COLUMNS];
     const int64_t wide = padded(ceil_div(t->n, GROUPS)), from = min64(group * wide, t->n),
                   to = min64(from + wide, t->n);
     const bool goes_on = has_input_gradient(e, t);
@@ -269,29 +318,41 @@ static void one_group(ex *e, int32_t id, const thin *t, int64_t group)
         memset(sums, 0, (size_t)group_size(t->rows, t->d) * sizeof *sums);
     for (int64_t j0 = from; j0 < to; j0 += COLUMNS) {
         const int64_t nc = min64(COLUMNS, to - j0);
-        e->k->gemm_nn((int)t->d + 1, (int)nc, (int)t->rows, t->down, (int)t->ld, e->grad[id] + j0,
-                      (int)t->n, g, COLUMNS, false);
+        fetch(e->grad[id] + j0, min64(BLOCK, t->rows), nc, t->n);
+        fetch(t->scaled + j0, t->d, nc, t->n);
+        if (goes_on)
+            turn(t, j0, nc, turned);
+        products(e, t, e->grad[id] + j0, nc, turned, g, goes_on ? sums : NULL, j0 == from);
         by_norm(e, t, j0, nc, g, c, a);
         if (goes_on)
-            by_input(e, id, t, sums, j0 == from, j0, nc, c, a);
+            squares(e, t, sums + t->rows * t->wide, j0 == from, j0, nc, turned, c, a);
         by_weight(e, t, j0, nc, g, c, a);
     }
 }
 
+/* y += a x, of whole vectors */
+static void add_vectors(int64_t n, real a, const real *restrict x, real *restrict y)
+{
+    for (int64_t j = 0; j < n; j += LINE)
+        for (int t = 0; t < LINE; t++)
+            y[j + t] += a * x[j + t];
+}
+
 static void sum_groups(const ex *e, const thin *t, int64_t i0, int64_t i1)
 {
-    const int64_t d = t->d, size = group_size(t->rows, d);
-    real m[(D + 1) * D] = {0};
+    const int64_t d = t->d, wide = t->wide, size = group_size(t->rows, d);
+    _Alignas(64) real m[(D + 1) * D];
+    memset(m, 0, (size_t)((d + 1) * wide) * sizeof *m);
     for (int64_t group = 0; group < GROUPS; group++)
-        add_scaled((d + 1) * d, 1, t->sums + group * size + t->rows * d, m);
+        add_vectors((d + 1) * wide, 1, t->sums + group * size + t->rows * wide, m);
     for (int64_t i = i0; i < i1; i++) {
-        real dz[D] = {0};
+        _Alignas(64) real dz[D] = {0};
         const real *to = dz;
         for (int64_t group = 0; group < GROUPS; group++)
-            add_scaled(d, 1, t->sums + group * size + i * d, dz);
-        add_scaled(d, -1, m + d * d, dz);
+            add_vectors(wide, 1, t->sums + group * size + i * wide, dz);
+        add_vectors(wide, -1, m + d * wide, dz);
         for (int64_t b = 0; b < d; b++)
-            add_scaled(d, -t->across[i * d + b], m + b * d, dz);
+            add_vectors(wide, -t->across[i * d + b], m + b * wide, dz);
         for (int p = 0; p < t->layer->n_in; p++) {
             const int32_t x = t->layer->in[p];
             const int64_t width = cols_of(e, x);
