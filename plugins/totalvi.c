@@ -16,7 +16,8 @@ typedef struct totalvi_opts {
     int64_t n_hidden, n_latent, n_layers_encoder, n_layers_decoder;
     double dropout_rate_encoder, dropout_rate_decoder, scale_adversarial_loss;
     int gene_dispersion, protein_dispersion, gene_likelihood, latent_distribution;
-    int use_batch_norm, use_layer_norm, background_activation, background_prior, adversarial;
+    int use_batch_norm, use_layer_norm, encoder_input, background_activation, background_prior,
+        adversarial;
     bool encode_covariates, use_observed_lib_size, log_variational, override_missing_proteins;
 } totalvi_opts;
 
@@ -48,11 +49,14 @@ static const sc_param params[] = {
     SC_BOOL(totalvi_opts, use_observed_lib_size, "use-observed-lib-size", 1,
             "library size is the cell's total, not latent"),
     SC_BOOL(totalvi_opts, log_variational, "log-variational", 1,
-            "the encoder sees log(1 + scaled counts)"),
+            "the encoder sees log(1 + its input)"),
     SC_CHOICE(totalvi_opts, use_batch_norm, "use-batch-norm", SC_NORM_BOTH, SC_NORM_CHOICES,
               "where batch norm is"),
     SC_CHOICE(totalvi_opts, use_layer_norm, "use-layer-norm", SC_NORM_NONE, SC_NORM_CHOICES,
               "where layer norm is"),
+    SC_CHOICE(totalvi_opts, encoder_input, "encoder-input", 0, "scaled|raw",
+              "counts as the encoder sees them; scaled: over 1 + their mean in the cell; raw: as "
+              "before scvi-tools 1.3.1"),
     SC_CHOICE(totalvi_opts, background_activation, "background-activation", 0, "softplus|exp",
               "what makes the background's deviation positive; exp: as before scvi-tools 1.2"),
     SC_CHOICE(
@@ -78,6 +82,8 @@ static const sc_scvi_arg args[] = {
     SC_SCVI_KWARG("background-activation", "extra_decoder_kwargs/activation_function_bg",
                   SC_SCVI_VALUE),
     SC_SCVI_KWARG("background-activation", "1.2", SC_SCVI_SINCE),
+    {"encoder-input", "encoder_input", SC_SCVI_OURS, false, "raw"},
+    SC_SCVI_KWARG("encoder-input", "1.3.1", SC_SCVI_SINCE),
     SC_SCVI_KWARG("empirical-protein-background-prior", "empirical_protein_background_prior",
                   SC_SCVI_OURS), /* the weights that it gave are in the file */
     SC_SCVI_KWARG("adversarial-classifier", "adversarial_classifier", SC_SCVI_OURS),
@@ -116,12 +122,13 @@ static void add_covariates(sc_graph *g, sc_side side, inputs *in)
         in->cats[in->n_cats++] = sc_in(g, SC_ROWS_ALL, (sc_input)(SC_IN_CAT_COV_0 + i), side);
 }
 
-/* x / (1 + mean of the cell), in logs */
+/* x, or x / (1 + mean of the cell), in logs */
 static sc_node shrunk(sc_graph *g, const totalvi_opts *o, sc_node x, sc_dim n_cols)
 {
     const double n = (double)sc_dim_of(g, n_cols);
-    const sc_node scaled = sc_div(g, x, sc_affine(g, sc_row_sum(g, x), 1 / n, 1));
-    return o->log_variational ? sc_log1p(g, scaled) : scaled;
+    if (!o->encoder_input)
+        x = sc_div(g, x, sc_affine(g, sc_row_sum(g, x), 1 / n, 1));
+    return o->log_variational ? sc_log1p(g, x) : x;
 }
 
 static sc_dist head(sc_graph *g, const char *mean, const char *var, sc_node h, int64_t n)

@@ -147,6 +147,7 @@ dropout-rate-decoder    0.4
 gene-dispersion         -       --labels-key cell_type
 protein-dispersion      -       --labels-key cell_type
 background-activation   -
+encoder-input           -
 empirical-protein-background-prior no
 override-missing-proteins -     IN=missing.scz
 adversarial-classifier  no

@@ -125,7 +125,7 @@ for_python() {
 
 @test "sc-model: misuse and data that break the contract, in one sentence" {
     fit -m ldvae --dispersion gene-cell -o "$T/cell.scm"
-    fails 2 "no models with '--dispersion gene-cell'" sc-model export "$T/out" "$T/cell.scm"
+    fails 2 "1.4 has no models with '--dispersion gene-cell'" sc-model export "$T/out" "$T/cell.scm"
     [ ! -e "$T/out/model.pt" ]
     fails 2 "unknown command 'lisp'" sc-model lisp
     fails 2 "usage is" sc-model show

@@ -121,6 +121,8 @@ fit() {
     done
     sc-cat -q --batch-names part,full --protein-join outer "$F/part.scz" "$F/full.scz" >"$T/turned.scz"
     fails 3 "or in another order" sc-model export "$T/other" "$T/m.scm" "$T/turned.scz"
+    fit -q --encoder-input raw -o "$T/m.scm" "$F/both.scz"
+    fails 2 "1.4 has no models with '--encoder-input raw'" sc-model export "$T/other" "$T/m.scm"
 }
 
 @test "every model of scvi-tools: posterior, proteins, other batches, losses" {
@@ -152,11 +154,15 @@ fit() {
     done
 }
 
-@test "older models of scvi-tools: exp for the background, no efficiency of batches, a MuData" {
+@test "older models of scvi-tools: exp for the background, counts not scaled, no efficiency of batches, a MuData" {
     need_shared data/models/exp_activation_totalvi_re/adata.h5ad
     local old=$SHARED/data/models
     sc-model show "$old/exp_activation_totalvi_re/model.pt" | grep -qx $'option\tbackground-activation\texp'
     sc-model show "$old/saved_model/model.pt" | grep -qx $'option\tbackground-activation\tsoftplus'
+    for m in exp_activation_totalvi_re saved_model; do # 1.1.5 and 1.3.0
+        sc-model show "$old/$m/model.pt" | grep -qx $'option\tencoder-input\traw'
+    done
+    sc-model show "$SHARED/parity/totalvi_default/model.pt" | grep -qx $'option\tencoder-input\tscaled'
     sc-read -q "$old/exp_activation_totalvi_re/adata.h5ad" >"$T/in.scz"
     for m in exp_activation_totalvi_re saved_model; do
         sc-decode -q --what protein_denoised "$old/$m/model.pt" "$T/in.scz" | sc-view -t obsm/protein_denoised | awk 'END { exit !(NR == 401 && NF == 101) }'

@@ -255,7 +255,7 @@ typedef enum sc_scvi_form {
     SC_SCVI_SWITCH,   /* only read: false there is the last choice here */
     SC_SCVI_SINCE,    /* only read: false (a choice: its last) in models of versions before `path`,
                          if nothing is said */
-    SC_SCVI_OURS,     /* scvi-tools' models have no such argument: neither read nor written */
+    SC_SCVI_OURS, /* scvi-tools' models have no such argument: it is not written; `lacks` holds */
     SC_SCVI_N_LABELS, /* no option: the number of classes, written where there are any */
     SC_SCVI_IGNORED   /* no option: changes nothing in a saved model */
 } sc_scvi_form;

@@ -166,11 +166,13 @@ static sc_status check_known(const sc_net *net, const char *in, const sc_pt_valu
 /* 1.10.2 is not before 1.9; a file that does not say is of the newest version. */
 static bool is_before(const char *version, const char *since)
 {
-    int have[2] = {0}, want[2] = {0};
-    if (!version || sscanf(version, "%d.%d", &have[0], &have[1]) < 1 ||
-        sscanf(since, "%d.%d", &want[0], &want[1]) < 1)
+    int have[3] = {0}, want[3] = {0}, k = 0;
+    if (!version || sscanf(version, "%d.%d.%d", &have[0], &have[1], &have[2]) < 1 ||
+        sscanf(since, "%d.%d.%d", &want[0], &want[1], &want[2]) < 1)
         return false;
-    return have[0] != want[0] ? have[0] < want[0] : have[1] < want[1];
+    while (k < 2 && have[k] == want[k])
+        k++;
+    return have[k] < want[k];
 }
 
 /* false, or the last choice: what an option was before it came to be. */
@@ -205,10 +207,9 @@ sc_status sc_scvi_args_read(sc_net *net, const sc_pt *pt, sc_err *err)
     const sc_scvi_arg *table = table_of(net);
     for (const sc_param *p = net->handle.plugin->params; p && p->name; p++) {
         const sc_scvi_arg a = arg_of(net, p, own);
-        if (a.form == SC_SCVI_OURS)
-            continue;
-        SC_TRY(read_arg(net, &a, p, value_at(pt, a.path), err));
-        SC_TRY(read_more(net, pt, p, value_at(pt, a.path), err));
+        const sc_pt_value *said = a.form == SC_SCVI_OURS ? NULL : value_at(pt, a.path);
+        SC_TRY(read_arg(net, &a, p, said, err));
+        SC_TRY(read_more(net, pt, p, said, err));
     }
     if (table == no_args)
         return SC_OK;
@@ -248,7 +249,10 @@ static sc_status write_choice(const sc_param *p, const sc_scvi_arg *a, int choic
     const char *s = sc_param_choice_at(p, choice, &len);
     (void)snprintf(word, sizeof word, "%.*s", (int)len, s ? s : "");
     if (a->lacks && strcmp(a->lacks, word) == 0)
-        return sc_fail(err, SC_EUSAGE, "scvi-tools has no models with '--%s %s'", p->name, word);
+        return sc_fail(err, SC_EUSAGE, "scvi-tools 1.4 has no models with '--%s %s'", p->name,
+                       word);
+    if (a->form == SC_SCVI_OURS)
+        return SC_OK;
     if (a->form == SC_SCVI_VALUE) {
         sc_pt_put_text(w, word);
         return SC_OK;
@@ -313,9 +317,12 @@ static sc_status write_dict(const sc_net *net, bool named, const char *in, sc_pt
         const char *slash = strchr(a.path, '/');
         const bool is_here =
             n ? slash && strncmp(a.path, in, n) == 0 && slash == a.path + n : !slash;
-        if (!is_here || a.form == SC_SCVI_OURS || a.is_named != named || (n && is_default(net, p)))
+        if (!is_here || a.is_named != named || (n && is_default(net, p)))
             continue;
-        sc_pt_put_text(w, n ? slash + 1 : a.path);
+        if (a.form == SC_SCVI_OURS && !a.lacks)
+            continue;
+        if (a.form != SC_SCVI_OURS)
+            sc_pt_put_text(w, n ? slash + 1 : a.path);
         SC_TRY(write_value(net, p, &a, w, err));
     }
     return SC_OK;
