@@ -130,8 +130,10 @@ refused() {
     fails 5 "./crash.so: build() with --n-latent 256 crashes: Segmentation fault" sc-model check ./crash.so
     like leave 's/#include .*/&\n#include <unistd.h>/; s/const options \*o = opts;/& _exit(3);/'
     fails 5 "./leave.so: build() with its defaults ends the process, with status 3" sc-model check ./leave.so
-    like slow 's/#include .*/&\n#include <signal.h>/; s/const options \*o = opts;/& raise(SIGALRM);/' # as the clock does
+    like slow 's/#include .*/&\n#include <signal.h>/; s/const options \*o = opts;/& raise(SIGPROF);/' # as the clocks do
     fails 5 "./slow.so: build() with its defaults takes more than 60 seconds" sc-model check ./slow.so
+    like wait 's/#include .*/&\n#include <signal.h>/; s/const options \*o = opts;/& raise(SIGALRM);/'
+    fails 5 "./wait.so: build() with its defaults takes more than 600 seconds" sc-model check ./wait.so
 }
 
 @test "check finds a build() that is not the same twice" {

@@ -8,13 +8,15 @@
 
 #include <float.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SECONDS = 60 };
+enum { SECONDS = 60, MOST_SECONDS = 600 };
 
 void check_doing(check *c, const char *fmt, ...)
 {
@@ -22,7 +24,11 @@ void check_doing(check *c, const char *fmt, ...)
     va_start(ap, fmt);
     (void)vsnprintf(c->note->doing, sizeof c->note->doing, fmt, ap);
     va_end(ap);
-    (void)alarm(SECONDS);
+    /* the first of work, so that a busy machine makes no fault of it; the other of waiting, for a
+     * build() that does not end and does nothing */
+    const struct itimerval work = {.it_value.tv_sec = SECONDS};
+    (void)setitimer(ITIMER_PROF, &work, NULL);
+    (void)alarm(MOST_SECONDS);
 }
 
 /* Where a model of the name is looked for when it is read again. */
@@ -237,9 +243,9 @@ static sc_status outcome(const char *path, const check_note *note, int how, sc_e
     }
     if (note->is_done)
         return SC_OK;
-    if (WIFSIGNALED(how) && WTERMSIG(how) == SIGALRM)
+    if (WIFSIGNALED(how) && (WTERMSIG(how) == SIGPROF || WTERMSIG(how) == SIGALRM))
         return sc_fail(err, SC_EPLUGIN, "%s: %s takes more than %d seconds", path, note->doing,
-                       SECONDS);
+                       WTERMSIG(how) == SIGPROF ? SECONDS : MOST_SECONDS);
     if (WIFSIGNALED(how))
         return sc_fail(err, SC_EPLUGIN, "%s: %s crashes: %s", path, note->doing,
                        strsignal(WTERMSIG(how)));
