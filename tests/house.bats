@@ -18,6 +18,8 @@ tools() { find "$SLUICE_BUILD/bin" -maxdepth 1 -name 'sc-*' -type f -perm -u+x |
             [ "$(wc -l <<<"$all")" -gt 50 ]
             page=$("$tool" --help-mdoc)
             [ "$(grep -cE '^  (-.,|   ) --' <<<"$all")" -eq "$(grep -c '^\.It' <<<"$page")" ]
+        else
+            "$tool" --help-all | diff - <(echo "$output")
         fi
     done
     for model in $(sc-model list | awk '$1 == "model" { print $2 }'); do

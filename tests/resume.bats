@@ -68,7 +68,7 @@ fit() { # OUT, options
     fit "$T/ram.scm"
     fit "$T/disk.scm" --memory 1k
     cmp "$T/ram.scm" "$T/disk.scm"
-    fails 1 "can't make a scratch file in '/none'" env TMPDIR=/none "$SLUICE_BUILD/bin/sc-fit" -m scvi --memory 1k "$F/sim.scz"
+    fails 1 "can't keep a scratch file in '/none' (TMPDIR names another folder)" env TMPDIR=/none "$SLUICE_BUILD/bin/sc-fit" -m scvi --memory 1k "$F/sim.scz"
     fit "$T/c.scm" --checkpoint "$T/c" --max-epochs 6
     fit "$T/c.scm" --checkpoint "$T/c" --resume --memory 1k
     cmp "$T/ram.scm" "$T/c.scm"

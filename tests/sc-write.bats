@@ -63,3 +63,20 @@ setup() {
     [ ! -e "$T/a.h5ad" ]
     [ -z "$(ls -A "$T" | grep sluice)" ]
 }
+
+@test "a full disk is one sentence: what could not be written, where scratch files lie" {
+  sc-sim -q --n-obs 1000 --n-vars 300 -o "$T/in.scz"
+  sc-write -o "$T/a.h5ad" "$T/in.scz"
+  small() { bash -c 'ulimit -f 4; "$@"' - "$@"; } # the signal of such a limit ends nobody
+  piped() { cat "$1" | TMPDIR=$T small "${@:2}"; }
+  scratch="can't keep a scratch file in '$T' (TMPDIR names another folder): File too large"
+  fails 1 "$scratch" piped "$T/in.scz" sc-norm -q -o /dev/null
+  fails 1 "$scratch" piped "$T/a.h5ad" sc-read -q -o /dev/null -
+  for f in x.tar.gz x.csv x.csv.gz x.h5ad x.scz; do
+    tool=sc-write
+    [ $f != x.scz ] || tool=sc-read
+    fails 1 "$T/$f: " small $tool -q -o "$T/$f" "$T/in.scz"
+    [[ $output == *": File too large" ]]
+  done
+  [ -z "$(find "$T" -name 'x*' -o -name '.*' -o -name '*sluice*')" ] # nothing is left behind
+}

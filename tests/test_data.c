@@ -100,6 +100,10 @@ static void near_names_are_listed(void **state)
     assert_string_equal(buf, "'cell_type'");
     sc_strs_near(&s, "quite another", buf, sizeof buf);
     assert_string_equal(buf, "");
+    sc_strs_near(&s, "counts", buf, sizeof buf); /* a whole word of it */
+    assert_string_equal(buf, "'n_counts'");
+    sc_strs_near(&s, "ount", buf, sizeof buf);
+    assert_string_equal(buf, "");
     sc_strs_near(&s, "cell_type", tiny, sizeof tiny);
     assert_string_equal(tiny, "'cell_t");
     sc_strs_free(&s);

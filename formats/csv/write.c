@@ -5,6 +5,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -20,6 +21,9 @@ typedef struct csv_writer {
 
 static sc_status fail_write(const csv_writer *w, sc_err *err)
 {
+    errno = archive_errno(w->a);
+    if (errno > 0) /* what libarchive says of it is 'Write error' */
+        return sc_fail_errno(err, "%s: cannot write", w->target);
     const char *why = archive_error_string(w->a);
     return sc_fail(err, SC_EIO, "%s: %s", w->target, why ? why : "can't be written");
 }

@@ -194,6 +194,8 @@ static sc_status put_features(mtx_writer *w, sc_err *err)
 static sc_status fail_archive(const mtx_writer *w, struct archive *a, sc_err *err)
 {
     errno = archive_errno(a);
+    if (errno > 0) /* what libarchive says of it is 'Write error' */
+        return sc_fail_errno(err, "%s: cannot write", w->target);
     const char *why = archive_error_string(a);
     return sc_fail(err, SC_EIO, "%s: %s", w->target, why ? why : "can't be written");
 }

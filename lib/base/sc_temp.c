@@ -19,7 +19,13 @@ sc_status sc_temp_fd(int *fd, sc_err *err)
         return sc_fail(err, SC_EIO, "TMPDIR is too long a path");
     *fd = mkostemp(path, O_CLOEXEC);
     if (*fd < 0)
-        return sc_fail_errno(err, "can't make a scratch file in '%s'", sc_temp_folder());
+        return sc_temp_fail(err);
     (void)unlink(path);
     return SC_OK;
+}
+
+sc_status sc_temp_fail(sc_err *err)
+{
+    return sc_fail_errno(err, "can't keep a scratch file in '%s' (TMPDIR names another folder)",
+                         sc_temp_folder());
 }

@@ -14,13 +14,14 @@ typedef struct owned {
 } owned;
 
 static const sc_param meta_rows[] = {
-    SC_BOOL(sc_cli_meta, help_all, "help-all", 0, "show every option"), /* where --help does not */
+    SC_BOOL(sc_cli_meta, help_all, "help-all", 0, "show every option"), /* where --help does not, */
     {SC_PARAM_BOOL, "help", offsetof(sc_cli_meta, help), 0, 0, 1, NULL, "show this and leave", 'h'},
     SC_BOOL(sc_cli_meta, version, "version", 0, "show the version and leave"),
     SC_BOOL(sc_cli_meta, help_mdoc, "help-mdoc", 0, NULL),
     SC_BOOL(sc_cli_meta, help_complete, "help-complete", 0, NULL),
     SC_BOOL(sc_cli_meta, help_complete_zsh, "help-complete-zsh", 0, NULL),
     SC_BOOL(sc_cli_meta, help_words, "help-words", 0, NULL),
+    SC_BOOL(sc_cli_meta, help_all, "help-all", 0, NULL), /* and where it does, taken all the same */
     SC_PARAM_END};
 
 static const struct {
@@ -310,9 +311,10 @@ sc_status sc_cli_parse_with(const sc_tool *t, void *opts, const char *pick_name,
     sc_common *common = opts;
     sc_cli_extra extra = {0};
     memset(opts, 0, t->opts_size);
-    /* a pipe closed by its reader is then an error that write() reports, and ends the tool quietly
-     */
+    /* A pipe closed by its reader is then an error that write() reports, and ends the tool quietly;
+     * so is a file above the limit that a scheduler set, which is said. */
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
     if (t->flags & SC_TOOL_FLOW) { /* or each block's pages are given back, and cleared anew */
         (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
         (void)mallopt(M_TRIM_THRESHOLD, 256 << 20);

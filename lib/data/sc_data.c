@@ -206,7 +206,7 @@ out:
     return st;
 }
 
-enum { NEAR_MAX = 64 };
+enum { NEAR_MAX = 64, PART_MIN = 4 };
 
 /* Edits (insert, drop, change, upper to lower case at half price) times two between a and b, or a
  * large number for long names. */
@@ -236,6 +236,25 @@ static int distance(const char *a, const char *b)
     return row[m];
 }
 
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* Whether the shorter of the two stands in the other as whole words: likelihood, gene-likelihood.
+ */
+static bool is_part(const char *a, const char *b)
+{
+    const char *part = strlen(a) < strlen(b) ? a : b, *whole = part == a ? b : a;
+    const size_t n = strlen(part);
+    if (n < PART_MIN)
+        return false;
+    for (const char *at = strstr(whole, part); at; at = strstr(at + 1, part))
+        if ((at == whole || !is_letter(at[-1])) && !is_letter(at[n]))
+            return true;
+    return false;
+}
+
 void sc_strs_near(const sc_strs *s, const char *name, char *buf, size_t buf_len)
 {
     int64_t best[3] = {-1, -1, -1};
@@ -243,7 +262,10 @@ void sc_strs_near(const sc_strs *s, const char *name, char *buf, size_t buf_len)
     const int limit = 2 + 2 * (int)(strlen(name) / 3);
     int n = 0;
     for (int64_t i = 0; i < s->n; i++) {
-        const int d = distance(name, sc_strs_at(s, i));
+        const char *other = sc_strs_at(s, i);
+        int d = distance(name, other);
+        if (d > limit && is_part(name, other))
+            d = limit;
         if (d > limit || (n == 3 && d >= dist[2]))
             continue;
         int k = n < 3 ? n++ : 2;

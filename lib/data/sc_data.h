@@ -37,8 +37,8 @@ void sc_names_free(sc_names *x);
 /* As anndata makes names unique: the first keeps its name, later ones get -1, -2, ... (a taken one
  * is skipped). */
 sc_status sc_strs_make_unique(sc_strs *s, int64_t *n_renamed, sc_err *err) SC_MUST_CHECK;
-/* Up to three names near to the one not found, as "'a', 'b' or 'c'" (edit distance); "" if none is
- * near. */
+/* Up to three names near to the one not found, as "'a', 'b' or 'c'" (edit distance, or one is a
+ * part of the other); "" if none is near. */
 void sc_strs_near(const sc_strs *s, const char *name, char *buf, size_t buf_len);
 
 typedef enum sc_col_type {

@@ -28,7 +28,7 @@ static sc_status write_all(int fd, const void *bytes, size_t left, sc_err *err)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return sc_fail_errno(err, "temporary file");
+            return sc_temp_fail(err);
         p += n;
         left -= (size_t)n;
     }
@@ -43,9 +43,9 @@ static sc_status read_all(int fd, void *bytes, size_t left, sc_err *err)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return sc_fail_errno(err, "temporary file");
+            return sc_temp_fail(err);
         if (n == 0)
-            return sc_fail(err, SC_EIO, "temporary file: it lost its end");
+            return sc_fail(err, SC_EIO, "a scratch file in '%s' lost its end", sc_temp_folder());
         p += n;
         left -= (size_t)n;
     }
@@ -181,7 +181,7 @@ sc_status sc_entries_close(sc_entries *e, int64_t n_cells, int64_t n_genes, sc_e
     if (e->fd >= 0) {
         SC_TRY(flush(e, err));
         if (lseek(e->fd, 0, SEEK_SET) < 0)
-            return sc_fail_errno(err, "temporary file");
+            return sc_temp_fail(err);
     }
     return e->is_sorted ? SC_OK : sort_entries(e, err);
 }

@@ -51,7 +51,7 @@ static sc_status write_full(int fd, const unsigned char *buf, size_t len, sc_err
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return sc_fail_errno(err, "temporary file");
+            return sc_temp_fail(err);
         buf += n;
         len -= (size_t)n;
     }
@@ -176,7 +176,7 @@ sc_status sc_source_spool(sc_source *src, sc_err *err)
     (void)snprintf(s->fd_path, sizeof s->fd_path, "/proc/self/fd/%d", fd);
     src->path = s->fd_path;
     if (lseek(fd, (off_t)src->head_len, SEEK_SET) < 0)
-        return sc_fail_errno(err, "temporary file");
+        return sc_temp_fail(err);
     return SC_OK;
 }
 

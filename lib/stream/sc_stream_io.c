@@ -16,11 +16,13 @@ const unsigned char sc_magic[SC_MAGIC_SIZE] = {0x89, 'S', 'C', 'Z', 0x0d, 0x0a, 
 static const unsigned char foot_magic[SC_MAGIC_SIZE] = {'S', 'C', 'Z', '-', 'D', 'O', 'N', 'E'};
 
 enum {
-    STEP = 1 << 20, /* memory is taken as bytes arrive, doubling from here */
-    SEND = 16 << 20 /* bytes written between two hints to the disk */
+    STEP = 1 << 20,  /* memory is taken as bytes arrive, doubling from here */
+    SEND = 16 << 20, /* bytes written between two hints to the disk */
+    SPOOL_FAILED = -2
 };
 
-/* One read from the spool where it has these bytes, else from fd, and then into the spool. */
+/* One read from the spool where it has these bytes, else from fd, and then into the spool; below 0
+ * with errno. */
 static ssize_t read_some(sc_in *in, uint8_t *p, size_t n)
 {
     ssize_t got;
@@ -41,7 +43,7 @@ static ssize_t read_some(sc_in *in, uint8_t *p, size_t n)
     for (ssize_t done = 0; in->spool >= 0 && done < got;) {
         const ssize_t w = write(in->spool, p + done, (size_t)(got - done));
         if (w < 0 && errno != EINTR)
-            return -1;
+            return SPOOL_FAILED;
         done += w > 0 ? w : 0;
         in->spool_len += w > 0 ? (uint64_t)w : 0;
     }
@@ -54,6 +56,8 @@ static sc_status read_up_to(sc_in *in, uint8_t *p, size_t n, size_t *n_got, sc_e
     *n_got = 0;
     while (*n_got < n) {
         const ssize_t got = read_some(in, p + *n_got, n - *n_got);
+        if (got == SPOOL_FAILED)
+            return sc_temp_fail(err);
         if (got < 0)
             return errno == EISDIR
                        ? sc_fail(err, SC_EIO, "%s: is a folder; sc-read makes a stream of one",

@@ -78,7 +78,7 @@ static sc_status append(sc_packed *p, const unsigned char *data, int64_t n, sc_e
         if (done < 0 && errno == EINTR)
             continue;
         if (done < 0)
-            return sc_fail_errno(err, "can't write a scratch file in '%s'", sc_temp_folder());
+            return sc_temp_fail(err);
         data += done;
         n -= done;
         p->file_size += done;

@@ -1,4 +1,5 @@
 #include "target.h"
+#include "sc_temp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,7 +73,7 @@ static sc_status copy(const target *t, int from, int to, sc_err *err)
                 st = sc_fail_errno(err, "%s", strcmp(t->name, "-") ? t->name : "stdout");
         }
     if (st == SC_OK && n < 0)
-        st = sc_fail_errno(err, "temporary file");
+        st = sc_temp_fail(err);
     free(buf);
     return st;
 }
