@@ -53,7 +53,7 @@ setup() {
     fails 1 "No space left" sc-write --format csv -o /dev/full "$T/in.scz"
     fails 1 "none.scz" sc-write -o "$T/a.csv" "$T/none.scz"
     mkdir "$T/full" && touch "$T/full/file"
-    fails 1 "not empty" sc-write -o "$T/full/" "$T/in.scz"
+    fails 1 "a folder with other files ('file') is not replaced" sc-write -o "$T/full/" "$T/in.scz"
 }
 
 @test "a cut stream leaves nothing behind" {
@@ -79,4 +79,52 @@ setup() {
     [[ $output == *": File too large" ]]
   done
   [ -z "$(find "$T" -name 'x*' -o -name '.*' -o -name '*sluice*')" ] # nothing is left behind
+}
+
+@test "a folder is written again in place of the old one, unless that has other files" {
+  sc-write --format mtx -o "$T/m" "$T/in.scz"
+  printf 'cell,A\nc1,5\n' | sc-read -q | sc-write -q --format mtx -o "$T/m"
+  sc-read -q "$T/m" | sc-view -t X | diff - <(printf 'cell\tA\nc1\t5\n')
+  touch "$T/m/notes.txt"
+  fails 1 "$T/m: cannot write: a folder with other files ('notes.txt') is not replaced" \
+    sc-write -q --format mtx -o "$T/m" "$T/in.scz"
+  [ -e "$T/m/notes.txt" ]
+  [ -z "$(find "$T" -name '.sluice*')" ]
+}
+
+@test "a link as output keeps its place, and leads to what was written" {
+  mkdir "$T/far"
+  for f in a.h5ad a.scz; do
+    ln -s "far/$f" "$T/$f"
+    touch "$T/far/$f"
+  done
+  sc-write -o "$T/a.h5ad" "$T/in.scz"
+  sc-read -q -o "$T/a.scz" "$T/a.h5ad"
+  [ -L "$T/a.h5ad" ] && [ -L "$T/a.scz" ]
+  sc-view -t X "$T/far/a.scz" | diff - <(sc-view -t X "$T/in.scz")
+  fails 1 "$T/far: cannot write: is a folder" sc-read -q -o "$T/far" "$T/a.h5ad"
+  fails 2 "the name of the output is empty" sc-read -q -o "" "$T/a.h5ad"
+}
+
+@test "a signal ends a writer without leaving its scratch files, and with the signal's status" {
+  need_command mkfifo
+  mkfifo "$T/pipe"
+  mkdir "$T/tmp"
+  for s in INT TERM HUP; do
+    for o in "--format h5ad -o $T/x.h5ad" "--format mtx -o $T/x" "--format csv"; do
+      # shellcheck disable=SC2086
+      TMPDIR=$T/tmp env --default-signal=INT sc-write $o "$T/pipe" > "$T/out" &
+      pid=$!
+      exec 7> "$T/pipe"
+      sc-sim -q --n-obs 40 --n-vars 10 | head -c 3000 >&7
+      for ((k = 0; k < 100; k++)); do [ -z "$(find "$T" -name '*sluice*')" ] || break; sleep 0.05; done
+      [ "$k" -lt 100 ] # it has begun
+      kill -$s $pid
+      rc=0
+      wait $pid || rc=$?
+      exec 7>&-
+      [ "$rc" -eq $((128 + $(kill -l $s))) ]
+      [ -z "$(find "$T" -name '*sluice*' -o -name 'x*')" ]
+    done
+  done
 }

@@ -269,9 +269,10 @@ static void check_output(const char *dir, const char *path)
         assert_int_equal(files_in(dir), 1);
     }
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(mkdir(path, 0755), 0); /* which nothing can replace */
     write_text(&o, path, "abc");
+    assert_int_equal(mkdir(path, 0755), 0); /* which nothing can replace */
     assert_int_equal(sc_output_commit(&o, &e), SC_EIO);
+    assert_int_equal(sc_output_open(&o, path, true, &e), SC_EIO); /* and is told at once */
     assert_int_equal(files_in(dir), 1);
     assert_int_equal(rmdir(path), 0);
     assert_int_equal(sc_output_open(&o, "/nowhere/out", true, &e), SC_EIO);

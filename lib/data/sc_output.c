@@ -62,6 +62,19 @@ static sc_status open_beside(sc_output *o, sc_err *err)
     return SC_OK;
 }
 
+/* A link keeps its place: what it leads to is replaced, as with the shell's '>'. */
+static sc_status take_path(sc_output *o, const char *path, sc_err *err)
+{
+    struct stat s;
+    if (!*path)
+        return sc_fail(err, SC_EUSAGE, "the name of the output is empty");
+    if (stat(path, &s) == 0 && S_ISDIR(s.st_mode))
+        return sc_fail(err, SC_EIO, "%s: cannot write: is a folder", path);
+    if (lstat(path, &s) == 0 && S_ISLNK(s.st_mode))
+        o->path = realpath(path, NULL);
+    return o->path ? SC_OK : sc_str_dup(&o->path, path, err);
+}
+
 sc_status sc_output_open(sc_output *o, const char *path, bool is_binary, sc_err *err)
 {
     *o = (sc_output){.fd = STDOUT_FILENO, .name = "stdout"};
@@ -71,7 +84,7 @@ sc_status sc_output_open(sc_output *o, const char *path, bool is_binary, sc_err 
                            "stdout is a terminal, and the output is binary: use -o or a pipe");
         return SC_OK;
     }
-    SC_TRY(sc_str_dup(&o->path, path, err));
+    SC_TRY(take_path(o, path, err));
     o->name = o->path;
     if (!is_special(path))
         return open_beside(o, err);

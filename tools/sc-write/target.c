@@ -1,16 +1,61 @@
 #include "target.h"
 #include "sc_temp.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { COPY_BYTES = 1 << 18 };
+enum { COPY_BYTES = 1 << 18, TRIES = 100 };
+
+static int take_away(const char *path, const struct stat *info, int kind, struct FTW *at)
+{
+    (void)info;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
+static void clear(const target *t)
+{
+    (void)nftw(t->dir, take_away, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Ends the process as the signal would have, but for what it would leave behind. */
+static void *watch(void *arg)
+{
+    const target *t = arg;
+    int got = 0;
+    if (sigwait(&t->signals, &got) != 0)
+        return NULL;
+    for (int k = 0; k < TRIES && access(t->dir, F_OK) == 0; k++)
+        clear(t); /* while others may still make files there */
+    (void)pthread_sigmask(SIG_UNBLOCK, &t->signals, NULL);
+    (void)raise(got);
+    return NULL;
+}
+
+/* Those signals that are not ignored, as they are under nohup. */
+static void watch_signals(target *t)
+{
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction is;
+    (void)sigemptyset(&t->signals);
+    for (size_t k = 0; k < sizeof ends / sizeof ends[0]; k++)
+        if (sigaction(ends[k], NULL, &is) == 0 && is.sa_handler == SIG_DFL)
+            (void)sigaddset(&t->signals, ends[k]);
+    if (pthread_sigmask(SIG_BLOCK, &t->signals, &t->before) != 0)
+        return;
+    t->is_watched = pthread_create(&t->watch, NULL, watch, t) == 0;
+    if (!t->is_watched)
+        (void)pthread_sigmask(SIG_SETMASK, &t->before, NULL);
+}
 
 static sc_status make_places(target *t, const char *folder, size_t folder_len, const char *base,
                              sc_err *err)
@@ -26,6 +71,7 @@ static sc_status make_places(target *t, const char *folder, size_t folder_len, c
         return st;
     }
     (void)snprintf(t->path, n, "%s/%s", t->dir, base);
+    watch_signals(t);
     return SC_OK;
 }
 
@@ -47,16 +93,22 @@ sc_status target_open(target *t, const char *name, sc_err *err)
             return sc_fail(err, SC_EIO, "the path of TMPDIR is too long");
         return make_places(t, folder, (size_t)len, "out", err);
     }
-    size_t len = strlen(t->name);
-    while (len > 1 && t->name[len - 1] == '/')
+    if (lstat(t->name, &info) == 0 && S_ISLNK(info.st_mode))
+        t->place = realpath(t->name, NULL);
+    if (!t->place)
+        t->place = strdup(t->name);
+    if (!t->place)
+        return sc_fail(err, SC_ENOMEM, "no memory for a path");
+    size_t len = strlen(t->place);
+    while (len > 1 && t->place[len - 1] == '/')
         len--; /* of a folder */
     size_t base = len;
-    while (base > 0 && t->name[base - 1] != '/')
+    while (base > 0 && t->place[base - 1] != '/')
         base--;
-    char *last = strndup(t->name + base, len - base);
+    char *last = strndup(t->place + base, len - base);
     if (!last)
         return sc_fail(err, SC_ENOMEM, "no memory for a path");
-    const sc_status st = make_places(t, t->name, base, last, err);
+    const sc_status st = make_places(t, t->place, base, last, err);
     free(last);
     return st;
 }
@@ -95,6 +147,38 @@ static sc_status copy_out(const target *t, sc_err *err)
     return st;
 }
 
+/* Whether each file of the folder `name` is one that the new folder has too; else `other` is one.
+ */
+static bool has_no_other(const target *t, char *other, size_t other_len)
+{
+    DIR *was = opendir(t->place), *is = opendir(t->path);
+    bool is_same = was && is;
+    *other = '\0';
+    for (struct dirent *e; is_same && (e = readdir(was));) {
+        is_same = faccessat(dirfd(is), e->d_name, F_OK, 0) == 0;
+        if (!is_same)
+            (void)snprintf(other, other_len, "%s", e->d_name);
+    }
+    if (was)
+        (void)closedir(was);
+    if (is)
+        (void)closedir(is);
+    return is_same;
+}
+
+/* The old folder takes the place of the new one, and goes with the rest. */
+static sc_status replace_folder(const target *t, sc_err *err)
+{
+    char other[NAME_MAX + 1];
+    if (!has_no_other(t, other, sizeof other))
+        return sc_fail(err, SC_EIO,
+                       "%s: cannot write: a folder with other files ('%s') is not replaced",
+                       t->name, other);
+    if (renameat2(AT_FDCWD, t->path, AT_FDCWD, t->place, RENAME_EXCHANGE) != 0)
+        return sc_fail_errno(err, "%s: cannot write", t->name);
+    return SC_OK;
+}
+
 sc_status target_commit(target *t, sc_err *err)
 {
     if (t->is_copied)
@@ -107,23 +191,24 @@ sc_status target_commit(target *t, sc_err *err)
         return st;
     }
     close(fd);
-    if (rename(t->path, t->name) != 0)
-        return sc_fail_errno(err, "%s: cannot write", t->name);
-    return SC_OK;
-}
-
-static int take_away(const char *path, const struct stat *info, int kind, struct FTW *at)
-{
-    (void)info;
-    (void)kind;
-    (void)at;
-    return remove(path);
+    if (rename(t->path, t->place) == 0)
+        return SC_OK;
+    if (errno == ENOTEMPTY || errno == EEXIST)
+        return replace_folder(t, err);
+    return sc_fail_errno(err, "%s: cannot write", t->name);
 }
 
 void target_close(target *t)
 {
+    if (t->is_watched) {
+        (void)pthread_cancel(t->watch);
+        (void)pthread_join(t->watch, NULL);
+    }
     if (t->dir)
-        (void)nftw(t->dir, take_away, 8, FTW_DEPTH | FTW_PHYS);
+        clear(t);
+    if (t->is_watched)
+        (void)pthread_sigmask(SIG_SETMASK, &t->before, NULL);
+    free(t->place);
     free(t->dir);
     free(t->path);
     *t = (target){0};
