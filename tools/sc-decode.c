@@ -331,8 +331,9 @@ out:
     return st;
 }
 
-static sc_status run(const decode_opts *o, sc_err *err)
+static sc_status run(void *opts, sc_err *err)
 {
+    const decode_opts *o = opts;
     decoder d = {.o = o};
     int32_t nodes[MAX_WHAT + 3];
     int n = 0;
@@ -367,11 +368,5 @@ out:
 int main(int argc, char **argv)
 {
     decode_opts o;
-    sc_err err = {0};
-    sc_status st = sc_cli_parse(&tool, &o, argc, argv, &err);
-    if (st == SC_OK)
-        st = run(&o, &err);
-    const int code = sc_cli_exit(&tool, st, &err);
-    sc_cli_free(&o);
-    return code;
+    return sc_cli_main(&tool, &o, argc, argv, run);
 }

@@ -49,8 +49,9 @@ static sc_status look(doctor *d, sc_err *err)
     return SC_OK;
 }
 
-static sc_status run(const doctor_opts *o, sc_err *err)
+static sc_status run(void *opts, sc_err *err)
 {
+    const doctor_opts *o = opts;
     sc_output out = {.fd = -1};
     SC_TRY(sc_output_open(&out, o->common.output, false, err));
     doctor d = {.to = fdopen(dup(out.fd), "w"), .is_quiet = o->common.quiet};
@@ -71,11 +72,5 @@ static sc_status run(const doctor_opts *o, sc_err *err)
 int main(int argc, char **argv)
 {
     doctor_opts o;
-    sc_err err = {0};
-    sc_status st = sc_cli_parse(&tool, &o, argc, argv, &err);
-    if (st == SC_OK)
-        st = run(&o, &err);
-    const int status = sc_cli_exit(&tool, st, &err);
-    sc_cli_free(&o);
-    return status;
+    return sc_cli_main(&tool, &o, argc, argv, run);
 }

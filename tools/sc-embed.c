@@ -252,8 +252,9 @@ static sc_status match(embedder *m, sc_err *err)
                : SC_OK;
 }
 
-static sc_status run(const embed_opts *o, sc_err *err)
+static sc_status run(void *opts, sc_err *err)
 {
+    const embed_opts *o = opts;
     embedder m = {.o = o};
     sc_header h = {0};
     sc_status st;
@@ -276,11 +277,5 @@ out:
 int main(int argc, char **argv)
 {
     embed_opts o;
-    sc_err err = {0};
-    sc_status st = sc_cli_parse(&tool, &o, argc, argv, &err);
-    if (st == SC_OK)
-        st = run(&o, &err);
-    const int code = sc_cli_exit(&tool, st, &err);
-    sc_cli_free(&o);
-    return code;
+    return sc_cli_main(&tool, &o, argc, argv, run);
 }

@@ -49,8 +49,9 @@ const sc_tool label_tool = {
               "reference label-key method n-neighbors use-rep layer batch-key isa",
 };
 
-static sc_status run(label_opts *o, sc_err *err)
+static sc_status run(void *opts, sc_err *err)
 {
+    label_opts *o = opts;
     if (!o->unknown)
         o->unknown = "Unknown";
     const char *alone = o->use_rep             ? "--use-rep"
@@ -76,11 +77,5 @@ static sc_status run(label_opts *o, sc_err *err)
 int main(int argc, char **argv)
 {
     label_opts o;
-    sc_err err = {0};
-    sc_status st = sc_cli_parse(&label_tool, &o, argc, argv, &err);
-    if (st == SC_OK)
-        st = run(&o, &err);
-    const int code = sc_cli_exit(&label_tool, st, &err);
-    sc_cli_free(&o);
-    return code;
+    return sc_cli_main(&label_tool, &o, argc, argv, run);
 }

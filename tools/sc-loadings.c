@@ -138,8 +138,9 @@ static sc_status print(FILE *f, const loadings_opts *o, table *t, sc_err *err)
     return SC_OK;
 }
 
-static sc_status run(const loadings_opts *o, sc_err *err)
+static sc_status run(void *opts, sc_err *err)
 {
+    const loadings_opts *o = opts;
     sc_net net = {0};
     sc_output out = {.fd = -1};
     table t = {.genes = &net.var.names};
@@ -170,11 +171,5 @@ out:
 int main(int argc, char **argv)
 {
     loadings_opts o;
-    sc_err err = {0};
-    sc_status st = sc_cli_parse(&tool, &o, argc, argv, &err);
-    if (st == SC_OK)
-        st = run(&o, &err);
-    const int code = sc_cli_exit(&tool, st, &err);
-    sc_cli_free(&o);
-    return code;
+    return sc_cli_main(&tool, &o, argc, argv, run);
 }

@@ -50,8 +50,9 @@ static sc_status print(const model_opts *o, int command, sc_err *err)
     return st;
 }
 
-static sc_status run(const model_opts *o, sc_err *err)
+static sc_status run(void *opts, sc_err *err)
 {
+    const model_opts *o = opts;
     const char *name = o->common.operands[0];
     const int n = o->common.n_operands - 1, n_commands = (int)(sizeof commands / sizeof *commands);
     int k = 0;
@@ -74,11 +75,5 @@ static sc_status run(const model_opts *o, sc_err *err)
 int main(int argc, char **argv)
 {
     model_opts o;
-    sc_err err = {0};
-    sc_status st = sc_cli_parse(&model_tool, &o, argc, argv, &err);
-    if (st == SC_OK)
-        st = run(&o, &err);
-    const int code = sc_cli_exit(&model_tool, st, &err);
-    sc_cli_free(&o);
-    return code;
+    return sc_cli_main(&model_tool, &o, argc, argv, run);
 }

@@ -119,8 +119,9 @@ static sc_status find_picture(const options *o, const picture **out, sc_err *err
                    name);
 }
 
-static sc_status run(options *o, sc_err *err)
+static sc_status run(void *opts, sc_err *err)
 {
+    options *o = opts;
     sc_reader *in = NULL;
     const picture *p = NULL;
     o->plot.output = o->common.output;
@@ -139,10 +140,5 @@ static sc_status run(options *o, sc_err *err)
 int main(int argc, char **argv)
 {
     options o;
-    sc_err err = {0};
-    sc_status st = sc_cli_parse(&tool, &o, argc, argv, &err);
-    if (st == SC_OK)
-        st = run(&o, &err);
-    sc_cli_free(&o);
-    return sc_cli_exit(&tool, st, &err);
+    return sc_cli_main(&tool, &o, argc, argv, run);
 }

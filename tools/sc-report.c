@@ -73,8 +73,9 @@ out:
     return st;
 }
 
-static sc_status run(options *o, sc_err *err)
+static sc_status run(void *opts, sc_err *err)
 {
+    options *o = opts;
     const char *model = o->common.operands[0];
     const char *cells = o->common.n_operands > 1 ? o->common.operands[1] : "-";
     report_cells c = {0};
@@ -104,11 +105,5 @@ out:
 int main(int argc, char **argv)
 {
     options o;
-    sc_err err = {0};
-    sc_status st = sc_cli_parse(&tool, &o, argc, argv, &err);
-    if (st == SC_OK)
-        st = run(&o, &err);
-    const int code = sc_cli_exit(&tool, st, &err);
-    sc_cli_free(&o);
-    return code;
+    return sc_cli_main(&tool, &o, argc, argv, run);
 }

@@ -227,8 +227,9 @@ static sc_status sample(sampler *m, sc_err *err)
     return sc_over_write(&m->s, &rows, err);
 }
 
-static sc_status run(const sample_opts *o, sc_err *err)
+static sc_status run(void *opts, sc_err *err)
 {
+    const sample_opts *o = opts;
     sampler m = {.o = o};
     sc_status st;
     SC_GOTO(st, sc_over_open(&m.s, &tool, &o->common, &o->over, !o->correlation, err), out);
@@ -250,11 +251,5 @@ out:
 int main(int argc, char **argv)
 {
     sample_opts o;
-    sc_err err = {0};
-    sc_status st = sc_cli_parse(&tool, &o, argc, argv, &err);
-    if (st == SC_OK)
-        st = run(&o, &err);
-    const int code = sc_cli_exit(&tool, st, &err);
-    sc_cli_free(&o);
-    return code;
+    return sc_cli_main(&tool, &o, argc, argv, run);
 }

@@ -206,8 +206,9 @@ static void print_head(scorer *s)
     fputs(s->o->marginal_ll ? "\tmarginal_ll\tmarginal_ll_se\tmarginal_ll_ess\n" : "\n", s->s.text);
 }
 
-static sc_status run(const score_opts *o, sc_err *err)
+static sc_status run(void *opts, sc_err *err)
 {
+    const score_opts *o = opts;
     scorer s = {.o = o};
     const sc_over_work work = {score_block, print_block, &s};
     int n_threads = 0;
@@ -237,11 +238,5 @@ out:
 int main(int argc, char **argv)
 {
     score_opts o;
-    sc_err err = {0};
-    sc_status st = sc_cli_parse(&tool, &o, argc, argv, &err);
-    if (st == SC_OK)
-        st = run(&o, &err);
-    const int code = sc_cli_exit(&tool, st, &err);
-    sc_cli_free(&o);
-    return code;
+    return sc_cli_main(&tool, &o, argc, argv, run);
 }

@@ -196,7 +196,7 @@ static sc_status add_record(sc_net *net, const surgery_opts *o, sc_err *err)
     return st;
 }
 
-static sc_status run(const surgery_opts *o, sc_err *err)
+static sc_status run_surgery(const surgery_opts *o, sc_err *err)
 {
     const char *query = o->common.n_operands > 1 ? o->common.operands[1] : NULL;
     const sc_keys named = named_keys(o);
@@ -275,14 +275,14 @@ out:
     return st;
 }
 
+static sc_status run(void *opts, sc_err *err)
+{
+    const surgery_opts *o = opts;
+    return o->verify ? run_verify(o, err) : run_surgery(o, err);
+}
+
 int main(int argc, char **argv)
 {
     surgery_opts o;
-    sc_err err = {0};
-    sc_status st = sc_cli_parse(&tool, &o, argc, argv, &err);
-    if (st == SC_OK)
-        st = o.verify ? run_verify(&o, &err) : run(&o, &err);
-    const int code = sc_cli_exit(&tool, st, &err);
-    sc_cli_free(&o);
-    return code;
+    return sc_cli_main(&tool, &o, argc, argv, run);
 }

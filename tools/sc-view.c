@@ -82,11 +82,13 @@ static sc_status print(const view_opts *o, sc_reader *in, const sc_output *out, 
     return s.error ? sc_fail_errno(err, "%s: cannot write", out->name) : st;
 }
 
-static sc_status run(const view_opts *o, sc_err *err)
+static sc_status run(void *opts, sc_err *err)
 {
+    const view_opts *o = opts;
     sc_output out;
     sc_reader *in;
     const char *path = o->common.n_operands ? o->common.operands[0] : NULL;
+    SC_TRY(check_options(o, err));
     SC_TRY(sc_reader_open_any_path(&in, path, err));
     sc_status st = sc_output_open(&out, o->common.output, false, err);
     if (st == SC_OK) {
@@ -103,12 +105,5 @@ static sc_status run(const view_opts *o, sc_err *err)
 int main(int argc, char **argv)
 {
     view_opts o;
-    sc_err err = {0};
-    sc_status st = sc_cli_parse(&tool, &o, argc, argv, &err);
-    if (st == SC_OK)
-        st = check_options(&o, &err);
-    if (st == SC_OK)
-        st = run(&o, &err);
-    sc_cli_free(&o);
-    return sc_cli_exit(&tool, st, &err);
+    return sc_cli_main(&tool, &o, argc, argv, run);
 }

@@ -82,6 +82,10 @@ void sc_cli_free(void *opts);
 /* Prints `sc-norm: sentence` on stderr if st is an error, frees nothing, gives the exit status.
  * SC_END counts as done. */
 int sc_cli_exit(const sc_tool *t, sc_status st, const sc_err *err);
+/* The whole of a main() that holds nothing but its options: parses into opts, runs, says what went
+ * wrong, gives back what the parse took. The exit status. */
+int sc_cli_main(const sc_tool *t, void *opts, int argc, char **argv,
+                sc_status (*run)(void *opts, sc_err *err));
 /* `sc-norm: note` on stderr unless quiet. */
 void sc_cli_note(const sc_tool *t, const void *opts, const char *fmt, ...) SC_PRINTF(3, 4);
 
