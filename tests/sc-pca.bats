@@ -30,6 +30,17 @@ setup_file() {
     sc-view -t uns "$T/p.scz" | grep -q variance_ratio
 }
 
+@test "components are of length 1 and at right angles, as many as there are by default" {
+    sc-sim -q --n-obs 600 --n-vars 2000 --seed 3 | sc-norm -q --log1p -o "$T/s.scz"
+    sc-pca -q "$T/s.scz" | sc-view -t varm/PCs |
+        awk -F'\t' 'NR > 1 { for (i = 2; i <= NF; i++) for (j = 2; j <= i; j++) s[i, j] += $i * $j }
+            END { for (i = 2; i <= NF; i++) for (j = 2; j <= i; j++) if ((d = s[i, j] - (i == j)) > 1e-5 || d < -1e-5) { print i, j, s[i, j]; bad = 1 }
+                exit bad || NF != 51 }'
+    sc-pca -q "$T/s.scz" | sc-view -t obsm/X_pca | cut -f 1-6 >"$T/50" # nor do they depend on how many are asked for
+    sc-pca -q -n 5 "$T/s.scz" | sc-view -t obsm/X_pca | paste "$T/50" - |
+        awk -F'\t' 'NR > 1 { for (i = 2; i <= 6; i++) if ((d = $i - $(i + 6)) > 1e-4 || d < -1e-4) { print; exit 1 } }'
+}
+
 @test "marked genes are taken, others have no loading" {
     sc-pca -q -n 2 --mask-var marked "$F/marked.scz" | sc-view -t varm/PCs >"$T/v"
     awk 'NR > 1 { j = substr($1, 2); if (j % 2 && $2 != 0) exit 1; if (j == 0 && $2 < 0.9) exit 1 }' "$T/v"

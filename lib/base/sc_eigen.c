@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 2048, SWEEPS = 60 };
-static const double least_left = 0.1;
+enum { CHUNK = 2048, SWEEPS = 60, PASSES = 3 };
+/* Of a squared length. Below a half, what the basis lacks in orthogonality would grow from vector to
+ * vector, by as much as is taken away against what is left: exponentially. */
+static const double least_left = 0.5;
 
 /* Rotates rows and columns p and q of a so that a_pq vanishes, and rows p and q of v with them. */
 static void rotate(double *a, double *v, int m, int p, int q)
@@ -146,12 +148,12 @@ static void random_vector(double *v, int64_t n, uint64_t number)
 /*
  * Takes from the vector at j its parts along those before it; those of the first vectors are added
  * to row, if there is one. Returns the length that is left. Where little of it is left, digits were
- * lost, and it is done once more.
+ * lost, and it is done again.
  */
 static double orthogonalize(lanczos *z, double *row)
 {
     double after = 0;
-    for (int pass = 0; pass < 2; pass++) {
+    for (int pass = 0; pass < PASSES; pass++) {
         products(z);
         const double before = z->coef[z->j];
         after = before;
