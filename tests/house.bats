@@ -294,3 +294,39 @@ too_long() {
     [ "$status" -eq 0 ]
     [ -z "$output" ]
 }
+
+# known OPTION TOOL...: one of the tools has it; of sc-fit, one of the models
+known() {
+    local tool m
+    for tool in "${@:2}"; do
+        "$tool" --help-all
+        [ "$tool" != sc-fit ] || for m in scvi ldvae scanvi totalvi; do sc-fit -m $m --help; done
+    done | grep -qE -- "(^|[ ,])(--\[no-\]|--)${1#--}([ =,[]|$)"
+}
+
+@test "the commands that sluice-python names for functions of Python are there, with their options" {
+    local words w n=0
+    while read -ra words; do
+        case ${words[0]} in
+        sc-*) tool=${words[0]} && [ -x "$SLUICE_BUILD/bin/$tool" ] ;;
+        *) tool="sc-fit sc-surgery sc-decode" ;; # whose options stand there alone
+        esac
+        for w in "${words[@]}"; do
+            [[ $w == --* ]] || continue
+            # shellcheck disable=SC2086
+            known "$w" $tool || { echo "$tool has no $w"; false; }
+            n=$((n + 1))
+        done
+    done < <(sed -n 's/^\.Ql //p' "$ROOT/man/sluice-python.7")
+    [ "$n" -gt 60 ]
+}
+
+@test "words of the field find the tools: man -k looks at the names and what follows them" {
+    for pair in normalize:sc-norm normalized:sc-decode denoised:sc-decode scArches:sc-surgery concatenate:sc-cat \
+        embedding:sc-embed totalVI:sc-fit 'quality control:sc-filter' 'marginal likelihood:sc-score' 'label transfer:sc-label' \
+        h5ad:sc-read h5ad:sc-write 'batch correction:sc-metrics' UMAP:sc-umap PCA:sc-pca Leiden:sc-leiden scvi-tools:sluice-python; do
+        grep -liE "^\.Nd .*${pair%:*}" "$ROOT"/man/*.[1-9] | grep -q "/${pair##*:}\." || { echo "$pair"; false; }
+    done
+    # and sluice(7) names every tool
+    for tool in $(tools); do grep -q "^\.It Xr ${tool##*/} 1" "$ROOT/man/sluice.7" || { echo "no ${tool##*/}"; false; }; done
+}
