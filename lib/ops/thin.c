@@ -10,7 +10,7 @@
  * Backward cuts the columns into GROUPS, a tile each, whose sums wait for the last phase, which
  * adds them in order.
  */
-enum { D = SC_THIN_INPUTS, COLUMNS = 128, GROUPS = 16, BLOCK = 32, LINE = 16 };
+enum { D = SC_THIN_INPUTS, COLUMNS = 128, GROUPS = 16, BLOCK = 128, LINE = 16 };
 
 /* The op's nodes, sizes and scratch. */
 typedef struct thin {
@@ -130,12 +130,13 @@ static void centre(const thin *t)
                 (real)row_dot(t->rows, t->down + a * t->ld, t->down + b * t->ld);
 }
 
-/* Asks for columns of some rows, which lie too far apart for the CPU to see the next one coming. */
+/* Asks for columns of some rows, which lie too far apart for the CPU to see the next one coming;
+ * for the second-level cache, as they would throw each other out of the first. */
 static void fetch(const real *from, int64_t rows, int64_t nc, int64_t ld)
 {
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < nc; j += LINE)
-            __builtin_prefetch(from + i * ld + j);
+            __builtin_prefetch(from + i * ld + j, 0, 2);
 }
 
 static void batch_statistics(const ex *e, const thin *t, int64_t j0, int64_t nc)
@@ -244,14 +245,18 @@ static void by_norm(ex *e, const thin *t, int64_t j0, int64_t nc, const real *re
     }
 }
 
-/* Of columns j0 .. j0 + nc: (W k)^T, a row for each column. */
+/* Of columns j0 .. j0 + nc: (W k)^T, a row for each column; LINE of them at a time, which stay in
+ * the cache. */
 static void turn(const thin *t, int64_t j0, int64_t nc, real *restrict to)
 {
     memset(to, 0, (size_t)(nc * t->wide) * sizeof *to);
-    for (int64_t r = 0; r < t->d; r++) {
-        const real *restrict from = t->scaled + r * t->n + j0;
-        for (int64_t j = 0; j < nc; j++)
-            to[j * t->wide + r] = from[j];
+    for (int64_t j = 0; j < nc; j += LINE) {
+        const int64_t n = min64(LINE, nc - j);
+        for (int64_t r = 0; r < t->d; r++) {
+            const real *restrict from = t->scaled + r * t->n + j0 + j;
+            for (int64_t i = 0; i < n; i++)
+                to[(j + i) * t->wide + r] = from[i];
+        }
     }
 }
 
@@ -318,8 +323,8 @@ static void one_group(ex *e, int32_t id, const thin *t, int64_t group)
         memset(sums, 0, (size_t)group_size(t->rows, t->d) * sizeof *sums);
     for (int64_t j0 = from; j0 < to; j0 += COLUMNS) {
         const int64_t nc = min64(COLUMNS, to - j0);
-        fetch(e->grad[id] + j0, min64(BLOCK, t->rows), nc, t->n);
         fetch(t->scaled + j0, t->d, nc, t->n);
+        fetch(e->grad[id] + j0, min64(BLOCK, t->rows), nc, t->n);
         if (goes_on)
             turn(t, j0, nc, turned);
         products(e, t, e->grad[id] + j0, nc, turned, g, goes_on ? sums : NULL, j0 == from);
@@ -340,19 +345,21 @@ static void add_vectors(int64_t n, real a, const real *restrict x, real *restric
 
 static void sum_groups(const ex *e, const thin *t, int64_t i0, int64_t i1)
 {
-    const int64_t d = t->d, wide = t->wide, size = group_size(t->rows, d);
-    _Alignas(64) real m[(D + 1) * D];
+    const int64_t d = t->d, wide = t->wide, size = group_size(t->rows, d), rows = i1 - i0;
+    _Alignas(64) real m[(D + 1) * D], dz[ROW_TILE * D];
     memset(m, 0, (size_t)((d + 1) * wide) * sizeof *m);
-    for (int64_t group = 0; group < GROUPS; group++)
-        add_vectors((d + 1) * wide, 1, t->sums + group * size + t->rows * wide, m);
+    memset(dz, 0, (size_t)(rows * wide) * sizeof *dz);
+    for (int64_t group = 0; group < GROUPS; group++) {
+        const real *sums = t->sums + group * size;
+        add_vectors(rows * wide, 1, sums + i0 * wide, dz);
+        add_vectors((d + 1) * wide, -1, sums + t->rows * wide, m);
+    }
+    for (int64_t i = 0; i < rows; i++)
+        add_vectors(wide, 1, m + d * wide, dz + i * wide);
+    e->k->gemm_nn((int)rows, (int)wide, (int)d, t->across + i0 * d, (int)d, m, (int)wide, dz,
+                  (int)wide, true);
     for (int64_t i = i0; i < i1; i++) {
-        _Alignas(64) real dz[D] = {0};
-        const real *to = dz;
-        for (int64_t group = 0; group < GROUPS; group++)
-            add_vectors(wide, 1, t->sums + group * size + i * wide, dz);
-        add_vectors(wide, -1, m + d * wide, dz);
-        for (int64_t b = 0; b < d; b++)
-            add_vectors(wide, -t->across[i * d + b], m + b * wide, dz);
+        const real *to = dz + (i - i0) * wide;
         for (int p = 0; p < t->layer->n_in; p++) {
             const int32_t x = t->layer->in[p];
             const int64_t width = cols_of(e, x);
