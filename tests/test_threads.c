@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { N_TILES = 1000, N_PHASES = 300 };
+enum { N_TILES = 1000, N_PHASES = 100 };
 
 typedef struct phases {
     sc_pool *pool;
@@ -67,6 +67,60 @@ static void test_pool_same_result_for_any_threads(void **state)
         sc_pool_free(many->pool);
     }
     free(one);
+}
+
+enum { N_ASIDE = 200 };
+
+/* Two stages: what the first writes, the second reads. */
+typedef struct offered {
+    phases p;
+    int64_t first[N_ASIDE], second[N_ASIDE];
+    int64_t round;
+} offered;
+
+static void write_first(void *ctx, int64_t tile, int tid)
+{
+    offered *o = ctx;
+    (void)tid;
+    o->first[tile] += o->round;
+}
+
+static void read_all(void *ctx, int64_t tile, int tid)
+{
+    offered *o = ctx;
+    (void)tid;
+    for (int i = 0; i < N_ASIDE; i++)
+        o->second[tile] += o->first[i];
+}
+
+static void test_work_aside_is_done_once_and_in_order(void **state)
+{
+    (void)state;
+    offered *o = calloc(1, sizeof *o);
+    for (int n = 1; n <= 4; n++) {
+        sc_err err = {0};
+        int64_t first = 0, second = 0;
+        assert_int_equal(sc_pool_new(&o->p.pool, n, &err), SC_OK);
+        memset(o->first, 0, sizeof o->first);
+        memset(o->second, 0, sizeof o->second);
+        sc_pool_aside_end(o->p.pool); /* none was offered */
+        for (o->round = 1; o->round < 40; o->round++) {
+            const sc_aside stages[] = {
+                {N_ASIDE, write_first, o}, {0, NULL, NULL}, {N_ASIDE, read_all, o}};
+            sc_pool_aside(o->p.pool, 3, stages);
+            if (o->round % 4) /* else all is left for the end */
+                sc_pool_run(o->p.pool, many_phases, &o->p);
+            sc_pool_aside_end(o->p.pool);
+            first += o->round;
+            second += N_ASIDE * first;
+            for (int i = 0; i < N_ASIDE; i++) {
+                assert_int_equal(o->first[i], first);
+                assert_int_equal(o->second[i], second);
+            }
+        }
+        sc_pool_free(o->p.pool);
+    }
+    free(o);
 }
 
 static void test_pool_refuses(void **state)
@@ -226,6 +280,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pool_same_result_for_any_threads),
+        cmocka_unit_test(test_work_aside_is_done_once_and_in_order),
         cmocka_unit_test(test_pool_refuses),
         cmocka_unit_test(test_philox_known_answers),
         cmocka_unit_test(test_streams_are_prefixes),

@@ -33,6 +33,16 @@ typedef struct phases {
     event turned; /* a phase was completed */
 } phases;
 
+/* Work aside: the ticket has the stage above and the next tile of it below. */
+typedef struct aside {
+    _Atomic uint64_t ticket;
+    char pad0[LINE - sizeof(uint64_t)];
+    _Atomic int64_t n_done; /* tiles of this stage */
+    char pad1[LINE - sizeof(int64_t)];
+    int n;
+    sc_aside stages[SC_ASIDE_STAGES];
+} aside;
+
 typedef struct worker {
     struct sc_pool *pool;
     pthread_t thread;
@@ -51,6 +61,7 @@ struct sc_pool {
     bool is_closing;
     worker *workers; /* n - 1 */
     phases phases;
+    aside aside;
     struct {
         uint32_t n; /* phases that this thread has been through: all go through the same ones */
         char pad[LINE - sizeof(uint32_t)];
@@ -119,10 +130,35 @@ static uint32_t phase_of(uint64_t ticket)
     return (uint32_t)(ticket >> 32);
 }
 
-static void wait_for_phase(sc_pool *pool, uint32_t phase)
+/* One tile of the work aside; false: none is to be had now. */
+static bool take_aside(sc_pool *pool, int tid)
+{
+    aside *a = &pool->aside;
+    uint64_t t = atomic_load_explicit(&a->ticket, memory_order_acquire);
+    for (;;) {
+        const uint32_t stage = phase_of(t), tile = (uint32_t)t;
+        if ((int)stage >= a->n || tile >= a->stages[stage].n)
+            return false;
+        if (!atomic_compare_exchange_weak_explicit(&a->ticket, &t, t + 1, memory_order_acquire,
+                                                   memory_order_acquire))
+            continue;
+        a->stages[stage].fn(a->stages[stage].ctx, tile, tid);
+        if (atomic_fetch_add_explicit(&a->n_done, 1, memory_order_acq_rel) ==
+            a->stages[stage].n - 1) {
+            atomic_store_explicit(&a->n_done, 0, memory_order_relaxed);
+            atomic_store_explicit(&a->ticket, (uint64_t)(stage + 1) << 32, memory_order_release);
+        }
+        return true;
+    }
+}
+
+static void wait_for_phase(sc_pool *pool, uint32_t phase, int tid)
 {
     phases *ph = &pool->phases;
     for (int i = 0; i < pool->spins + YIELDS; i++) {
+        while (phase_of(atomic_load_explicit(&ph->ticket, memory_order_acquire)) == phase &&
+               take_aside(pool, tid))
+            i = 0;
         if (phase_of(atomic_load_explicit(&ph->ticket, memory_order_acquire)) != phase)
             return;
         if (i < pool->spins)
@@ -168,7 +204,7 @@ void sc_pool_tiles(sc_pool *pool, int tid, int64_t n_tiles,
         t = atomic_load_explicit(&ph->ticket, memory_order_acquire);
     }
     if (phase_of(t) == phase)
-        wait_for_phase(pool, phase);
+        wait_for_phase(pool, phase, tid);
 }
 
 static void *work(void *arg)
@@ -195,6 +231,36 @@ void sc_pool_run(sc_pool *pool, void (*fn)(void *ctx, int tid, int n), void *ctx
     }
     fn(ctx, 0, pool->n);
     sc_pool_barrier(pool, 0);
+}
+
+void sc_pool_aside(sc_pool *pool, int n_stages, const sc_aside *stages)
+{
+    aside *a = &pool->aside;
+    a->n = 0;
+    for (int i = 0; i < n_stages; i++)
+        if (stages[i].n > 0) /* an empty one is over before it begins */
+            a->stages[a->n++] = stages[i];
+    atomic_store_explicit(&a->ticket, 0, memory_order_relaxed); /* the next run shows it to all */
+}
+
+/* A stage after the other, each left by all when it is done. */
+static void end_aside(void *arg, int tid, int n)
+{
+    sc_pool *pool = arg;
+    (void)n;
+    for (int i = 0; i < pool->aside.n; i++) {
+        while (take_aside(pool, tid))
+            ;
+        sc_pool_barrier(pool, tid);
+    }
+}
+
+void sc_pool_aside_end(sc_pool *pool)
+{
+    aside *a = &pool->aside;
+    if ((int)phase_of(atomic_load(&a->ticket)) < a->n)
+        sc_pool_run(pool, end_aside, pool);
+    a->n = 0;
 }
 
 typedef struct tiles_job {

@@ -39,6 +39,19 @@ void sc_pool_barrier(sc_pool *pool, int tid);
 void sc_pool_tiles(sc_pool *pool, int tid, int64_t n_tiles,
                    void (*fn)(void *ctx, int64_t tile, int tid), void *ctx);
 
+/* Work that may be done at any time: threads that wait in sc_pool_tiles take its tiles, stage by
+ * stage, each when the one before is done. Tiles should be short: a phase may wait for one. */
+typedef struct sc_aside {
+    int64_t n; /* tiles, below 2^32 */
+    void (*fn)(void *ctx, int64_t tile, int tid);
+    void *ctx;
+} sc_aside;
+enum { SC_ASIDE_STAGES = 4 };
+/* Between runs: offers up to SC_ASIDE_STAGES stages, once those offered before were ended. */
+void sc_pool_aside(sc_pool *pool, int n_stages, const sc_aside *stages);
+/* Between runs: does what is left of them, with all threads; what they wrote is then visible. */
+void sc_pool_aside_end(sc_pool *pool);
+
 /* A run of sc_pool_tiles alone. tid (0 .. n-1) is for scratch memory; a result must not depend on
  * it. */
 void sc_pool_for(sc_pool *pool, int64_t n_tiles, void (*fn)(void *ctx, int64_t tile, int tid),

@@ -118,10 +118,7 @@ void SC_R(sc_exec_free)(ex *e)
     free(e->grad);
     free(e->aux);
     for (int s = 0; s < SC_N_STREAMS; s++) {
-        free(e->columns[s].ptr);
-        free(e->columns[s].next);
-        free(e->columns[s].row);
-        free(e->columns[s].at);
+        sc_gene_order_free(&e->columns[s].own);
         free(e->columns[s].value);
     }
     for (int i = 0; e->steps && i < N_STEPS; i++)
@@ -171,13 +168,8 @@ static sc_status reserve_columns(ex *e, int64_t nnz, sc_err *err)
         sc_columns *c = &e->columns[n->stream];
         if (n->op != SC_OP_INPUT || n->form != SC_SPARSE)
             continue;
-        SC_TRY(sc_resize(&c->row, (size_t)nnz, sizeof *c->row, err));
-        SC_TRY(sc_resize(&c->at, (size_t)nnz, sizeof *c->at, err));
         SC_TRY(sc_resize(&c->value, (size_t)nnz, sizeof *c->value, err));
-        if (!c->ptr)
-            SC_TRY(sc_alloc(&c->ptr, (size_t)n->n_cols + 1, sizeof *c->ptr, err));
-        if (!c->next)
-            SC_TRY(sc_alloc(&c->next, (size_t)n->n_cols, sizeof *c->next, err));
+        SC_TRY(sc_gene_order_room(&c->own, n->n_cols, nnz, err));
     }
     return SC_OK;
 }
@@ -205,3 +197,29 @@ sc_status SC_R(sc_exec_reserve)(ex *e, sc_err *err)
     e->max_nnz = nnz;
     return SC_OK;
 }
+
+#ifndef SC_F64
+/* Whether backward by the plan wants the gradient of a layer's rows of W that take counts. */
+static bool moves_by_counts(const ex *e, const sc_plan *plan, int32_t id)
+{
+    const sc_gnode *n = nd(e, id);
+    bool moves = false, is_open = false;
+    for (int p = 0; p < n->n_in; p++)
+        is_open = is_open || (nd(e, n->in[p])->form == SC_SPARSE &&
+                              !(e->g->weights[n->weight].frozen >> p & 1));
+    for (int k = 0; k < SC_GROUPS_MAX; k++)
+        moves = moves || (plan->moves[k] && plan->moves[k][n->weight]);
+    return is_open && moves;
+}
+
+int32_t sc_exec_takes_genes_f32(const ex *e, const sc_plan *plan, int stream)
+{
+    for (int i = 0; i < plan->n_fwd && plan->owned[0]; i++) {
+        const int32_t id = plan->fwd[i];
+        if (nd(e, id)->op == SC_OP_LINEAR && counts_of(e, id) && moves_by_counts(e, plan, id) &&
+            (int)nd(e, counts_of(e, id))->stream == stream)
+            return id;
+    }
+    return 0;
+}
+#endif

@@ -124,6 +124,9 @@ sc_status SC_R(sc_exec_forward)(ex *e, const sc_plan *p, const sc_run *run, sc_e
     e->plan = p;
     SC_TRY(SC_R(sc_exec_reserve)(e, err));
     share_memory(e);
+    for (int i = 0; i < SC_N_STREAMS; i++)
+        e->columns[i].order =
+            run->mini[i] && run->mini[i]->by_gene ? run->mini[i]->by_gene : &e->columns[i].own;
     for (int i = 0; i < run->n_given; i++) {
         const int32_t id = run->given[i].node;
         for (int64_t k = 0; k < rows_of(e, id) * cols_of(e, id); k++)

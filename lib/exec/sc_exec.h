@@ -10,6 +10,7 @@
 #ifndef SC_EXEC_H
 #define SC_EXEC_H
 
+#include "sc_gene_order.h"
 #include "sc_graph.h"
 #include "sc_kernels.h"
 #include "sc_threads.h"
@@ -26,6 +27,7 @@ typedef struct sc_mini {
     const float *values, *lgamma_x1;                 /* lgamma(x + 1) of the values */
     const float *proteins, *cont_covs, *size_factor; /* row-major */
     const int32_t *codes[SC_IN_MAX][2]; /* by input - SC_IN_BATCH; encoder's and decoder's side */
+    const sc_gene_order *by_gene; /* the counts' order by gene; NULL: backward's forward sorts */
 } sc_mini;
 
 typedef enum sc_draw { SC_DRAW_MEAN, SC_DRAW_SAMPLE, SC_DRAW_NOISE } sc_draw;
@@ -147,6 +149,9 @@ typedef struct sc_descent {
     const sc_adam_args *args; /* by weight */
     atomic_bool is_bad;       /* out: a gradient is not finite */
 } sc_descent;
+
+/* The first layer of the stream whose gradient is taken gene by gene (sc_mini.by_gene); 0: none. */
+int32_t sc_exec_takes_genes_f32(const sc_exec_f32 *e, const sc_plan *p, int stream);
 
 /* Backward where each weight that is assigned and moves (sc_plan) takes its step as soon as its
  * gradient is there; gradients() then lacks it. */

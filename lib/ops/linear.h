@@ -22,8 +22,8 @@ int64_t SC_X(sc_wide_tiles)(const ex *e, int32_t id, int phase, bool backward);
 void SC_X(sc_wide_fwd)(ex *e, int32_t id, int64_t tile);
 void SC_X(sc_wide_bwd)(ex *e, int32_t id, int phase, int64_t tile);
 
-/* Tiles by which the node's forward sorts the counts of its minibatch by gene, for backward; 0
- * where another node does. */
+/* Tiles by which the node's forward puts the counts of its minibatch in the order of genes, for
+ * backward; 0 where another node does. */
 int64_t SC_X(sc_sorts_columns)(const ex *e, int32_t id);
 void SC_X(sc_sort_columns)(ex *e, int32_t id, int64_t tile);
 bool SC_X(sc_has_columns)(const ex *e, int32_t x);

@@ -9,6 +9,7 @@
 #define SC_OP_H
 
 #include "sc_exec.h"
+#include "sc_gene_order.h"
 
 #ifdef SC_F64
 typedef double real;
@@ -24,11 +25,11 @@ typedef float real;
 
 typedef struct SC_R(sc_exec) ex;
 
-/* The counts of a minibatch by gene: entries ptr[j] .. ptr[j + 1] of gene j, cells in order. */
+/* The counts of a minibatch by gene. */
 typedef struct sc_columns {
-    int32_t *ptr, *next;
-    int32_t *row, *at; /* cell, and place among the minibatch's stored entries */
-    int32_t of;        /* the sparse node whose values are at hand in this order; or 0 */
+    sc_gene_order own;          /* where the minibatch does not bring its order */
+    const sc_gene_order *order; /* of the last forward */
+    int32_t of;                 /* the sparse node whose values are at hand in this order; or 0 */
     real *value;
 } sc_columns;
 
@@ -105,6 +106,15 @@ static inline bool assigns(const ex *e, int32_t id)
 static inline bool is_over(const ex *e, int32_t id)
 {
     return e->plan->is_over && e->plan->is_over[id];
+}
+/* the parent of a linear that has counts, or 0 */
+static inline int32_t counts_of(const ex *e, int32_t id)
+{
+    const sc_gnode *n = nd(e, id);
+    for (int p = 0; p < n->n_in; p++)
+        if (nd(e, n->in[p])->form == SC_SPARSE)
+            return n->in[p];
+    return 0;
 }
 /* backward: the linear whose share of the gradient goes with that of id, or 0 */
 static inline int32_t twin_of(const ex *e, int32_t id)
@@ -222,9 +232,10 @@ void SC_X(sc_map_grad)(const ex *e, int map, double arg, int64_t n, const real *
     X(SC_OP_MUL, mul)                                                                              \
     X(SC_OP_DIV, div)                                                                              \
     X(SC_OP_SOFTMAX, softmax)                                                                      \
-    X(SC_OP_ROW_SUM, row_sum) X(SC_OP_CONCAT, concat) X(SC_OP_SLICE, slice)                        \
-        X(SC_OP_GATHER, gather) X(SC_OP_STOP_GRADIENT, stop_gradient)                              \
-            X(SC_OP_ENUMERATE, enumerate) X(SC_OP_REPEAT_ROWS, repeat_rows)                        \
-                X(SC_OP_UNSTACK, unstack) X(SC_OP_PICK, pick) X(SC_OP_LATENT, latent)              \
-                    X(SC_OP_KL, kl) X(SC_OP_LOG_PROB, log_prob) X(SC_OP_OBSERVE, observe)
+    X(SC_OP_ROW_SUM, row_sum)                                                                      \
+    X(SC_OP_CONCAT, concat) X(SC_OP_SLICE, slice) X(SC_OP_GATHER, gather)                          \
+        X(SC_OP_STOP_GRADIENT, stop_gradient) X(SC_OP_ENUMERATE, enumerate)                        \
+            X(SC_OP_REPEAT_ROWS, repeat_rows) X(SC_OP_UNSTACK, unstack) X(SC_OP_PICK, pick)        \
+                X(SC_OP_LATENT, latent) X(SC_OP_KL, kl) X(SC_OP_LOG_PROB, log_prob)                \
+                    X(SC_OP_OBSERVE, observe)
 #endif

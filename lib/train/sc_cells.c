@@ -2,7 +2,6 @@
 
 #include "sc_genes.h"
 #include "sc_numbers.h"
-#include "sc_numbers.h"
 #include "sc_panels.h"
 #include "sc_proteins.h"
 

@@ -12,6 +12,8 @@
 #include "sc_exec.h"
 #include "sc_packed.h"
 
+#include <stdatomic.h>
+
 /* What a reference model knows, where the cells are a query of it: its genes (others are left out,
  * missing ones have no counts), its proteins (likewise) and its categories by input - SC_IN_BATCH,
  * behind which new ones are put; labels must be among them, if it has any. Lent. */
@@ -62,7 +64,7 @@ void sc_cells_free(sc_cells *c);
  * total 0. n_batch each. */
 void sc_cells_library(const sc_cells *c, float *log_mean, float *log_var, int64_t *n_empty);
 
-/* Room for minibatches of up to n_rows rows. */
+/* Room for minibatches of up to n_rows rows, and what a minibatch is made of. */
 typedef struct sc_minibuf {
     sc_mini mini;
     int64_t n_rows, cap_nnz;
@@ -70,14 +72,27 @@ typedef struct sc_minibuf {
     int64_t *indptr;
     int32_t *indices, *codes[SC_IN_MAX];
     float *values, *lgamma_x1, *cont_covs, *size_factor, *proteins;
+    sc_gene_order order;
     float lgamma_small[1024]; /* lgamma(x + 1) of small counts */
+    const sc_cells *cells;
+    const int64_t *rows;
+    atomic_bool has_failed;
+    sc_err failure; /* the first */
 } sc_minibuf;
 
 /* For the caller to free, with no room for entries yet. SC_ENOMEM. */
 sc_status sc_minibuf_new(sc_minibuf **out, int64_t n_rows, sc_err *err) SC_MUST_CHECK;
-/* Unpacks the rows into g->mini, on the pool's threads. */
-sc_status sc_minibuf_rows(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int64_t n,
-                          sc_pool *pool, sc_err *err) SC_MUST_CHECK;
+/* Makes g->mini of n rows of c in four parts: begin takes all but the counts, and says of how many
+ * tiles the other two are; unpack has the counts; then sort their order by gene (0 tiles if it is
+ * not asked for). Tiles of one part may run at the same time. end says what failed: SC_EIO. rows
+ * and c are lent until then. */
+sc_status sc_minibuf_begin(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int64_t n,
+                           bool by_gene, sc_err *err) SC_MUST_CHECK;
+int64_t sc_minibuf_unpack_tiles(const sc_minibuf *g);
+void sc_minibuf_unpack(sc_minibuf *g, int64_t tile);
+int64_t sc_minibuf_sort_tiles(const sc_minibuf *g);
+void sc_minibuf_sort(sc_minibuf *g, int64_t tile);
+sc_status sc_minibuf_end(sc_minibuf *g, sc_err *err) SC_MUST_CHECK;
 /* lgamma(x + 1) of n values. */
 void sc_minibuf_lgamma(const sc_minibuf *g, int64_t n, const float *x, float *out);
 sc_status sc_minibuf_room(sc_minibuf *g, int64_t nnz, sc_err *err) SC_MUST_CHECK;

@@ -1,7 +1,6 @@
 #include "sc_cells.h"
 
 #include <math.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,54 +44,68 @@ sc_status sc_minibuf_room(sc_minibuf *g, int64_t nnz, sc_err *err)
     return sc_resize(&g->lgamma_x1, (size_t)g->cap_nnz, sizeof *g->lgamma_x1, err);
 }
 
-typedef struct unpack {
-    sc_minibuf *g;
-    const sc_cells *c;
-    const int64_t *rows;
-    int64_t n;
-    atomic_bool failed;
-    sc_err err; /* the first */
-} unpack;
+enum { ROWS = 4 }; /* of a tile: short, for threads that have a moment */
 
-static void unpack_tile(void *ctx, int64_t tile, int tid)
+int64_t sc_minibuf_unpack_tiles(const sc_minibuf *g)
 {
-    (void)tid;
-    unpack *u = ctx;
-    const sc_cells *c = u->c;
-    sc_minibuf *g = u->g;
-    for (int64_t r = tile * 16; r < u->n && r < tile * 16 + 16; r++) {
+    return (g->mini.n + ROWS - 1) / ROWS;
+}
+
+void sc_minibuf_unpack(sc_minibuf *g, int64_t tile)
+{
+    for (int64_t r = tile * ROWS; r < g->mini.n && r < (tile + 1) * ROWS; r++) {
         sc_err err = {0};
-        float *value = g->values + g->indptr[r];
-        if (sc_packed_row(c->counts, u->rows[r], g->indices + g->indptr[r], value, &err) != SC_OK) {
-            if (!atomic_exchange(&u->failed, true))
-                u->err = err;
+        const int64_t k = g->indptr[r];
+        if (sc_packed_row(g->cells->counts, g->rows[r], g->indices + k, g->values + k, &err) !=
+            SC_OK) {
+            if (!atomic_exchange(&g->has_failed, true))
+                g->failure = err;
             return;
         }
-        sc_minibuf_lgamma(g, g->indptr[r + 1] - g->indptr[r], value, g->lgamma_x1 + g->indptr[r]);
+        sc_minibuf_lgamma(g, g->indptr[r + 1] - k, g->values + k, g->lgamma_x1 + k);
     }
 }
 
-sc_status sc_minibuf_rows(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int64_t n,
-                          sc_pool *pool, sc_err *err)
+int64_t sc_minibuf_sort_tiles(const sc_minibuf *g)
 {
+    return g->mini.by_gene ? SC_GENE_ORDER_TILES : 0;
+}
+
+void sc_minibuf_sort(sc_minibuf *g, int64_t tile)
+{
+    if (!atomic_load(&g->has_failed))
+        sc_gene_order_sort(&g->order, g->mini.n, g->indptr, g->indices, tile);
+}
+
+static sc_status room(sc_minibuf *g, const sc_cells *c, bool by_gene, int64_t nnz, sc_err *err)
+{
+    SC_TRY(sc_minibuf_room(g, nnz, err));
+    if (by_gene)
+        SC_TRY(sc_gene_order_room(&g->order, c->n_vars, g->cap_nnz, err));
+    if (c->n_cont_covs && !g->cont_covs)
+        SC_TRY(sc_alloc(&g->cont_covs, (size_t)(g->n_rows * c->n_cont_covs), sizeof(float), err));
+    if (c->dims.n_proteins && !g->proteins)
+        SC_TRY(
+            sc_alloc(&g->proteins, (size_t)(g->n_rows * c->dims.n_proteins), sizeof(float), err));
+    for (int s = 0; s < SC_IN_MAX; s++)
+        if (c->codes[s] && !g->codes[s])
+            SC_TRY(sc_alloc(&g->codes[s], (size_t)g->n_rows, sizeof *g->codes[s], err));
+    return SC_OK;
+}
+
+sc_status sc_minibuf_begin(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int64_t n,
+                           bool by_gene, sc_err *err)
+{
+    const int64_t n_proteins = c->dims.n_proteins;
+    g->cells = c;
+    g->rows = rows;
+    atomic_store(&g->has_failed, false);
     g->indptr[0] = 0;
     for (int64_t r = 0; r < n; r++) {
         g->keys[r] = (uint64_t)rows[r];
         g->indptr[r + 1] = g->indptr[r] + sc_packed_count(c->counts, rows[r]);
     }
-    SC_TRY(sc_minibuf_room(g, g->indptr[n], err));
-    if (c->n_cont_covs && !g->cont_covs)
-        SC_TRY(sc_alloc(&g->cont_covs, (size_t)(g->n_rows * c->n_cont_covs), sizeof(float), err));
-    const int64_t n_proteins = c->dims.n_proteins;
-    if (n_proteins && !g->proteins)
-        SC_TRY(sc_alloc(&g->proteins, (size_t)(g->n_rows * n_proteins), sizeof(float), err));
-    unpack u = {.g = g, .c = c, .rows = rows, .n = n};
-    sc_pool_for(pool, (n + 15) / 16, unpack_tile, &u);
-    if (atomic_load(&u.failed)) {
-        if (err)
-            *err = u.err;
-        return u.err.status;
-    }
+    SC_TRY(room(g, c, by_gene, g->indptr[n], err));
     g->mini = (sc_mini){.n = n,
                         .keys = g->keys,
                         .indptr = g->indptr,
@@ -101,13 +114,10 @@ sc_status sc_minibuf_rows(sc_minibuf *g, const sc_cells *c, const int64_t *rows,
                         .lgamma_x1 = g->lgamma_x1,
                         .cont_covs = g->cont_covs,
                         .size_factor = g->size_factor,
-                        .proteins = g->proteins};
+                        .proteins = g->proteins,
+                        .by_gene = by_gene ? &g->order : NULL};
     for (int s = 0; s < SC_IN_MAX; s++) {
-        if (!c->codes[s])
-            continue;
-        if (!g->codes[s])
-            SC_TRY(sc_alloc(&g->codes[s], (size_t)g->n_rows, sizeof *g->codes[s], err));
-        for (int64_t r = 0; r < n; r++)
+        for (int64_t r = 0; r < n && c->codes[s]; r++)
             g->codes[s][r] = c->codes[s][rows[r]];
         g->mini.codes[s][SC_ENCODER_SIDE] = g->mini.codes[s][SC_DECODER_SIDE] = g->codes[s];
     }
@@ -124,6 +134,15 @@ sc_status sc_minibuf_rows(sc_minibuf *g, const sc_cells *c, const int64_t *rows,
     return SC_OK;
 }
 
+sc_status sc_minibuf_end(sc_minibuf *g, sc_err *err)
+{
+    if (!atomic_load(&g->has_failed))
+        return SC_OK;
+    if (err)
+        *err = g->failure;
+    return g->failure.status;
+}
+
 void sc_minibuf_free(sc_minibuf *g)
 {
     if (!g)
@@ -136,6 +155,7 @@ void sc_minibuf_free(sc_minibuf *g)
     free(g->cont_covs);
     free(g->size_factor);
     free(g->proteins);
+    sc_gene_order_free(&g->order);
     for (int s = 0; s < SC_IN_MAX; s++)
         free(g->codes[s]);
     free(g);

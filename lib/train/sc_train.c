@@ -66,9 +66,10 @@ static sc_status open_trainer(sc_trainer *t, sc_err *err)
         return sc_fail(err, SC_EUSAGE, "--min-kl-weight means nothing without a warm-up");
     t->lr = t->o.lr;
     SC_TRY(sc_rows_open(t, err));
+    SC_TRY(sc_batches_open(t, err));
     for (int s = 0; s < SC_N_STREAMS; s++)
-        if (t->rows[s].buf && t->rows[s].buf->n_rows > most)
-            most = t->rows[s].buf->n_rows;
+        if (t->batches[0].buf[s] && t->batches[0].buf[s]->n_rows > most)
+            most = t->batches[0].buf[s]->n_rows;
     SC_TRY(sc_exec_new_f32(&t->e, g, most, true, t->pool, t->k, err));
     memcpy(sc_exec_weights_f32(t->e), t->net->weights, (size_t)g->n_params * sizeof(float));
     SC_TRY(sc_optimizer_new(&t->adam, g, err));
@@ -88,6 +89,7 @@ static sc_status open_trainer(sc_trainer *t, sc_err *err)
 
 static void close_trainer(sc_trainer *t)
 {
+    sc_batches_close(t);
     sc_exec_free_f32(t->e);
     for (int i = 0; i < 1 << SC_N_STREAMS; i++) {
         sc_plan_free(&t->fit[i]);

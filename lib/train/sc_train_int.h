@@ -11,7 +11,6 @@ typedef struct sc_rows {
     bool is_used; /* a term of the model has such rows */
     int64_t *fit, n_fit, *val, n_val;
     int64_t *order, n_order; /* of the epoch; fewer than n_fit where labels are subsampled */
-    sc_minibuf *buf;
 } sc_rows;
 
 /* What one step takes from each stream: n rows of its order (or of val) from `at`, or none. round
@@ -19,6 +18,15 @@ typedef struct sc_rows {
 typedef struct sc_draw_rows {
     int64_t at[SC_N_STREAMS], n[SC_N_STREAMS], round[SC_N_STREAMS];
 } sc_draw_rows;
+
+/* A step's rows, and what the executor is to see of them. */
+typedef struct sc_batch {
+    bool is_val;
+    int64_t epoch, step;
+    sc_draw_rows d;
+    sc_plan *plan;
+    sc_minibuf *buf[SC_N_STREAMS];
+} sc_batch;
 
 typedef struct sc_tally { /* sums over cells */
     double loss, rec, kl;
@@ -44,7 +52,9 @@ typedef struct sc_trainer {
     sc_plan check[1 << SC_N_STREAMS];
     sc_optimizer *adam;
     sc_rows rows[SC_N_STREAMS];
-    int64_t *steps; /* of an epoch whose minibatches are of either stream: their order */
+    sc_batch batches[2]; /* that of the step, and the next, which waiting threads prepare */
+    sc_batch *offered;   /* to them; NULL: none */
+    int64_t *steps;      /* of an epoch whose minibatches are of either stream: their order */
     sc_class_term class_term;
     int64_t n_train, n_val; /* cells */
     int64_t n_steps;        /* of all optimizers so far, as scvi-tools counts them */
@@ -65,6 +75,15 @@ void sc_rows_close(sc_trainer *t);
 void sc_rows_shuffle(sc_trainer *t, int64_t epoch);
 int64_t sc_rows_steps(const sc_trainer *t, bool is_val);
 void sc_rows_step(const sc_trainer *t, int64_t step, bool is_val, sc_draw_rows *d);
+
+/* sc_train_batch.c: minibatches, the next one made while threads wait */
+sc_status sc_batches_open(sc_trainer *t, sc_err *err) SC_MUST_CHECK;
+void sc_batches_close(sc_trainer *t);
+/* The minibatch of a step; until the next but one is taken, or of an error. */
+sc_status sc_batch_take(sc_trainer *t, int64_t epoch, int64_t step, bool is_val, sc_batch **out,
+                        sc_err *err) SC_MUST_CHECK;
+/* Lets threads that wait make the minibatch of that step, should the epoch have it. */
+sc_status sc_batch_offer(sc_trainer *t, int64_t epoch, int64_t step, sc_err *err) SC_MUST_CHECK;
 
 /* sc_train_step.c: one minibatch */
 sc_status sc_train_one(sc_trainer *t, int64_t epoch, int64_t step, sc_tally *sum,

@@ -51,9 +51,7 @@ static sc_status open_stream(sc_trainer *t, int stream, const int64_t *rows, sc_
     sc_rows *r = &t->rows[stream];
     SC_TRY(pick(t->cells, stream, rows, t->n_train, &r->fit, &r->n_fit, err));
     SC_TRY(pick(t->cells, stream, rows + t->n_train, t->n_val, &r->val, &r->n_val, err));
-    SC_TRY(sc_alloc(&r->order, (size_t)r->n_fit + 1, sizeof *r->order, err));
-    const int64_t most = r->n_fit > r->n_val ? r->n_fit : r->n_val;
-    return sc_minibuf_new(&r->buf, most < t->o.batch_size ? most + 1 : t->o.batch_size, err);
+    return sc_alloc(&r->order, (size_t)r->n_fit + 1, sizeof *r->order, err);
 }
 
 sc_status sc_rows_open(sc_trainer *t, sc_err *err)
@@ -84,7 +82,6 @@ sc_status sc_rows_open(sc_trainer *t, sc_err *err)
 void sc_rows_close(sc_trainer *t)
 {
     for (int s = 0; s < SC_N_STREAMS; s++) {
-        sc_minibuf_free(t->rows[s].buf);
         free(t->rows[s].fit);
         free(t->rows[s].val);
         free(t->rows[s].order);

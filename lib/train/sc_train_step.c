@@ -14,39 +14,6 @@ double sc_kl_weight(const sc_trainer *t, int64_t epoch)
     return o->min_kl_weight + (o->max_kl_weight - o->min_kl_weight) * (double)at / (double)end;
 }
 
-/* Minibatches of every stream that takes part, unpacked. */
-static sc_status unpack(sc_trainer *t, const sc_draw_rows *d, bool is_val, sc_run *run, sc_err *err)
-{
-    for (int s = 0; s < SC_N_STREAMS; s++) {
-        const sc_rows *r = &t->rows[s];
-        if (!d->n[s])
-            continue;
-        SC_TRY(sc_minibuf_rows(r->buf, t->cells, (is_val ? r->val : r->order) + d->at[s], d->n[s],
-                               t->pool, err));
-        for (int64_t i = 0; i < d->n[s] && d->round[s]; i++) /* else it would draw as it did */
-            r->buf->keys[i] += (uint64_t)(d->round[s] * t->cells->n_obs);
-        run->mini[s] = &r->buf->mini;
-    }
-    return SC_OK;
-}
-
-static sc_status plan_for(sc_trainer *t, const sc_draw_rows *d, bool is_val, sc_plan **out,
-                          sc_err *err)
-{
-    unsigned streams = 0;
-    for (int s = 0; s < SC_N_STREAMS; s++)
-        streams |= d->n[s] ? 1U << s : 0;
-    *out = is_val ? &t->check[streams] : &t->fit[streams];
-    if ((*out)->fwd)
-        return SC_OK;
-    /* what is kept moves statistics, which only training in its own mode does */
-    const unsigned more = is_val           ? 0
-                          : t->o.eval_mode ? SC_PLAN_BACKWARD
-                                           : SC_PLAN_BACKWARD | SC_PLAN_KEEPS;
-    return sc_plan_make(*out, t->net->g, streams, SC_PLAN_TERMS | SC_PLAN_FUSE | more, NULL, 0,
-                        err);
-}
-
 /* The stream whose cells a step counts: the first that takes part. */
 static int counted(const sc_draw_rows *d)
 {
@@ -151,39 +118,42 @@ static bool descend(sc_trainer *t, const sc_plan *p, const sc_run *run)
     return true;
 }
 
+static void show(const sc_batch *b, sc_run *run)
+{
+    for (int s = 0; s < SC_N_STREAMS; s++)
+        run->mini[s] = b->d.n[s] ? &b->buf[s]->mini : NULL;
+}
+
 sc_status sc_train_one(sc_trainer *t, int64_t epoch, int64_t step, sc_tally *sum, sc_err *err)
 {
-    sc_draw_rows d;
-    sc_plan *p = NULL;
+    sc_batch *b = NULL;
     sc_run run = {.train = !t->o.eval_mode,
                   .draw = SC_DRAW_SAMPLE,
                   .seed = t->o.seed,
                   .epoch = (uint32_t)epoch,
                   .kl_weight = sc_kl_weight(t, epoch)};
-    sc_rows_step(t, step, false, &d);
-    SC_TRY(plan_for(t, &d, false, &p, err));
-    SC_TRY(unpack(t, &d, false, &run, err));
-    SC_TRY(sc_exec_forward_f32(t->e, p, &run, err));
+    SC_TRY(sc_batch_take(t, epoch, step, false, &b, err));
+    SC_TRY(sc_batch_offer(t, epoch, step + 1, err));
+    show(b, &run);
+    SC_TRY(sc_exec_forward_f32(t->e, b->plan, &run, err));
     const double before = sum->loss;
-    count(t, p, &run, &d, sum);
+    count(t, b->plan, &run, &b->d, sum);
     if (!isfinite(sum->loss - before))
-        return diverged(t, epoch, &d, "loss", err);
-    return descend(t, p, &run) ? SC_OK : diverged(t, epoch, &d, "gradient", err);
+        return diverged(t, epoch, &b->d, "loss", err);
+    return descend(t, b->plan, &run) ? SC_OK : diverged(t, epoch, &b->d, "gradient", err);
 }
 
 sc_status sc_validate_one(sc_trainer *t, int64_t epoch, int64_t step, double kl_weight,
                           sc_tally *sum, sc_err *err)
 {
-    sc_draw_rows d;
-    sc_plan *p = NULL;
+    sc_batch *b = NULL;
     sc_run run = {.draw = SC_DRAW_SAMPLE,
                   .seed = t->o.seed,
                   .epoch = (uint32_t)epoch + 1,
                   .kl_weight = kl_weight};
-    sc_rows_step(t, step, true, &d);
-    SC_TRY(plan_for(t, &d, true, &p, err));
-    SC_TRY(unpack(t, &d, true, &run, err));
-    SC_TRY(sc_exec_forward_f32(t->e, p, &run, err));
-    count(t, p, &run, &d, sum);
+    SC_TRY(sc_batch_take(t, epoch, step, true, &b, err));
+    show(b, &run);
+    SC_TRY(sc_exec_forward_f32(t->e, b->plan, &run, err));
+    count(t, b->plan, &run, &b->d, sum);
     return SC_OK;
 }

@@ -1,0 +1,132 @@
+/* Minibatches: while a step runs, threads that wait for others make the next one. */
+#include "sc_train_int.h"
+
+sc_status sc_batches_open(sc_trainer *t, sc_err *err)
+{
+    for (int i = 0; i < 2; i++)
+        for (int s = 0; s < SC_N_STREAMS; s++) {
+            const sc_rows *r = &t->rows[s];
+            const int64_t most = r->n_fit > r->n_val ? r->n_fit : r->n_val;
+            if (r->is_used)
+                SC_TRY(sc_minibuf_new(&t->batches[i].buf[s],
+                                      most < t->o.batch_size ? most + 1 : t->o.batch_size, err));
+        }
+    return SC_OK;
+}
+
+void sc_batches_close(sc_trainer *t)
+{
+    sc_pool_aside_end(t->pool);
+    for (int i = 0; i < 2; i++)
+        for (int s = 0; s < SC_N_STREAMS; s++)
+            sc_minibuf_free(t->batches[i].buf[s]);
+}
+
+static sc_status plan_for(sc_trainer *t, sc_batch *b, sc_err *err)
+{
+    unsigned streams = 0;
+    for (int s = 0; s < SC_N_STREAMS; s++)
+        streams |= b->d.n[s] ? 1U << s : 0;
+    b->plan = b->is_val ? &t->check[streams] : &t->fit[streams];
+    if (b->plan->fwd)
+        return SC_OK;
+    /* what is kept moves statistics, which only training in its own mode does */
+    const unsigned more = b->is_val        ? 0
+                          : t->o.eval_mode ? SC_PLAN_BACKWARD
+                                           : SC_PLAN_BACKWARD | SC_PLAN_KEEPS;
+    return sc_plan_make(b->plan, t->net->g, streams, SC_PLAN_TERMS | SC_PLAN_FUSE | more, NULL, 0,
+                        err);
+}
+
+/* Of tiles of all streams: the stream that has this one, which becomes that of its own. */
+static int stream_of(const sc_batch *b, int64_t *tile, int64_t (*tiles)(const sc_minibuf *))
+{
+    int s = 0;
+    for (;; s++) {
+        const int64_t n = b->d.n[s] ? tiles(b->buf[s]) : 0;
+        if (*tile < n)
+            return s;
+        *tile -= n;
+    }
+}
+
+static int64_t all_tiles(const sc_batch *b, int64_t (*tiles)(const sc_minibuf *))
+{
+    int64_t n = 0;
+    for (int s = 0; s < SC_N_STREAMS; s++)
+        n += b->d.n[s] ? tiles(b->buf[s]) : 0;
+    return n;
+}
+
+static void unpack(void *ctx, int64_t tile, int tid)
+{
+    (void)tid;
+    const sc_batch *b = ctx;
+    const int s = stream_of(b, &tile, sc_minibuf_unpack_tiles);
+    sc_minibuf_unpack(b->buf[s], tile);
+}
+
+static void sort(void *ctx, int64_t tile, int tid)
+{
+    (void)tid;
+    const sc_batch *b = ctx;
+    const int s = stream_of(b, &tile, sc_minibuf_sort_tiles);
+    sc_minibuf_sort(b->buf[s], tile);
+}
+
+static sc_status offer(sc_trainer *t, sc_batch *b, sc_err *err)
+{
+    sc_rows_step(t, b->step, b->is_val, &b->d);
+    SC_TRY(plan_for(t, b, err));
+    for (int s = 0; s < SC_N_STREAMS; s++) {
+        const sc_rows *r = &t->rows[s];
+        if (!b->d.n[s])
+            continue;
+        SC_TRY(sc_minibuf_begin(b->buf[s], t->cells, (b->is_val ? r->val : r->order) + b->d.at[s],
+                                b->d.n[s], !b->is_val && sc_exec_takes_genes_f32(t->e, b->plan, s),
+                                err));
+        for (int64_t i = 0; i < b->d.n[s] && b->d.round[s]; i++) /* else it would draw as it did */
+            b->buf[s]->keys[i] += (uint64_t)(b->d.round[s] * t->cells->n_obs);
+    }
+    const sc_aside stages[] = {{all_tiles(b, sc_minibuf_unpack_tiles), unpack, b},
+                               {all_tiles(b, sc_minibuf_sort_tiles), sort, b}};
+    sc_pool_aside(t->pool, 2, stages);
+    t->offered = b;
+    return SC_OK;
+}
+
+static sc_batch *other(sc_trainer *t)
+{
+    return t->offered == &t->batches[0] ? &t->batches[1] : &t->batches[0];
+}
+
+sc_status sc_batch_take(sc_trainer *t, int64_t epoch, int64_t step, bool is_val, sc_batch **out,
+                        sc_err *err)
+{
+    sc_batch *b = t->offered;
+    sc_pool_aside_end(t->pool);
+    if (!b || b->epoch != epoch || b->step != step || b->is_val != is_val) {
+        b = other(t);
+        b->epoch = epoch;
+        b->step = step;
+        b->is_val = is_val;
+        SC_TRY(offer(t, b, err));
+        sc_pool_aside_end(t->pool);
+    }
+    for (int s = 0; s < SC_N_STREAMS; s++)
+        if (b->d.n[s])
+            SC_TRY(sc_minibuf_end(b->buf[s], err));
+    *out = b;
+    return SC_OK;
+}
+
+sc_status sc_batch_offer(sc_trainer *t, int64_t epoch, int64_t step, sc_err *err)
+{
+    if (step >= sc_rows_steps(t, false))
+        return SC_OK;
+    sc_batch *b = other(t);
+    b->epoch = epoch;
+    b->step = step;
+    b->is_val = false;
+    return offer(t, b, err);
+}
