@@ -13,7 +13,7 @@
 
 enum {
     SPINS = 64,  /* pauses: about 3 us where a pause is 140 cycles, 1 us on older CPUs */
-    YIELDS = 32, /* then let others run before the kernel is asked to put us to sleep */
+    YIELDS = 64, /* then let others run before the kernel is asked to put us to sleep */
     LINE = 128   /* two cache lines: the prefetcher fetches them in pairs */
 };
 
