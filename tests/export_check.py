@@ -66,6 +66,13 @@ def has_all_biases(module):
     return all(m.bias is not None for m in module.modules() if isinstance(m, torch.nn.Linear))
 
 
+def new_value(column):
+    """One that the column does not have, of its own kind; of booleans there is none."""
+    if pd.api.types.is_bool_dtype(column):
+        return column
+    return column.max() + 1 if pd.api.types.is_numeric_dtype(column) else "a batch of its own"
+
+
 def check(folder):
     name = torch.load(f"{folder}/model.pt", weights_only=False)["attr_dict"]["registry_"]["model_name"]
     cls = getattr(scvi.model, name)
@@ -93,7 +100,7 @@ def check(folder):
         query = model.adata[: model.adata.n_obs // 2].copy()
         key = model.adata_manager.registry["setup_args"]["batch_key"]
         if key:
-            query.obs[key] = "a batch of its own"
+            query.obs[key] = new_value(query.obs[key])
         new = cls.load_query_data(query, folder, accelerator="cpu")
         new.train(max_epochs=1, accelerator="cpu", enable_progress_bar=False)
         assert np.isfinite(new.get_latent_representation()).all()
