@@ -47,7 +47,7 @@ static inline sc_node positive(sc_graph *g, sc_node x)
 
 /* Ops, maps and distributions through which a gradient went, so that none is forgotten. */
 static struct {
-    bool op[SC_OP_COUNT], map[SC_MAP_CLAMP_MIN + 1], dist[SC_OP_COUNT][SC_NB_MIXTURE + 1];
+    bool op[SC_OP_COUNT], map[SC_MAP_HARDSWISH + 1], dist[SC_OP_COUNT][SC_NB_MIXTURE + 1];
 } seen;
 
 static void note(const sc_built *g)

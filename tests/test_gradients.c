@@ -184,7 +184,7 @@ static void build_rows(sc_graph *g, const void *opts)
 static void maps(void **state)
 {
     (void)state;
-    for (int m = SC_MAP_LOG1P; m <= SC_MAP_CLAMP_MIN; m++)
+    for (int m = SC_MAP_LOG1P; m <= SC_MAP_HARDSWISH; m++)
         check_build("map", build_map, m, true);
 }
 
@@ -260,7 +260,7 @@ static void none_is_forgotten(void **state)
         if (!seen.op[op] && op != SC_OP_INPUT && op != SC_OP_ENUMERATE &&
             op != SC_OP_STOP_GRADIENT && op != SC_OP_OBSERVE)
             fail_msg("no gradient went through op %d", op);
-    for (int m = SC_MAP_LOG1P; m <= SC_MAP_CLAMP_MIN; m++)
+    for (int m = SC_MAP_LOG1P; m <= SC_MAP_HARDSWISH; m++)
         assert_true(seen.map[m]);
 }
 

@@ -106,7 +106,12 @@ typedef enum sc_map {
     SC_MAP_GELU,
     SC_MAP_ELU,
     SC_MAP_CLAMP_MAX,
-    SC_MAP_CLAMP_MIN /* at arg */
+    SC_MAP_CLAMP_MIN, /* at arg */
+    SC_MAP_SELU,
+    SC_MAP_MISH,
+    SC_MAP_SOFTSIGN,
+    SC_MAP_RELU6,
+    SC_MAP_HARDSWISH
 } sc_map;
 
 enum {

@@ -91,6 +91,19 @@ static double gauss_cdf(double x)
     return 0.5 * erfc(-x * 0.70710678118654752440);
 }
 
+static double softplus(double x)
+{
+    return (x > 0 ? x : 0) + log1p(exp(-fabs(x)));
+}
+static double between(double low, double x, double high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+/* of SELU: Klambauer et al. 2017, Self-normalizing neural networks */
+#define SELU_ALPHA 1.6732632423543772848170429916717
+#define SELU_SCALE 1.0507009873554804934193349852946
+
 static double map_one(int map, double arg, double x)
 {
     switch (map) {
@@ -101,7 +114,7 @@ static double map_one(int map, double arg, double x)
     case SC_MAP_LOG:
         return log(x);
     case SC_MAP_SOFTPLUS:
-        return (x > 0 ? x : 0) + log1p(exp(-fabs(x)));
+        return softplus(x);
     case SC_MAP_SIGMOID:
         return sigmoid(x);
     case SC_MAP_RELU:
@@ -122,11 +135,27 @@ static double map_one(int map, double arg, double x)
         return x * gauss_cdf(x);
     case SC_MAP_ELU:
         return x > 0 ? x : expm1(x);
+    case SC_MAP_SELU:
+        return SELU_SCALE * (x > 0 ? x : SELU_ALPHA * expm1(x));
+    case SC_MAP_MISH:
+        return x * tanh(softplus(x));
+    case SC_MAP_SOFTSIGN:
+        return x / (1 + fabs(x));
+    case SC_MAP_RELU6:
+        return between(0, x, 6);
+    case SC_MAP_HARDSWISH:
+        return x * between(0, x + 3, 6) / 6;
     case SC_MAP_CLAMP_MAX:
         return x > arg ? arg : x;
     default:
         return x < arg ? arg : x; /* SC_MAP_CLAMP_MIN */
     }
+}
+
+static double mish_slope(double x)
+{
+    const double t = tanh(softplus(x));
+    return t + x * sigmoid(x) * (1 - t * t);
 }
 
 /* dy/dx from x and y */
@@ -161,6 +190,16 @@ static double slope(int map, double arg, double x, double y)
         return gauss_cdf(x) + x * exp(-0.5 * x * x) * 0.39894228040143267794;
     case SC_MAP_ELU:
         return x > 0 ? 1 : y + 1;
+    case SC_MAP_SELU:
+        return x > 0 ? SELU_SCALE : y + SELU_SCALE * SELU_ALPHA;
+    case SC_MAP_MISH:
+        return mish_slope(x);
+    case SC_MAP_SOFTSIGN:
+        return 1 / ((1 + fabs(x)) * (1 + fabs(x)));
+    case SC_MAP_RELU6:
+        return x > 0 && x < 6 ? 1 : 0;
+    case SC_MAP_HARDSWISH:
+        return x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + 0.5;
     case SC_MAP_CLAMP_MAX:
         return x > arg ? 0 : 1;
     default:
