@@ -42,6 +42,12 @@ fit() {
     fails 2 "this model observes it" fit --library-prior <(prior batch_1 5 0.5) "$F/sim.scz"
 }
 
+@test "cells without counts are refused with their file, and with what to do" {
+    printf 'cell,A,B\nc1,1,0.5\nc2,2,3\n' | sc-read -q -o "$T/part.scz"
+    fails 3 "$T/part.scz: counts are needed, and there are only: X (counts-fractional); --layer takes" fit "$T/part.scz"
+    fit --layer X -o "$T/m.scm" "$T/part.scz"
+}
+
 @test "options that mean nothing in the model are refused, never ignored" {
     fails 2 "'--embedding-dim' changes nothing" fit --embedding-dim 3 "$F/sim.scz"
     fails 2 "'--deeply-inject-covariates' changes nothing" \

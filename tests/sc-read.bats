@@ -164,6 +164,8 @@ T3=$'cell\tCD3E\tMS4A1\tNKG7\nAAA-1\t5\t0\t2\nCCC-1\t0\t7\t0'
     fails 2 "unknown" sc-read --formatt csv "$T/a"
     fails 2 "--genome is no option of format 'mtx'" sc-read --genome hg19 "$T/a"
     fails 2 "there is no format 'xls' to read" sc-read --format xls "$T/a"
+    sc-read -q -o "$T/a.scz" "$T/a"
+    fails 2 "--use is for other formats than scz" sc-read --use raw "$T/a.scz"
 }
 
 @test "a format that can't be loaded is an error of its own when it is named" {

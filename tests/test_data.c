@@ -181,6 +181,14 @@ static void counts_are_chosen(void **state)
     assert_int_equal(h.n_mats, 1);
     assert_int_equal(sc_header_counts(&h, NULL, &k, note, sizeof note, &e), SC_EDATA);
     assert_non_null(strstr(e.msg, "X (lognorm)"));
+    ok(sc_header_add(&h, "raw/X", SC_COUNTS, true, 0, NULL, &e), &e);
+    assert_int_equal(sc_header_counts(&h, NULL, &k, note, sizeof note, &e), SC_EDATA);
+    assert_non_null(strstr(e.msg, "X (lognorm); raw has some, which sc-read --use raw takes"));
+    sc_header_drop(&h, "raw/X");
+    ok(sc_header_add(&h, "X", SC_COUNTS_FRACTIONAL, true, 0, NULL, &e), &e);
+    assert_int_equal(sc_header_counts(&h, NULL, &k, note, sizeof note, &e), SC_EDATA);
+    assert_non_null(strstr(e.msg, "X (counts-fractional); --layer takes fractional ones"));
+    ok(sc_header_add(&h, "X", SC_LOGNORM, true, 0, NULL, &e), &e);
     assert_int_equal(sc_header_counts(&h, "X", &k, note, sizeof note, &e), SC_EDATA);
     ok(sc_header_add(&h, "layers/counts", SC_COUNTS, true, 0, NULL, &e), &e);
     ok(sc_header_counts(&h, NULL, &k, note, sizeof note, &e), &e);

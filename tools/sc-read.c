@@ -78,6 +78,7 @@ static sc_status copy_stream(job *j, sc_err *err)
 
     if (j->o.duplicates != DUP_UNIQUE)
         return sc_fail(err, SC_EUSAGE, "--duplicates is for other formats than scz");
+    SC_TRY(sc_formats_no_opts(&j->formats, err));
     SC_GOTO(st, sc_source_spool(j->src, err), out);
     SC_GOTO(st, sc_source_fd(j->src, &fd, err), out);
     SC_GOTO(st, sc_reader_open(&in, fd, j->src->name, err), out);

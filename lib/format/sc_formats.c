@@ -231,6 +231,14 @@ static void copy_value(const sc_param *row, const sc_format_value *from, char *t
     memcpy(to + row->offset, from, sizes[row->type]);
 }
 
+sc_status sc_formats_no_opts(const sc_formats *f, sc_err *err)
+{
+    for (int k = 0; k < f->n_rows; k++)
+        if (memcmp(&f->values[k], &f->defaults[k], sizeof f->values[k]) != 0)
+            return sc_fail(err, SC_EUSAGE, "--%s is for other formats than scz", f->rows[k].name);
+    return SC_OK;
+}
+
 sc_status sc_formats_opts(const sc_formats *f, const sc_plugin *p, sc_format_opts *opts,
                           sc_err *err)
 {

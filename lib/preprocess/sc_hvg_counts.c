@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+enum { LEAST_POINTS = 3 }; /* of a local regression, as sc_loess counts them */
+
 /* The expected spread of the genes of one batch, from log10 variance over log10 mean. */
 static sc_status fit_batch(sc_hvg *s, int g, double *scratch, sc_err *err)
 {
@@ -20,6 +22,12 @@ static sc_status fit_batch(sc_hvg *s, int g, double *scratch, sc_err *err)
             y[m++] = log10(v);
         }
     }
+    if (floor((double)m * s->opts.span + 1e-5) < LEAST_POINTS)
+        return sc_fail(
+            err, SC_EDATA,
+            "genes that vary are too few (%lld) to fit a trend to a share of %g of them: "
+            "a larger --span, or another --flavor",
+            (long long)m, s->opts.span);
     SC_TRY(sc_loess(m, x, y, s->opts.span, fit, err));
     for (int64_t j = 0, k = 0; j < n_vars; j++) {
         const double v = sc_hvg_variance(n, s->sum[at + j], s->sum_sq[at + j]);

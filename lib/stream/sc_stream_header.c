@@ -208,6 +208,19 @@ static sc_status named_counts(const sc_header *h, const char *layer, int *mat, s
     return SC_OK;
 }
 
+/* What to do where no matrix is counts. */
+static const char *remedy(const sc_header *h)
+{
+    for (int k = 0; k < h->n_mats; k++)
+        if (h->mats[k].kind == SC_COUNTS_FRACTIONAL &&
+            (strcmp(h->mats[k].path, "X") == 0 || strncmp(h->mats[k].path, "layers/", 7) == 0))
+            return "; --layer takes fractional ones as they are";
+    const int raw = sc_header_find(h, "raw/X");
+    if (raw >= 0 && h->mats[raw].kind == SC_COUNTS)
+        return "; raw has some, which sc-read --use raw takes from the file";
+    return "";
+}
+
 sc_status sc_header_counts(const sc_header *h, const char *layer, int *mat, char *note,
                            size_t note_len, sc_err *err)
 {
@@ -229,8 +242,8 @@ sc_status sc_header_counts(const sc_header *h, const char *layer, int *mat, char
         }
     list_matrices(h, n > 1, list, sizeof list);
     if (n == 0)
-        return sc_fail(err, SC_EDATA, "counts are needed, and there are only: %s",
-                       *list ? list : "no matrices");
+        return sc_fail(err, SC_EDATA, "counts are needed, and there are only: %s%s",
+                       *list ? list : "no matrices", remedy(h));
     if (n > 1)
         return sc_fail(err, SC_EDATA, "several layers are counts, --layer decides: %s", list);
     *mat = found;

@@ -310,7 +310,11 @@ sc_status sc_cells_load(sc_cells *c, sc_reader *in, const sc_keys *keys, sc_err 
     int mat = -1;
     sc_block *b = NULL;
     sc_status st;
-    SC_GOTO(st, sc_header_counts(l->h, keys->layer, &mat, c->note, sizeof c->note, err), out);
+    st = sc_header_counts(l->h, keys->layer, &mat, c->note, sizeof c->note, err);
+    if (st != SC_OK) {
+        st = sc_err_prefix(err, st, "%s", sc_reader_name(in));
+        goto out;
+    }
     l->path = l->h->mats[mat].path;
     l->is_sparse = l->h->mats[mat].is_sparse;
     SC_GOTO(st, open_genes(l, err), out);
