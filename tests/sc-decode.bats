@@ -61,6 +61,33 @@ setup_file() {
     fails 2 "knows no batch 'batch_3'; did you mean" sc-decode --transform-batch batch_3 "$F/m.scm" "$F/sim.scz"
 }
 
+# peak COMMAND...: its peak of memory in KB, without its output.
+peak() {
+    /usr/bin/time -f %M -o "$T/kb" "$@" >/dev/null && tail -n 1 "$T/kb"
+}
+
+@test "cells x genes stream: memory of what decodes, draws or scores them is that of a few blocks" {
+    need_command /usr/bin/time
+    ! grep -q __asan_init "$(command -v sc-decode)" || skip "AddressSanitizer takes memory of its own"
+    sc-sim -q --n-obs 20000 --n-vars 2000 --n-types 3 --n-batches 2 --seed 1 -o "$T/many.scz" # decoded 160 MB
+    sc-sim -q --n-obs 500 --n-vars 2000 --n-types 3 --n-batches 2 --seed 1 -o "$T/few.scz"
+    sc-fit -q -m scvi --batch-key batch --n-hidden 16 --max-epochs 1 -o "$T/m.scm" "$T/few.scz"
+    for tool in sc-decode sc-sample sc-score "sc-embed --minify" "sc-decode --latent sample --transform-batch batch_1,batch_2"; do
+        # shellcheck disable=SC2086
+        kb=$(peak $tool -q -@ 2 "$T/m.scm" "$T/many.scz")
+        echo "$tool: $kb KB"
+        [ "$kb" -gt 1000 ] && [ "$kb" -lt 100000 ]
+    done
+    kb=$(peak sc-de -q -@ 2 --groupby cell_type --group1 type_1 "$T/m.scm" "$T/many.scz") # 80 MB are its draws
+    echo "sc-de: $kb KB"
+    [ "$kb" -lt 200000 ]
+    sc-sim -q --n-obs 20 --n-vars 2000 --n-types 3 --n-batches 2 --seed 1 -o "$T/few.scz"
+    few=$(peak sc-score -q -@ 2 --marginal-ll --n-mc-samples 10 "$T/m.scm" "$T/few.scz")
+    many=$(peak sc-score -q -@ 2 --marginal-ll --n-mc-samples 1000 "$T/m.scm" "$T/few.scz") # 160 MB if draws were kept
+    echo "marginal likelihood: $few and $many KB"
+    [ "$many" -lt $((few + 10000)) ]
+}
+
 @test "minified cells decode to the bits that their counts give" {
     sc-embed --minify "$F/m.scm" "$F/sim.scz" >"$T/min.scz"
     run sc-view -H "$T/min.scz"

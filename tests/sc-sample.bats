@@ -106,3 +106,12 @@ moments() {
     fails 2 "negative binomial" sc-sample --correlation "$F/poisson.scm" "$F/sim.scz"
     fails 1 "--correlation=pearson" sc-sample --memory 100K --correlation "$F/zinb.scm" "$F/sim.scz"
 }
+
+@test "misuse: one sentence each" {
+    fails 2 "--rna-size-factor is for --correlation" sc-sample --rna-size-factor 5 "$F/nb.scm" "$F/sim.scz"
+    fails 2 "--memory is for --correlation=spearman" sc-sample --memory 1G "$F/nb.scm" "$F/sim.scz"
+    fails 2 "--memory is for --correlation=spearman" sc-sample --correlation=pearson --memory 1G "$F/nb.scm" "$F/sim.scz"
+    fails 2 "--log-transform is for --correlation=pearson" sc-sample --correlation --log-transform "$F/nb.scm" "$F/sim.scz"
+    fails 2 "--correlation draws none" sc-sample --correlation --max-poisson-rate 5 "$F/nb.scm" "$F/sim.scz"
+    fails 2 "likelihood is normal" sc-sample --max-poisson-rate 5 "$F/normal.scm" "$F/sim.scz"
+}

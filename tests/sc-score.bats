@@ -51,3 +51,15 @@ setup_file() {
     sc-decode -@ 1 --no-PG --what px_scale,library "$T/m.scm" "$T/s.scz" >"$T/d"
     sc-decode -@ 4 --no-PG --what px_scale,library "$T/m.scm" "$T/s.scz" | cmp - "$T/d"
 }
+
+@test "of the mean over cells, the standard error is that of the mean" {
+    sc-score --marginal-ll --n-mc-samples 50 "$F/m.scm" "$F/sim.scz" |
+        awk 'NR > 1 { m += $6; s += $7 ^ 2; n++ } END { printf "%.4f %.6f\n", m / n, sqrt(s) / n }' >"$T/a"
+    sc-score --mean --marginal-ll --n-mc-samples 50 "$F/m.scm" "$F/sim.scz" | awk 'NR == 2 { printf "%.4f %.6f\n", $6, $7 }' | cmp - "$T/a"
+}
+
+@test "misuse: one sentence each" {
+    fails 2 "--n-mc-samples and --compat are for --marginal-ll" sc-score --n-mc-samples 10 "$F/m.scm" "$F/sim.scz"
+    fails 2 "--n-mc-samples and --compat are for --marginal-ll" sc-score --compat scvi-tools "$F/m.scm" "$F/sim.scz"
+    fails 2 "--n-samples needs --latent sample" sc-score --latent mean --n-samples 5 "$F/m.scm" "$F/sim.scz"
+}

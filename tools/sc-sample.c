@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_RATE = 100000000, SIZE_FACTOR = 1000 };
+
 static const sc_param params[] = {
     SC_INT(sample_opts, n_samples, "n-samples", 0, 0, 1000000,
            "draws a cell; 0: one, or with --correlation 10"),
     SC_CHOICE(sample_opts, latent, "latent", LATENT_SAMPLE, "sample|mean",
               "draw the latents too, or take the mean of q(z|x)"),
-    SC_REAL(sample_opts, max_poisson_rate, "max-poisson-rate", 1e8, 1e-3, 1e15,
+    SC_REAL(sample_opts, max_poisson_rate, "max-poisson-rate", MAX_RATE, 1e-3, 1e15,
             "larger rates are cut to this"),
     SC_STRING(sample_opts, transform_batch, "transform-batch", "B[,B]",
               "decode every cell as one of this batch; of several, the mean"),
@@ -19,7 +21,7 @@ static const sc_param params[] = {
             "print how genes and proteins correlate over denoised draws, in place of counts"),
     SC_BOOL(sample_opts, log_transform, "log-transform", 0,
             "with --correlation=pearson, correlate the logs of the draws"),
-    SC_REAL(sample_opts, rna_size_factor, "rna-size-factor", 1000, 1e-6, 1e15,
+    SC_REAL(sample_opts, rna_size_factor, "rna-size-factor", SIZE_FACTOR, 1e-6, 1e15,
             "library size of the denoised draws' genes"),
     SC_SIZE(sample_opts, memory, "memory", 0,
             "what Spearman's ranks may take; 0: three quarters of what is free"),
@@ -60,14 +62,34 @@ static sc_status find_side(sampler *m, int which, int32_t *nodes, int *n_nodes, 
     return SC_OK;
 }
 
+static bool cuts_rates(const sample_opts *o)
+{
+    return o->max_poisson_rate < MAX_RATE || o->max_poisson_rate > MAX_RATE;
+}
+
+/* Options that mean nothing beside others. */
+static sc_status check(const sample_opts *o, sc_err *err)
+{
+    const bool sizes = o->rna_size_factor < SIZE_FACTOR || o->rna_size_factor > SIZE_FACTOR;
+    if (o->log_transform && o->correlation != PEARSON)
+        return sc_fail(err, SC_EUSAGE,
+                       "--log-transform is for --correlation=pearson: ranks do not change by logs");
+    if (sizes && !o->correlation)
+        return sc_fail(err, SC_EUSAGE, "--rna-size-factor is for --correlation");
+    if (o->memory && (!o->correlation || o->correlation == PEARSON))
+        return sc_fail(err, SC_EUSAGE, "--memory is for --correlation=spearman, which keeps ranks");
+    if (cuts_rates(o) && o->correlation)
+        return sc_fail(err, SC_EUSAGE,
+                       "--max-poisson-rate is for counts, and --correlation draws none");
+    return SC_OK;
+}
+
 static sc_status find_nodes(sampler *m, sc_err *err)
 {
     const sample_opts *o = m->o;
     int32_t nodes[4 * N_SIDES];
     int n = 0;
-    if (o->log_transform && o->correlation != PEARSON)
-        return sc_fail(err, SC_EUSAGE,
-                       "--log-transform is for --correlation=pearson: ranks do not change by logs");
+    SC_TRY(check(o, err));
     m->n_samples = o->n_samples ? o->n_samples : o->correlation ? 10 : 1;
     if (o->transform_batch)
         SC_TRY(sc_batch_list_parse(&m->batches, &m->s.net, o->transform_batch, err));
@@ -75,6 +97,9 @@ static sc_status find_nodes(sampler *m, sc_err *err)
         SC_TRY(find_side(m, m->n_sides, nodes, &n, err));
     const sc_dist_kind kind = m->sides[GENES].counts.d.kind;
     m->is_real = kind == SC_NORMAL_SD || kind == SC_NORMAL_VAR;
+    if (m->is_real && cuts_rates(o))
+        return sc_fail(err, SC_EUSAGE,
+                       "--max-poisson-rate is for counts, and the model's likelihood is normal");
     (void)snprintf(m->protein_path, sizeof m->protein_path, "obsm/%s",
                    m->s.net.protein_key ? m->s.net.protein_key : "protein_expression");
     return sc_over_match(&m->s, nodes, n, err);

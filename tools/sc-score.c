@@ -15,7 +15,8 @@ typedef struct score_opts {
 
 enum { LATENT_SAMPLE, LATENT_MEAN };
 enum { COMPAT_NONE, COMPAT_SCVI_TOOLS };
-enum { MAX_TERMS = 32, ML = 3 }; /* ML: columns of the marginal log-likelihood */
+enum { N_MC_SAMPLES = 1000 };
+enum { MAX_TERMS = 32, ML = 3, ML_SE = 1 }; /* ML: columns of the marginal log-likelihood */
 
 static const sc_param params[] = {
     SC_CHOICE(score_opts, latent, "latent", LATENT_SAMPLE, "sample|mean",
@@ -24,7 +25,8 @@ static const sc_param params[] = {
     SC_BOOL(score_opts, mean, "mean", 0, "one row: the mean over cells"),
     SC_BOOL(score_opts, marginal_ll, "marginal-ll", 0,
             "add log p(x) by importance sampling, its standard error and effective sample size"),
-    SC_INT(score_opts, n_mc_samples, "n-mc-samples", 1000, 2, 100000000, "draws for --marginal-ll"),
+    SC_INT(score_opts, n_mc_samples, "n-mc-samples", N_MC_SAMPLES, 2, 100000000,
+           "draws for --marginal-ll"),
     SC_CHOICE(score_opts, compat, "compat", COMPAT_NONE, "none|scvi-tools",
               "with --marginal-ll, the importance weights that scvi-tools takes"),
     SC_OVER_PARAMS(score_opts, over),
@@ -192,7 +194,7 @@ static sc_status print_block(void *ctx, int tid, sc_block *b, sc_err *err)
         if (!s->o->mean)
             print_row(s, sc_strs_at(&obs->names, i), row);
         for (int64_t c = 0; c < width; c++)
-            s->total[c] += row[c];
+            s->total[c] += c == s->n_cols + ML_SE ? row[c] * row[c] : row[c];
     }
     s->n_cells += n_rows;
     return SC_OK;
@@ -206,6 +208,16 @@ static void print_head(scorer *s)
     fputs(s->o->marginal_ll ? "\tmarginal_ll\tmarginal_ll_se\tmarginal_ll_ess\n" : "\n", s->s.text);
 }
 
+/* Options that mean nothing beside others. */
+static sc_status check(const score_opts *o, sc_err *err)
+{
+    if (!o->marginal_ll && (o->n_mc_samples != N_MC_SAMPLES || o->compat != COMPAT_NONE))
+        return sc_fail(err, SC_EUSAGE, "--n-mc-samples and --compat are for --marginal-ll");
+    if (o->latent == LATENT_MEAN && o->n_samples > 1)
+        return sc_fail(err, SC_EUSAGE, "--n-samples needs --latent sample: there is one mean");
+    return SC_OK;
+}
+
 static sc_status run(void *opts, sc_err *err)
 {
     const score_opts *o = opts;
@@ -213,6 +225,7 @@ static sc_status run(void *opts, sc_err *err)
     const sc_over_work work = {score_block, print_block, &s};
     int n_threads = 0;
     sc_status st;
+    SC_TRY(check(o, err));
     SC_GOTO(st, sc_over_open(&s.s, &tool, &o->common, &o->over, false, err), out);
     lay_out(&s);
     /* many draws are work enough to share the cells of one block among the threads */
@@ -222,6 +235,7 @@ static sc_status run(void *opts, sc_err *err)
     SC_GOTO(st, sc_over_match(&s.s, s.nodes, s.n_nodes, err), out);
     print_head(&s);
     SC_GOTO(st, sc_over_blocks(&s.s, &work, err), out);
+    s.total[s.n_cols + ML_SE] = sqrt(s.total[s.n_cols + ML_SE]); /* cells err independently */
     for (int c = 0; c < s.n_cols + ML; c++)
         s.total[c] /= (double)s.n_cells;
     if (o->mean)
