@@ -108,6 +108,17 @@ fit() {
     [ "$status" -eq 1 ]
 }
 
+@test "a validation that is not finite is never the best one" {
+    sc-view -t X "$F/sim.scz" | awk -F'\t' -v OFS='\t' 'NR == 2 { $2 = "3e38" } { print }' >"$T/x.tsv"
+    sed -n '2{s/\t.*//;p}' "$T/x.tsv" >"$T/cell"
+    sc-read -q "$T/x.tsv" >"$T/x.scz"
+    validated() { fit --max-epochs 4 --check-val-every 1 --validation-cells "$T/cell" "$@" "$T/x.scz"; }
+    validated -o "$T/m.scm"
+    [ -z "$(sc-view -t history "$T/m.scm" | cut -f 8 | tail -n +2 | tr -d '\n')" ]
+    sc-view -t tensors/px_r "$T/m.scm" >"$T/a"
+    validated --no-load-best | sc-view -t tensors/px_r | cmp - "$T/a"
+}
+
 # kl_weights OPTION...: the KL weight of each epoch of four steps, of the epoch's last minibatch
 kl_weights() {
     fit --max-epochs 5 --train-size 1 --batch-size 75 "$@" "$F/sim.scz" | sc-view -t history |
