@@ -78,6 +78,11 @@ peak() {
         echo "$tool: $kb KB"
         [ "$kb" -gt 1000 ] && [ "$kb" -lt 100000 ]
     done
+    for what in px_scale px_scale,px_rate,px_dropout; do # blocks side by side, but not for every thread
+        kb=$(peak sc-decode -q -@ 16 --what $what "$T/m.scm" "$T/many.scz")
+        echo "$what: $kb KB"
+        [ "$kb" -lt 300000 ]
+    done
     kb=$(peak sc-de -q -@ 2 --groupby cell_type --group1 type_1 "$T/m.scm" "$T/many.scz") # 80 MB are its draws
     echo "sc-de: $kb KB"
     [ "$kb" -lt 200000 ]

@@ -17,7 +17,7 @@ typedef struct decode_opts {
 } decode_opts;
 
 enum { LATENT_MEAN, LATENT_SAMPLE };
-enum { MAX_WHAT = 32, MAX_BYTES = 1 << 30 };
+enum { MAX_WHAT = 32, MAX_BYTES = 220 * 1000 * 1000 };
 
 static const sc_param params[] = {
     SC_STRING(decode_opts, what, "what", "NAME[,NAME]",
@@ -150,15 +150,18 @@ static sc_status set_mixing(decoder *d, sc_err *err)
     return SC_OK;
 }
 
-/* One draw is little work for a cell, so that blocks go side by side, unless they take more memory
- * than a block should: what is decoded, its bytes, and those compressed. */
-static bool fits_by_block(const decoder *d)
+/* One draw is little work for a cell, so that blocks go side by side, as many as may be in memory:
+ * what is decoded, its bytes, and those compressed; and half a block's worth of a few of the
+ * model's nodes. */
+static void choose_blocks(decoder *d)
 {
-    int64_t n_cols = 0;
+    int64_t n_cols = d->s.net.dims.n_vars;
     for (int k = 0; k < d->n; k++)
         n_cols += d->wanted[k].is_constant ? 0 : d->wanted[k].n_cols;
-    return d->how.n_draws == 1 && d->how.batches.n <= 1 && !d->o->each_sample &&
-           n_cols <= MAX_BYTES / (SC_BLOCK_ROWS * 3 * 4) / sc_pool_size(d->s.pool);
+    const int64_t most = MAX_BYTES / (SC_BLOCK_ROWS * 3 * (int64_t)sizeof(float)) / n_cols;
+    const bool is_one = d->how.n_draws == 1 && d->how.batches.n <= 1 && !d->o->each_sample;
+    d->s.by_block = is_one && (most > 1 || sc_pool_size(d->s.pool) == 1);
+    d->s.most = most < SC_THREADS_MAX ? (int)most : 0;
 }
 
 static sc_status check_opts(decoder *d, sc_err *err)
@@ -176,7 +179,7 @@ static sc_status check_opts(decoder *d, sc_err *err)
     d->how.draw = o->latent == LATENT_SAMPLE ? SC_DRAW_SAMPLE : SC_DRAW_MEAN;
     d->how.seed = (uint64_t)o->common.seed;
     d->how.n_draws = o->each_sample ? 1 : o->n_samples;
-    d->s.by_block = fits_by_block(d);
+    choose_blocks(d);
     return sc_alloc(&d->of_thread, (size_t)sc_pool_size(d->s.pool), sizeof *d->of_thread, err);
 }
 

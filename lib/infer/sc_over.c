@@ -136,7 +136,7 @@ static sc_status run_alone(void *ctx, sc_block *b, sc_err *err)
 sc_status sc_over_blocks(sc_over *s, const sc_over_work *w, sc_err *err)
 {
     job j = {s, w};
-    const sc_each each = {.work = run_block, .turn = turn_block, .ctx = &j};
+    const sc_each each = {.work = run_block, .turn = turn_block, .ctx = &j, .most = s->most};
     return s->by_block ? sc_reader_each(s->in, s->out, s->pool, &each, err)
                        : sc_over_each(s, run_alone, &j, err);
 }

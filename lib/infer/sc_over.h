@@ -64,6 +64,7 @@ typedef struct sc_over {
     sc_reader *in; /* the cells: operand 1 or stdin */
     sc_infer *x;
     bool by_block;        /* set before sc_over_match: sc_over_blocks is what will be called */
+    int most;             /* then: blocks at once, 0: as many as threads */
     sc_over_hand *hands;  /* then: of each thread */
     const int32_t *nodes; /* as lent to sc_over_match */
     int n_nodes;

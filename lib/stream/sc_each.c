@@ -106,6 +106,8 @@ static void run(void *ctx, int tid, int n)
     hand h = {0};
     int64_t number;
     (void)n;
+    if (c->e->most > 0 && tid >= c->e->most)
+        return;
     do {
         sc_err err = {0};
         sc_status st = h.in ? SC_OK : hand_open(&h, c->out != NULL, &err);

@@ -1,7 +1,7 @@
 /*
  * All blocks of a stream, several at once. Each is read in turn, worked on by whichever thread is
  * free, and handed on in the order of the stream, so that nothing that comes out depends on the
- * number of threads. As many blocks are in memory as there are threads.
+ * number of threads. As many blocks are in memory as there are threads, or as sc_each.most says.
  */
 #ifndef SC_EACH_H
 #define SC_EACH_H
@@ -20,6 +20,7 @@ typedef struct sc_each {
     /* Where blocks come from, one after the other, if not from a reader: *b is new and freed by
      * sc_reader_each. SC_END after the last. NULL with a reader. */
     sc_status (*take)(void *ctx, sc_block **b, sc_err *err);
+    int most; /* threads that take blocks, where memory is for no more; 0: all */
 } sc_each;
 
 /*
