@@ -139,3 +139,18 @@ for_python() {
     fails 1 "nowhere" sc-model show "$T/nowhere.scm"
     [ -z "$(ls -A "$T/out")" ]
 }
+
+@test "a model comes from a pipe as from a file, ours and scvi-tools'" {
+    sc-sim -q --n-obs 60 --n-vars 20 --seed 1 >"$T/sim.scz"
+    sc-fit -q -m ldvae --n-hidden 8 --n-latent 2 --max-epochs 1 -o "$T/m.scm" "$T/sim.scz"
+    sc-model export --to scvi-tools "$T/dir" "$T/m.scm"
+    sc-loadings "$T/m.scm" >"$T/a"
+    for m in "$T/m.scm" "$T/dir/model.pt"; do
+        cat "$m" | sc-loadings - | cmp - "$T/a"
+        sc-loadings - <"$m" | cmp - "$T/a"
+        sc-loadings <(cat "$m") | cmp - "$T/a"
+    done
+    cat "$T/dir/model.pt" | sc-embed --no-PG - "$T/sim.scz" | cmp - <(sc-embed --no-PG "$T/dir/model.pt" "$T/sim.scz")
+    fails 1 "stdin: is not a .scz stream, nor a model" bash -c 'echo hello, world | sc-loadings -'
+    fails 1 "/nowhere" env TMPDIR=/nowhere bash -c 'cat "$1" | sc-loadings -' - "$T/m.scm"
+}

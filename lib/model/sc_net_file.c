@@ -1,6 +1,7 @@
 /* Models to and from files: our own .scm, and model.pt as scvi-tools saves it. */
 #include "sc_net_pt.h"
 #include "sc_scvi_args.h"
+#include "sc_temp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -314,13 +315,52 @@ out:
     return st;
 }
 
+static sc_status copy_all(int from, int to, sc_err *err)
+{
+    char buffer[1 << 16];
+    for (;;) {
+        const ssize_t n = read(from, buffer, sizeof buffer);
+        if (n == 0)
+            return SC_OK;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return sc_fail_errno(err, "can't be read");
+        for (ssize_t at = 0; at < n;) {
+            const ssize_t put = write(to, buffer + at, (size_t)(n - at));
+            if (put < 0 && errno != EINTR)
+                return sc_fail_errno(err, "can't be kept in a file");
+            at += put > 0 ? put : 0;
+        }
+    }
+}
+
+/* A pipe can't be asked twice how it begins: what comes from it goes into a file, *spool, which
+ * the caller closes; -1: fd is none. */
+static sc_status spool_pipe(int fd, int *spool, sc_err *err)
+{
+    *spool = -1;
+    if (lseek(fd, 0, SEEK_CUR) >= 0 || isatty(fd))
+        return SC_OK;
+    SC_TRY(sc_temp_fd(spool, err));
+    SC_TRY(copy_all(fd, *spool, err));
+    return lseek(*spool, 0, SEEK_SET) < 0 ? sc_fail_errno(err, "can't be read again") : SC_OK;
+}
+
+static sc_status read_any(sc_net *net, int fd, const char *name, sc_err *err)
+{
+    unsigned char magic[2] = {0};
+    const bool is_zip =
+        pread(fd, magic, sizeof magic, 0) == 2 && magic[0] == 'P' && magic[1] == 'K';
+    return is_zip ? from_pt(net, fd, name, err) : from_scm(net, fd, name, err);
+}
+
 sc_status sc_net_read(sc_net *net, const char *path, sc_err *err)
 {
     memset(net, 0, sizeof *net);
     const bool is_stdin = strcmp(path, "-") == 0;
     const int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     const char *name = is_stdin ? "stdin" : path;
-    unsigned char magic[2] = {0};
     struct stat about;
     if (fd < 0)
         return sc_fail_errno(err, "can't open '%s'", path);
@@ -331,9 +371,12 @@ sc_status sc_net_read(sc_net *net, const char *path, sc_err *err)
                        "file model.pt in it",
                        path);
     }
-    const bool is_zip =
-        pread(fd, magic, sizeof magic, 0) == 2 && magic[0] == 'P' && magic[1] == 'K';
-    sc_status st = is_zip ? from_pt(net, fd, name, err) : from_scm(net, fd, name, err);
+    int spool = -1;
+    sc_status st = spool_pipe(fd, &spool, err);
+    if (st == SC_OK)
+        st = read_any(net, spool >= 0 ? spool : fd, name, err);
+    if (spool >= 0)
+        (void)close(spool);
     if (!is_stdin)
         (void)close(fd);
     if (st != SC_OK && !strstr(err->msg, name))
