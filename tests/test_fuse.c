@@ -30,7 +30,8 @@ static sc_mini many_mini(many *to, const tiny *from)
         memcpy(to->lgamma_x1 + to->indptr[i], from->lgamma_x1 + k, bytes);
         memcpy(to->proteins + i * TINY_PROTEINS, from->proteins + r * TINY_PROTEINS,
                TINY_PROTEINS * sizeof(float));
-        memcpy(to->cont + i * TINY_CONT, from->cont + r * TINY_CONT, TINY_CONT * sizeof(float));
+        memcpy(to->cont + i * TINY_CONT, from->cont_covs + r * TINY_CONT,
+               TINY_CONT * sizeof(float));
         to->size_factor[i] = from->size_factor[r];
         for (int c = 0; c < TINY_CODES; c++)
             to->codes[c][i] = from->codes[c][r];

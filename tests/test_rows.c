@@ -121,7 +121,7 @@ static void check_plan(const char *const *model, const sc_kernels *k, unsigned w
     evaluate(&m, &p, &mixed);
     expect_rows(&m, &p, all, order, TINY_ROWS, "in another order");
     for (int r = 0; r < TINY_ROWS; r++) {
-        tiny_reorder(&single, &data, &r, 1);
+        sc_made_order(&single, &data, &r, 1);
         sc_mini one = tiny_mini(&single);
         one.n = 1;
         evaluate(&m, &p, &one);
@@ -239,7 +239,7 @@ static int prepare(void **state)
         order[i] = order[k];
         order[k] = t;
     }
-    tiny_reorder(&shuffled, &data, order, TINY_ROWS);
+    sc_made_order(&shuffled, &data, order, TINY_ROWS);
     return 0;
 }
 

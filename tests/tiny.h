@@ -6,6 +6,7 @@
 #define TESTS_TINY_H
 
 #include "sc_cli.h"
+#include "sc_made_cells.h"
 #include "sc_net.h"
 
 #include <math.h>
@@ -17,24 +18,19 @@
 
 #include <cmocka.h>
 
-enum { TINY_ROWS = 37, TINY_VARS = 70, TINY_PROTEINS = 5, TINY_CONT = 2, TINY_CODES = 6 };
+enum {
+    TINY_ROWS = SC_MADE_ROWS,
+    TINY_VARS = SC_MADE_VARS,
+    TINY_PROTEINS = SC_MADE_PROTEINS,
+    TINY_CONT = SC_MADE_CONT,
+    TINY_CODES = SC_MADE_CODES
+};
 
-typedef struct tiny {
-    uint64_t keys[TINY_ROWS];
-    int64_t indptr[TINY_ROWS + 1];
-    int32_t indices[TINY_ROWS * TINY_VARS];
-    float values[TINY_ROWS * TINY_VARS], lgamma_x1[TINY_ROWS * TINY_VARS];
-    float proteins[TINY_ROWS * TINY_PROTEINS], cont[TINY_ROWS * TINY_CONT], size_factor[TINY_ROWS];
-    int32_t codes[TINY_CODES][TINY_ROWS];
-} tiny;
-
-/* 3 batches, 3 panels, 3 labels, categorical covariates of 2, 3 and 1 levels */
-static const int32_t tiny_levels[TINY_CODES] = {3, 3, 3, 2, 3, 1};
+typedef sc_made_cells tiny;
 
 static inline double tiny_uniform(uint64_t *state)
 {
-    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (double)(*state >> 11) / 9007199254740992.0;
+    return sc_made_uniform(state);
 }
 
 static inline sc_dims tiny_dims(void)
@@ -47,75 +43,19 @@ static inline sc_dims tiny_dims(void)
                  .n_proteins = TINY_PROTEINS,
                  .n_panels = 3};
     for (int i = 3; i < TINY_CODES; i++)
-        d.n_cats[i - 3] = tiny_levels[i];
+        d.n_cats[i - 3] = sc_made_levels[i];
     return d;
 }
 
 static inline void tiny_fill(tiny *t)
 {
-    uint64_t s = 12;
-    int64_t k = 0;
-    memset(t, 0, sizeof *t);
-    for (int64_t i = 0; i < TINY_ROWS; i++) {
-        t->keys[i] = (uint64_t)(1000 + i);
-        for (int32_t j = 0; j < TINY_VARS; j++) {
-            const double u = tiny_uniform(&s);
-            if (u < 0.6 && j != 7) /* gene 7 is never seen */
-                continue;
-            t->indices[k] = j;
-            t->values[k] = j == 7 ? 1 : (float)ceil((u - 0.6) * 30);
-            t->lgamma_x1[k] = (float)lgamma((double)t->values[k] + 1);
-            k += j != 7;
-        }
-        t->indptr[i + 1] = k;
-        for (int j = 0; j < TINY_PROTEINS; j++)
-            t->proteins[i * TINY_PROTEINS + j] = (float)floor(tiny_uniform(&s) * 20);
-        for (int j = 0; j < TINY_CONT; j++)
-            t->cont[i * TINY_CONT + j] = (float)(tiny_uniform(&s) - 0.5);
-        t->size_factor[i] = (float)(0.5 + 10 * tiny_uniform(&s));
-        for (int c = 0; c < TINY_CODES; c++)
-            t->codes[c][i] = (int32_t)(tiny_uniform(&s) * tiny_levels[c]);
-    }
+    sc_made_fill(t, TINY_VARS, false);
 }
 
-/* All rows; decoder's categories are the encoder's. */
+/* All rows. */
 static inline sc_mini tiny_mini(const tiny *t)
 {
-    sc_mini m = {.n = TINY_ROWS,
-                 .keys = t->keys,
-                 .indptr = t->indptr,
-                 .indices = t->indices,
-                 .values = t->values,
-                 .lgamma_x1 = t->lgamma_x1,
-                 .proteins = t->proteins,
-                 .cont_covs = t->cont,
-                 .size_factor = t->size_factor};
-    for (int c = 0; c < TINY_CODES; c++)
-        m.codes[c][0] = m.codes[c][1] = t->codes[c];
-    return m;
-}
-
-/* Row `to` of one copy becomes row order[to] of the other. */
-static inline void tiny_reorder(tiny *to, const tiny *from, const int *order, int n)
-{
-    int64_t k = 0;
-    memset(to, 0, sizeof *to);
-    for (int i = 0; i < n; i++) {
-        const int r = order[i];
-        to->keys[i] = from->keys[r];
-        for (int64_t at = from->indptr[r]; at < from->indptr[r + 1]; at++, k++) {
-            to->indices[k] = from->indices[at];
-            to->values[k] = from->values[at];
-            to->lgamma_x1[k] = from->lgamma_x1[at];
-        }
-        to->indptr[i + 1] = k;
-        memcpy(to->proteins + i * TINY_PROTEINS, from->proteins + r * TINY_PROTEINS,
-               TINY_PROTEINS * sizeof(float));
-        memcpy(to->cont + i * TINY_CONT, from->cont + r * TINY_CONT, TINY_CONT * sizeof(float));
-        to->size_factor[i] = from->size_factor[r];
-        for (int c = 0; c < TINY_CODES; c++)
-            to->codes[c][i] = from->codes[c][r];
-    }
+    return sc_made_mini(t, 0, TINY_ROWS);
 }
 
 /* A model of the plugin with "name=value" options, comma-separated, and fresh weights. */

@@ -197,7 +197,7 @@ static sc_status check_all(check *c, sc_err *err)
     SC_TRY(set_folder(c, err));
     SC_TRY(sc_pool_new(&c->pool, 1, err));
     SC_TRY(uses_of(c, err));
-    check_cells_fill(&c->cells);
+    sc_made_fill(&c->cells, CHECK_VARS, true);
     for (int d = 0; d < CHECK_DATA; d++) {
         (void)snprintf(with, sizeof with, "%s", check_data_name((check_data)d));
         SC_TRY(check_graph(c, (check_data)d, NULL, with, 4, err));

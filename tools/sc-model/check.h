@@ -2,14 +2,12 @@
 #ifndef SC_MODEL_CHECK_H
 #define SC_MODEL_CHECK_H
 
+#include "sc_made_cells.h"
 #include "sc_net.h"
 
 enum {
-    CHECK_ROWS = 37,
+    CHECK_ROWS = SC_MADE_ROWS,
     CHECK_VARS = 40,
-    CHECK_PROTEINS = 5,
-    CHECK_CONT = 2,
-    CHECK_CODES = 6,       /* batch, panel, labels, three covariates */
     CHECK_PARAMS = 1 << 18 /* a model of more is built and not run */
 };
 
@@ -20,17 +18,6 @@ typedef struct check_note {
     sc_status status;
     bool is_done;
 } check_note;
-
-/* Made-up cells with every kind of input, the same in each run. */
-typedef struct check_cells {
-    uint64_t keys[CHECK_ROWS];
-    int64_t indptr[CHECK_ROWS + 1];
-    int32_t indices[CHECK_ROWS * CHECK_VARS];
-    float values[CHECK_ROWS * CHECK_VARS], lgamma_x1[CHECK_ROWS * CHECK_VARS];
-    float proteins[CHECK_ROWS * CHECK_PROTEINS], cont_covs[CHECK_ROWS * CHECK_CONT],
-        size_factor[CHECK_ROWS];
-    int32_t codes[CHECK_CODES][CHECK_ROWS];
-} check_cells;
 
 /* What is named beside the counts. */
 typedef enum check_data {
@@ -46,7 +33,7 @@ typedef struct check {
     unsigned uses; /* SC_USES_* */
     check_note *note;
     FILE *to; /* a row for each thing that was found right */
-    check_cells cells, shuffled;
+    sc_made_cells cells, shuffled;
     sc_pool *pool;
     /* counted for the rows */
     int n_graphs, n_run, n_stopped;
@@ -61,11 +48,8 @@ void check_doing(check *c, const char *fmt, ...) SC_PRINTF(2, 3);
 sc_status check_net(const check *c, check_data data, const void *opts, sc_net *net,
                     sc_err *err) SC_MUST_CHECK;
 const char *check_data_name(check_data data);
-void check_cells_fill(check_cells *to);
-/* Row i of `to` is row order[i] of `from`. */
-void check_cells_order(check_cells *to, const check_cells *from, const int *order, int n);
-/* Rows [from, from + n); lends cells. */
-sc_mini check_mini(const check_cells *cells, const sc_net *net, int from, int n);
+/* sc_made_mini with one level of the categories that the model was not given. */
+sc_mini check_mini(const sc_made_cells *cells, const sc_net *net, int from, int n);
 unsigned check_streams(const sc_net *net); /* bits of sc_rowset that the terms are of */
 
 /* Each SC_EPLUGIN with what is wrong. n_each: elements of a weight that are compared. */

@@ -1,4 +1,4 @@
-/* The cells that plugins are checked on, and models over them. */
+/* Models over the made-up cells that plugins are checked on. */
 #include "check.h"
 
 #include "sc_cli.h"
@@ -8,78 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int32_t levels[CHECK_CODES] = {3, 3, 3, 2, 3, 1};
-
-static double uniform(uint64_t *state)
-{
-    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (double)(*state >> 11) / 9007199254740992.0;
-}
-
-void check_cells_fill(check_cells *t)
-{
-    uint64_t s = 12;
-    int64_t k = 0;
-    memset(t, 0, sizeof *t);
-    for (int i = 0; i < CHECK_ROWS; i++) {
-        t->keys[i] = (uint64_t)(1000 + i);
-        for (int32_t j = 0; j < CHECK_VARS; j++) {
-            const double u = uniform(&s);
-            if (u < 0.6 || j == 7 || i == 5) /* a gene is never seen, a cell is empty */
-                continue;
-            t->indices[k] = j;
-            t->values[k] = (float)ceil((u - 0.6) * 30);
-            t->lgamma_x1[k] = (float)lgamma((double)t->values[k] + 1);
-            k++;
-        }
-        t->indptr[i + 1] = k;
-        for (int j = 0; j < CHECK_PROTEINS; j++)
-            t->proteins[i * CHECK_PROTEINS + j] = (float)floor(uniform(&s) * 20);
-        for (int j = 0; j < CHECK_CONT; j++)
-            t->cont_covs[i * CHECK_CONT + j] = (float)(uniform(&s) - 0.5);
-        t->size_factor[i] = (float)(0.5 + 10 * uniform(&s));
-        for (int c = 0; c < CHECK_CODES; c++)
-            t->codes[c][i] = (int32_t)(uniform(&s) * levels[c]);
-    }
-}
-
-void check_cells_order(check_cells *to, const check_cells *from, const int *order, int n)
-{
-    int64_t k = 0;
-    memset(to, 0, sizeof *to);
-    for (int i = 0; i < n; i++) {
-        const int r = order[i];
-        to->keys[i] = from->keys[r];
-        for (int64_t at = from->indptr[r]; at < from->indptr[r + 1]; at++, k++) {
-            to->indices[k] = from->indices[at];
-            to->values[k] = from->values[at];
-            to->lgamma_x1[k] = from->lgamma_x1[at];
-        }
-        to->indptr[i + 1] = k;
-        memcpy(to->proteins + i * CHECK_PROTEINS, from->proteins + r * CHECK_PROTEINS,
-               CHECK_PROTEINS * sizeof(float));
-        memcpy(to->cont_covs + i * CHECK_CONT, from->cont_covs + r * CHECK_CONT,
-               CHECK_CONT * sizeof(float));
-        to->size_factor[i] = from->size_factor[r];
-        for (int c = 0; c < CHECK_CODES; c++)
-            to->codes[c][i] = from->codes[c][r];
-    }
-}
-
-sc_mini check_mini(const check_cells *t, const sc_net *net, int from, int n)
+sc_mini check_mini(const sc_made_cells *t, const sc_net *net, int from, int n)
 {
     static const int32_t none[CHECK_ROWS] = {0};
-    sc_mini m = {.n = n,
-                 .keys = t->keys + from,
-                 .indptr = t->indptr + from,
-                 .indices = t->indices,
-                 .values = t->values,
-                 .lgamma_x1 = t->lgamma_x1,
-                 .proteins = t->proteins + from * CHECK_PROTEINS,
-                 .cont_covs = t->cont_covs + from * CHECK_CONT,
-                 .size_factor = t->size_factor + from};
-    for (int c = 0; c < CHECK_CODES; c++)
-        m.codes[c][0] = m.codes[c][1] = net->cats[c].key ? t->codes[c] + from : none;
+    sc_mini m = sc_made_mini(t, from, n);
+    for (int c = 0; c < SC_MADE_CODES; c++)
+        if (!net->cats[c].key)
+            m.codes[c][0] = m.codes[c][1] = none;
     return m;
 }
 
@@ -113,26 +48,27 @@ static sc_status name_category(sc_net *net, int c, const char *key, sc_err *err)
     net->cats[c].key = strdup(key);
     if (!net->cats[c].key)
         return sc_fail(err, SC_ENOMEM, "out of memory");
-    return push_names(&net->cats[c].levels, key, levels[c], err);
+    return push_names(&net->cats[c].levels, key, sc_made_levels[c], err);
 }
 
 /* Three batches, labels, covariates; the last panel lacks the last protein. */
 static sc_status name_all(sc_net *net, bool sized, sc_err *err)
 {
-    static const char *const keys[CHECK_CODES] = {"batch", "panel", "label", "sex", "site", "one"};
+    static const char *const keys[SC_MADE_CODES] = {"batch", "panel", "label",
+                                                    "sex",   "site",  "one"};
     sc_dims *d = &net->dims;
-    for (int c = 0; c < CHECK_CODES; c++)
+    for (int c = 0; c < SC_MADE_CODES; c++)
         if (c != SC_IN_PANEL - SC_IN_BATCH || d->n_proteins)
             SC_TRY(name_category(net, c, keys[c], err));
     d->n_batch = d->n_panels = d->n_labels = 3;
-    d->n_cat_covs = CHECK_CODES - 3;
-    for (int c = 3; c < CHECK_CODES; c++)
-        d->n_cats[c - 3] = levels[c];
-    d->n_cont_covs = CHECK_CONT;
-    SC_TRY(push_names(&net->cont_covs, "score", CHECK_CONT, err));
+    d->n_cat_covs = SC_MADE_CODES - 3;
+    for (int c = 3; c < SC_MADE_CODES; c++)
+        d->n_cats[c - 3] = sc_made_levels[c];
+    d->n_cont_covs = SC_MADE_CONT;
+    SC_TRY(push_names(&net->cont_covs, "score", SC_MADE_CONT, err));
     if (d->n_proteins) {
-        SC_TRY(sc_alloc(&net->protein_missing, 3 * CHECK_PROTEINS, 1, err));
-        net->protein_missing[3 * CHECK_PROTEINS - 1] = 1;
+        SC_TRY(sc_alloc(&net->protein_missing, 3 * SC_MADE_PROTEINS, 1, err));
+        net->protein_missing[3 * SC_MADE_PROTEINS - 1] = 1;
         d->n_proteins_missing = 1;
     }
     d->has_size_factor = sized;
@@ -147,8 +83,8 @@ static sc_status name_data(const check *c, check_data data, sc_net *net, sc_err 
     SC_TRY(push_names(&net->var.names, "gene", CHECK_VARS, err));
     if (c->uses & SC_USES_PROTEINS) {
         net->protein_key = strdup("protein_expression");
-        net->dims.n_proteins = CHECK_PROTEINS;
-        SC_TRY(push_names(&net->proteins, "protein", CHECK_PROTEINS, err));
+        net->dims.n_proteins = SC_MADE_PROTEINS;
+        SC_TRY(push_names(&net->proteins, "protein", SC_MADE_PROTEINS, err));
     }
     if (data != CHECK_PLAIN)
         SC_TRY(name_all(net, data == CHECK_SIZED, err));

@@ -67,7 +67,7 @@ static void close_runner(runner *r)
 }
 
 /* Rows [from, from + n) of the cells; their values go where these rows have their place in out. */
-static sc_status run_rows(runner *r, const check_cells *cells, sc_draw draw, int from, int n,
+static sc_status run_rows(runner *r, const sc_made_cells *cells, sc_draw draw, int from, int n,
                           float *out, sc_err *err)
 {
     const sc_mini mini = check_mini(cells, r->net, from, n);
@@ -114,7 +114,7 @@ static sc_status compare_orders(check *c, runner *r, sc_draw draw, float *values
         SC_TRY(compare_row(r, values[0], values[1], i, i, "alone", err));
     for (int i = 0; i < CHECK_ROWS; i++)
         order[i] = i * 10 % CHECK_ROWS;
-    check_cells_order(&c->shuffled, &c->cells, order, CHECK_ROWS);
+    sc_made_order(&c->shuffled, &c->cells, order, CHECK_ROWS);
     SC_TRY(run_rows(r, &c->shuffled, draw, 0, CHECK_ROWS, values[1], err));
     for (int i = 0; i < CHECK_ROWS; i++)
         SC_TRY(compare_row(r, values[0], values[1], order[i], i, "in another place", err));
