@@ -48,6 +48,14 @@ fit() {
     fit --layer X -o "$T/m.scm" "$T/part.scz"
 }
 
+@test "batches of hardly a cell are told of" {
+    run sc-fit -m scvi --n-hidden 4 --max-epochs 1 --batch-key library_size -o "$T/m.scm" "$F/sim.scz"
+    [ "$status" -eq 0 ]
+    [[ $output == *" batches of obs column 'library_size' have fewer than 3 cells"* ]]
+    run sc-fit -m scvi --n-hidden 4 --max-epochs 1 --batch-key batch -o "$T/m.scm" "$F/sim.scz"
+    [[ $output != *"fewer than"* ]]
+}
+
 @test "options that mean nothing in the model are refused, never ignored" {
     fails 2 "'--embedding-dim' changes nothing" fit --embedding-dim 3 "$F/sim.scz"
     fails 2 "'--deeply-inject-covariates' changes nothing" \

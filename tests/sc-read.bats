@@ -213,7 +213,9 @@ T3=$'cell\tCD3E\tMS4A1\tNKG7\nAAA-1\t5\t0\t2\nCCC-1\t0\t7\t0'
     printf 'cell,a,b\nc1,1,\n' >"$T/t.csv"
     fails 1 "line 2: an empty field is not a number" sc-read "$T/t.csv"
     printf 'cell,a,b\nc1,1,nan\n' >"$T/t.csv"
-    fails 3 "line 2: the value is NaN" sc-read "$T/t.csv"
+    fails 3 "line 2: the value is NaN, in column 'b'" sc-read "$T/t.csv"
+    gzip -c "$T/t.csv" | head -c 30 >"$T/cut.csv.gz"
+    fails 1 "cut.csv.gz: compressed, and cut or damaged" sc-read "$T/cut.csv.gz"
     printf 'cell,a,b\n' >"$T/t.csv"
     fails 1 "there is no line after the header" sc-read "$T/t.csv"
 }

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { LEAST_CELLS = 3 }; /* of a batch, below which scvi-tools warns too */
+
 typedef struct fit_opts {
     sc_common common;
     const char *model, *init, *library_prior;
@@ -265,12 +267,33 @@ static sc_status take_start(const start *s, const fit_opts *o, sc_net *net, cons
                : SC_OK;
 }
 
+/* A column of numbers taken for batches by mistake shows in that hardly a cell shares its batch. */
+static sc_status note_small_batches(const sc_cells *c, const fit_opts *o, sc_err *err)
+{
+    const sc_category *batch = &c->cats[0];
+    int64_t *n = NULL, n_small = 0;
+    if (!batch->key)
+        return SC_OK;
+    SC_TRY(sc_alloc(&n, (size_t)batch->levels.n, sizeof *n, err));
+    for (int64_t i = 0; i < c->n_obs; i++)
+        n[c->codes[0][i]]++;
+    for (int64_t b = 0; b < batch->levels.n; b++)
+        n_small += n[b] < LEAST_CELLS;
+    if (n_small)
+        sc_cli_note(&tool, o,
+                    "%lld of the %lld batches of obs column '%s' have fewer than %d cells",
+                    (long long)n_small, (long long)batch->levels.n, batch->key, LEAST_CELLS);
+    free(n);
+    return SC_OK;
+}
+
 static sc_status load(sc_cells *cells, sc_reader *in, const fit_opts *o, const sc_keys *keys,
                       const start *s, sc_err *err)
 {
     SC_TRY(sc_cells_load(cells, in, keys, err));
     if (cells->note[0])
         sc_cli_note(&tool, o, "%s", cells->note);
+    SC_TRY(note_small_batches(cells, o, err));
     if (keys->labels && keys->unlabeled && !cells->dims.n_labels)
         return sc_fail(err, SC_EDATA,
                        "%s: there is no class to learn: obs column '%s' has no value but '%s'",

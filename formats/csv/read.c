@@ -88,15 +88,18 @@ static sc_status next_line(table *t, sc_err *err)
     return st == SC_OK ? cut(t, line, err) : st;
 }
 
-static sc_status parse(const table *t, const char *field, float *value, sc_err *err)
+static sc_status parse(const table *t, int64_t j, const char *field, float *value, sc_err *err)
 {
+    const char *col = j < t->cols.n ? sc_strs_at(&t->cols, j) : "";
     char *end;
     const double v = strtod(field, &end);
     if (end == field || end[strspn(end, " ")] != '\0')
-        return sc_text_fail(t->in, err, SC_EFORMAT, "%s%.40s%s is not a number", *field ? "'" : "",
-                            *field ? field : "an empty field", *field ? "'" : "");
+        return sc_text_fail(t->in, err, SC_EFORMAT, "%s%.40s%s is not a number, in column '%.80s'",
+                            *field ? "'" : "", *field ? field : "an empty field", *field ? "'" : "",
+                            col);
     if (!isfinite(v))
-        return sc_text_fail(t->in, err, SC_EDATA, "the value is %s", isnan(v) ? "NaN" : "infinite");
+        return sc_text_fail(t->in, err, SC_EDATA, "the value is %s, in column '%.80s'",
+                            isnan(v) ? "NaN" : "infinite", col);
     *value = (float)v;
     return SC_OK;
 }
@@ -123,7 +126,7 @@ static sc_status add_row(table *t, sc_entries *e, sc_err *err)
         SC_TRY(push_number(&t->rows, t->n_rows, err));
     for (int64_t j = 0; j < t->n_cols; j++) {
         float v = 0;
-        SC_TRY(parse(t, t->fields[skip + j], &v, err));
+        SC_TRY(parse(t, j, t->fields[skip + j], &v, err));
         const int32_t row = (int32_t)t->n_rows, col = (int32_t)j;
         if (v != 0)
             SC_TRY(sc_entries_add(e, t->o->is_transposed ? col : row,

@@ -152,6 +152,19 @@ sc_status sc_formats_find(const sc_formats *f, const char *name, const sc_plugin
                    f->is_writing ? "write" : "read", names);
 }
 
+/* Compressed still, where sc_source has tried to look inside: cut before its first block ended. */
+static bool is_packed(const sc_source *src)
+{
+    static const struct {
+        unsigned char bytes[4];
+        size_t n;
+    } magic[] = {{{0x1f, 0x8b}, 2}, {{0x28, 0xb5, 0x2f, 0xfd}, 4}, {"BZh", 3}, {"\xfd\x37zX", 4}};
+    for (size_t k = 0; k < sizeof magic / sizeof magic[0] && !src->is_dir; k++)
+        if (src->text_len >= magic[k].n && memcmp(src->text, magic[k].bytes, magic[k].n) == 0)
+            return true;
+    return false;
+}
+
 sc_status sc_formats_sniff(const sc_formats *f, sc_source *src, const sc_plugin **out, sc_err *err)
 {
     int best = 0;
@@ -172,6 +185,8 @@ sc_status sc_formats_sniff(const sc_formats *f, sc_source *src, const sc_plugin 
         char names[256];
         list_names(f, names, sizeof names);
         const char *why = first_reason(f);
+        if (is_packed(src))
+            return sc_fail(err, SC_EFORMAT, "%s: compressed, and cut or damaged", src->name);
         if (why)
             return sc_fail(err, SC_EPLUGIN, "%s: not of a format that could be loaded (%s); %s",
                            src->name, names, why);
