@@ -46,6 +46,7 @@ fit() {
     printf 'cell,A,B\nc1,1,0.5\nc2,2,3\n' | sc-read -q -o "$T/part.scz"
     fails 3 "$T/part.scz: counts are needed, and there are only: X (counts-fractional); --layer takes" fit "$T/part.scz"
     fit --layer X -o "$T/m.scm" "$T/part.scz"
+    fails 3 "$F/sim.scz: obs has no column 'bacth'; did you mean 'batch'?" fit --batch-key bacth "$F/sim.scz"
 }
 
 @test "batches of hardly a cell are told of" {
