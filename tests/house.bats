@@ -242,10 +242,10 @@ too_long() {
     mkdir -p "$T/lib/base"
     cp "$ROOT/Makefile" "$ROOT/VERSION" "$T"
     echo 'int one(void) { return 1; }' >"$T/lib/base/sc_one.c"
-    make -s -C "$T" CFLAGS= build/libsluice.a
+    make -s -C "$T" B=build CFLAGS= build/libsluice.a
     echo 'int two(void) { return 2; }' >"$T/lib/base/sc_two.c"
     touch -d yesterday "$T/lib/base/sc_two.c"
-    make -s -C "$T" CFLAGS= build/libsluice.a
+    make -s -C "$T" B=build CFLAGS= build/libsluice.a
     run ar t "$T/build/libsluice.a"
     echo "$output"
     [[ $output == *sc_two.o* ]]

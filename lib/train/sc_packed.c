@@ -173,11 +173,13 @@ sc_status sc_packed_add(sc_packed *p, int64_t n, const int32_t *index, const flo
         SC_TRY(sc_resize(&p->index, (size_t)p->cap_staged, sizeof *p->index, err));
         SC_TRY(sc_resize(&p->value, (size_t)p->cap_staged, sizeof *p->value, err));
     }
-    memcpy(p->index + p->n_staged, index, (size_t)n * sizeof *index);
-    memcpy(p->value + p->n_staged, value, (size_t)n * sizeof *value);
     (void)XXH3_64bits_update(p->hash, &n, sizeof n);
-    (void)XXH3_64bits_update(p->hash, index, (size_t)n * sizeof *index);
-    (void)XXH3_64bits_update(p->hash, value, (size_t)n * sizeof *value);
+    if (n) { /* before the first count there is no room, and a copy to nowhere is undefined */
+        memcpy(p->index + p->n_staged, index, (size_t)n * sizeof *index);
+        memcpy(p->value + p->n_staged, value, (size_t)n * sizeof *value);
+        (void)XXH3_64bits_update(p->hash, index, (size_t)n * sizeof *index);
+        (void)XXH3_64bits_update(p->hash, value, (size_t)n * sizeof *value);
+    }
     p->n_staged += n;
     p->first[p->n_rows + 1] = p->first[p->n_rows] + n;
     p->n_rows++;
