@@ -82,6 +82,12 @@ fit() {
     same piped
 }
 
+@test "cells of several inputs, and what is printed of them" {
+    same sc-cat -q --no-PG --batch-key part --batch-names a,b --suffix always "$F/many.scz" "$F/many.scz"
+    same sc-cat -q --no-PG --batch-key part --join outer "$F/many.scz" "$F/few.scz"
+    for table in obs X obsm/X_true; do same sc-view -t $table "$F/many.scz"; done
+}
+
 @test "simulated and normalized cells, variable genes, limits" {
     same sc-sim -q --no-PG --n-obs 3000 --n-vars 30
     same sc-norm -q --no-PG --log1p "$F/many.scz"
