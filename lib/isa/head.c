@@ -11,54 +11,28 @@
  * entries add what that changes. Logs that only the sum needs are one log of a product: exponents
  * are summed and mantissas multiplied. Between the passes d_logits holds -mu d log p / d mu.
  */
-#include "isa.h"
-#include "vmath.h"
+#include "head.h"
 
-enum { SPAN = 8, QUAD = 4, LIST = 512 };
+enum { SPAN = 8 };
 static const float eps = 1e-8f;
 static const float far = 43; /* logits beyond it are taken care of one vector at a time */
 
-typedef struct head {
-    const float *theta, *inverse, *logit; /* inverse: 1 / (theta + eps) */
-    float *e, *d_logits, *d_theta, *d_logit;
-    float to_mu, scale; /* e times to_mu is mu */
-    const sc_head_row *row;
-    int64_t first; /* the gene where theta and the others begin */
-} head;
-
-typedef struct sums {
-    vd loglik[2];
-    vf product, dot, twos; /* twos: exponents too, whole numbers */
-    vi exponent;
-    int64_t n_marked; /* stored entries whose genes are behind us */
-} sums;
-
-/* Stored entries: the genes, and counts; those behind the last one are gene 0 and count 0. */
-typedef struct list {
-    int n;
-    int32_t index[LIST + W];
-    float x[LIST + W];
-} list;
-
-/* x = 2^e m with 1 <= m < 2 for normal x > 0; m is returned and e added */
-static inline vf split(vf x, vi *exponent)
+/* exp(x) = p + m p, for x as v_exp_reduce has it */
+static inline __attribute__((always_inline)) void exp_quad(const vf x[QUAD], vf m[QUAD], vf p[QUAD])
 {
-    const vi bits = v_bits(x);
-    *exponent = (vi)((vu)*exponent + (vu)((bits >> 23) - 127));
-    return v_floats((bits & 0x7fffff) | 0x3f800000);
+    const vf magic = v_set(0x1.8p23f);
+    vf t[QUAD], r[QUAD];
+    EACH t[i] = v_fma(x[i], v_set(0x1.715476p0f), magic);
+    EACH r[i] = v_fma(t[i] - magic, v_set(-0x1.62e400p-1f), x[i]);
+    EACH r[i] = v_fma(t[i] - magic, v_set(-0x1.7f7d1cp-20f), r[i]);
+    EACH m[i] = v_set(v_exp_series[0]);
+    for (int c = 1; c < 5; c++)
+        EACH m[i] = v_fma(m[i], r[i], v_set(v_exp_series[c]));
+    EACH m[i] = v_fma(m[i], r[i] * r[i], r[i]);
+    EACH p[i] = v_pow2((vi)((vu)t[i] - (vu)magic));
 }
 
-typedef struct zeros {
-    vf z[SPAN], z_mu[SPAN], z_theta[SPAN]; /* -z, -mu dz / dmu, -dz / dtheta */
-    vf e[SPAN], e_minus1[SPAN], g[SPAN];
-    vm is_count[SPAN];
-} zeros;
-
-/*
- * -z and its derivatives by log mu and theta. Few chains of operations fit into what the CPU looks
- * ahead, so QUAD vectors go through each step together.
- */
-#define EACH _Pragma("GCC unroll 8") for (int i = 0; i < QUAD; i++)
+/* -z and its derivatives by log mu and theta */
 static inline __attribute__((always_inline)) void nb_quad(const head *o, int64_t j, vf z[QUAD],
                                                           vf z_mu[QUAD], vf z_theta[QUAD])
 {
@@ -88,32 +62,29 @@ static inline __attribute__((always_inline)) void nb_quad(const head *o, int64_t
                                v_fma(-s[i], v_load(theta + i * W), k[i]));
 }
 
-static inline void put(const head *o, int64_t at, vf d_logit, vf d_theta, sums *s)
+static inline __attribute__((always_inline)) void
+put(const head *o, int64_t j, const vf d_logits[QUAD], const vf d_theta[QUAD], sums *s)
 {
-    s->dot = s->dot + d_logit;
-    v_store(o->d_logits + at, d_logit);
-    v_store(o->d_theta + at, v_fma(v_set(-o->scale), d_theta, v_load(o->d_theta + at)));
+    EACH s->dot = s->dot + d_logits[i];
+    EACH v_store(o->d_logits + j + i * W, d_logits[i]);
+    EACH v_store(o->d_theta + j + i * W,
+                 v_fma(v_set(-o->scale), d_theta[i], v_load(o->d_theta + j + i * W)));
 }
 
-static __attribute__((noinline)) void zeros_nb(const head *given, int64_t n, sums *s)
+static __attribute__((noinline)) void zeros_nb(const head *given, int64_t n, sums *all)
 {
-    const head o = *given;
-    vf z[QUAD], z_mu[QUAD], z_theta[QUAD], dot = v_set(0);
-    vd loglik[2] = {(vd){0}, (vd){0}};
+    const head o = *given; /* copies: no store can change them */
+    sums s = *all;
     for (int64_t j = 0; j < n; j += QUAD * W) {
+        vf z[QUAD], z_mu[QUAD], z_theta[QUAD];
         nb_quad(&o, j, z, z_mu, z_theta);
-        EACH dot = dot + z_mu[i];
-        EACH v_store(o.d_logits + j + i * W, z_mu[i]);
-        EACH v_store(o.d_theta + j + i * W,
-                     v_fma(v_set(-o.scale), z_theta[i], v_load(o.d_theta + j + i * W)));
-        v_add_double(loglik, -((z[0] + z[1]) + (z[2] + z[3])));
+        put(&o, j, z_mu, z_theta, &s);
+        v_add_double(s.loglik, -((z[0] + z[1]) + (z[2] + z[3])));
     }
-    s->dot = s->dot + dot;
-    s->loglik[0] = s->loglik[0] + loglik[0];
-    s->loglik[1] = s->loglik[1] + loglik[1];
+    *all = s;
 }
 
-/* W genes whose logits are beyond what exp takes */
+/* The likelihood's log with logits beyond what exp takes, less z */
 static __attribute__((noinline)) vf far_zeros(vf z, vf logit, vm is_count, vf *weight, vf *d_logit)
 {
     const vf one = v_set(1), none = v_set(0);
@@ -123,32 +94,25 @@ static __attribute__((noinline)) vf far_zeros(vf z, vf logit, vm is_count, vf *w
            v_select(is_count, v_softplus(logit), v_softplus(-logit));
 }
 
-static inline vf inflated(const head *o, int64_t j, int i, const zeros *t, sums *s)
+static __attribute__((noinline)) void take_far(const float *logit, const vf z[QUAD],
+                                               const vm is_count[QUAD], vf u[QUAD], vf weight[QUAD],
+                                               vf d_logit[QUAD], vd loglik[2])
 {
-    const int64_t at = j + i * W;
-    const vm is_count = t->is_count[i];
-    const vf one = v_set(1), logit = v_load(o->logit + at), g1 = t->g[i] + 1.0f;
-    const vf e = v_select(is_count, one, t->e[i]), ge = v_select(is_count, one, t->g[i] + t->e[i]);
-    const vf both = v_inverse(g1 * ge);
-    vf u = ge * ge * both, weight = e * g1 * both;
-    vf d_logit = -(v_select(is_count, one, t->e_minus1[i]) * t->g[i]) * both;
-    const vm is_far = v_lt(v_set(far), v_abs(logit));
-    if (v_any(is_far)) {
+    EACH
+    {
+        const vf x = v_load(logit + i * W);
+        const vm is_far = v_lt(v_set(far), v_abs(x));
         vf w, d;
-        const vf loglik = far_zeros(t->z[i], logit, is_count, &w, &d);
-        v_add_double(s->loglik, v_select(is_far, loglik, v_set(0)));
-        u = v_select(is_far, one, u);
-        weight = v_select(is_far, w, weight);
-        d_logit = v_select(is_far, d, d_logit);
+        v_add_double(loglik, v_select(is_far, far_zeros(z[i], x, is_count[i], &w, &d), v_set(0)));
+        u[i] = v_select(is_far, v_set(1), u[i]);
+        weight[i] = v_select(is_far, w, weight[i]);
+        d_logit[i] = v_select(is_far, d, d_logit[i]);
     }
-    v_store(o->d_logit + at, d_logit * o->scale);
-    put(o, at, weight * t->z_mu[i], weight * t->z_theta[i], s);
-    return u;
 }
 
 /* which of the next SPAN W genes have a count; one of less than eps is none, as scvi-tools has it
  */
-static void mark(const head *o, int64_t j, zeros *t, sums *s)
+static inline void mark(const head *o, int64_t j, vm is_count[SPAN], sums *s)
 {
     const sc_head_row *r = o->row;
     uint32_t bits[SPAN] = {0};
@@ -159,35 +123,56 @@ static void mark(const head *o, int64_t j, zeros *t, sums *s)
     }
     s->n_marked = k;
     for (int i = 0; i < SPAN; i++)
-        t->is_count[i] = v_lanes(bits[i]);
+        is_count[i] = v_lanes(bits[i]);
 }
 
-static __attribute__((noinline)) void zeros_zinb(const head *o, int64_t n, sums *s)
+static inline __attribute__((always_inline)) void zinb_quad(const head *o, int64_t j,
+                                                            const vm is_count[QUAD], sums *s)
 {
-    zeros t;
+    const vf one = v_set(1);
+    vf z[QUAD], z_mu[QUAD], z_theta[QUAD], x[QUAD], m[QUAD], p[QUAD], e[QUAD], minus1[QUAD];
+    vf g[QUAD], g1[QUAD], ge[QUAD], both[QUAD], u[QUAD], weight[QUAD], d_logit[QUAD];
+    nb_quad(o, j, z, z_mu, z_theta);
+    EACH x[i] = v_max(v_set(-87), -z[i]);
+    exp_quad(x, m, p);
+    EACH e[i] = v_select(is_count[i], one, v_fma(m[i], p[i], p[i]));
+    EACH minus1[i] = v_select(is_count[i], one, v_fma(m[i], p[i], p[i] - 1.0f));
+    EACH x[i] = v_max(v_set(-far), v_load(o->logit + j + i * W));
+    EACH x[i] = v_min(v_set(far), x[i]);
+    exp_quad(x, m, p);
+    EACH g[i] = v_fma(m[i], p[i], p[i]);
+    EACH g1[i] = g[i] + 1.0f;
+    EACH ge[i] = v_select(is_count[i], one, g[i] + e[i]);
+    EACH both[i] = v_inverse(g1[i] * ge[i]);
+    EACH u[i] = ge[i] * ge[i] * both[i];
+    EACH weight[i] = e[i] * g1[i] * both[i];
+    EACH d_logit[i] = -(minus1[i] * g[i]) * both[i];
+    vf most = v_set(0);
+    EACH most = v_max(v_abs(v_load(o->logit + j + i * W)), most);
+    if (v_any(v_lt(v_set(far), most)))
+        take_far(o->logit + j, z, is_count, u, weight, d_logit, s->loglik);
+    EACH v_store(o->d_logit + j + i * W, d_logit[i] * o->scale);
+    EACH z_mu[i] = weight[i] * z_mu[i];
+    EACH z_theta[i] = weight[i] * z_theta[i];
+    put(o, j, z_mu, z_theta, s);
+    EACH z[i] = v_select(is_count[i], z[i], v_set(0));
+    v_add_double(s->loglik, -((z[0] + z[1]) + (z[2] + z[3])));
+    s->product = s->product * split(u[0] * u[1], &s->exponent); /* u is above 1e-19 */
+    s->product = s->product * split(u[2] * u[3], &s->exponent);
+    s->product = split(s->product, &s->exponent);
+}
+
+static __attribute__((noinline)) void zeros_zinb(const head *given, int64_t n, sums *all)
+{
+    const head o = *given; /* copies: no store can change them */
+    sums s = *all;
     for (int64_t j = 0; j < n; j += SPAN * W) {
-        vf sum = v_set(0);
-        mark(o, j, &t, s);
-        for (int i = 0; i < SPAN; i += QUAD)
-            nb_quad(o, j + i * W, t.z + i, t.z_mu + i, t.z_theta + i);
-        for (int i = 0; i < SPAN; i++)
-            t.e[i] = v_exp_neg(-t.z[i], &t.e_minus1[i]);
-        for (int i = 0; i < SPAN; i++) {
-            vi k;
-            const vf logit = v_load(o->logit + j + i * W);
-            const vf m = v_exp_reduce(v_min(v_set(far), v_max(v_set(-far), logit)), &k);
-            const vf p = v_pow2(k);
-            t.g[i] = v_fma(m, p, p);
-        }
-        for (int i = 0; i < SPAN; i++)
-            sum = sum - v_select(t.is_count[i], t.z[i], v_set(0));
-        v_add_double(s->loglik, sum);
-        for (int i = 0; i < SPAN; i += 2) { /* two of them are above 1e-38 */
-            const vf u = inflated(o, j, i, &t, s) * inflated(o, j, i + 1, &t, s);
-            s->product = s->product * split(u, &s->exponent);
-        }
-        s->product = split(s->product, &s->exponent);
+        vm is_count[SPAN];
+        mark(&o, j, is_count, &s);
+        _Pragma("GCC unroll 1") /* half the code: more of it stays decoded */
+            for (int q = 0; q < SPAN; q += QUAD) zinb_quad(&o, j + q * W, is_count + q, &s);
     }
+    *all = s;
 }
 
 /* The last n (< SPAN W) genes, filled up with genes that add 0: mu = 0, theta = 1. */
@@ -217,126 +202,12 @@ static void zeros_tail(const head *o, int64_t from, int64_t n, sums *s)
     memcpy(o->d_theta + from, out[1], bytes);
 }
 
-/* What a count and its gene come with: q is (mu + eps) / T, change is mu d/dmu log q^x */
-typedef struct count {
-    vf theta, q, i_total, change;
-} count;
-
-/* ... and the entries' gradient by their own logits: n of them are there */
-static inline count count_at(const head *o, const int32_t *index, int64_t n, vf x, sums *s)
-{
-    count t = {.theta = v_gather(o->theta, index)};
-    const vf mu = v_gather(o->e, index) * o->to_mu, a = mu + eps, total = t.theta + a;
-    const vf both = v_inverse(a * total), d = mu * both * t.theta;
-    t.i_total = both * a;
-    t.q = a * t.i_total;
-    s->dot = s->dot - x * d;
-    v_scatter(o->d_logits, index, n, (a - x) * d);
-    return t;
-}
-
-/*
- * Counts of 1 to 4: (theta)_x is a product of x factors. With q = 2^k m it takes m with it, and its
- * derivative goes with it.
- */
-static __attribute__((noinline)) void count_few(const head *o, const int32_t *index, int64_t n,
-                                                const float *value, sums *s)
-{
-    const vf x = v_load(value), one = v_set(1), none = v_set(0);
-    const struct count t = count_at(o, index, n, x, s);
-    vi k = {0};
-    const vf m = split(t.q, &k);
-    const vm is_1 = v_lt(none, x), is_2 = v_lt(one, x), is_3 = v_lt(v_set(2), x),
-             is_4 = v_lt(v_set(3), x);
-    const vf w0 = v_select(is_1, t.theta * m, one);
-    const vf w1 = v_select(is_2, (t.theta + 1.0f) * m, one);
-    const vf w2 = v_select(is_3, (t.theta + 2.0f) * m, one);
-    const vf w3 = v_select(is_4, (t.theta + 3.0f) * m, one);
-    const vf w01 = w0 * w1, w23 = w2 * w3, w = w01 * w23;
-    const vf d01 = w1 + v_select(is_2, w0, none);
-    const vf d23 = v_select(is_3, w3, none) + v_select(is_4, w2, none);
-    const vf dpsi = m * v_fma(d01, w23, w01 * d23) * v_inverse(w);
-    s->twos = v_fma(x, __builtin_convertvector(k, vf), s->twos);
-    s->product = s->product * w;
-    s->product = split(s->product, &s->exponent);
-    v_scatter_add(o->d_theta, index, n, v_set(o->scale), dpsi - x * t.i_total);
-}
-
-/* Other counts, by Stirling's series as v_lgamma_diff has it. */
-static __attribute__((noinline)) void count_many(const head *o, const int32_t *index, int64_t n,
-                                                 const float *value, sums *s)
-{
-    const vf x = v_load(value), one = v_set(1), none = v_set(0);
-    const struct count t = count_at(o, index, n, x, s);
-    const vm small = v_lt(t.theta, v_set(4));
-    const vf a = v_select(small, t.theta + 4.0f, t.theta), b = a + x;
-    const vf iab = 1.0f / (a * b), ia = iab * b, ib = iab * a;
-    const vf l = v_log1p_over(x * ia, a * ib);
-    /* x log q comes along */
-    vf y = v_fma(x, v_log_normal(b * t.q) - 1.0f, (a - 0.5f) * l);
-    vf d;
-    y = y + v_stirling_diff(x, ia, ib, &d);
-    const vf t1 = t.theta + 1.0f, t2 = t.theta + 2.0f, t3 = t.theta + 3.0f;
-    const vf d0 = t.theta * (t.theta + x), d1 = t1 * (t1 + x);
-    const vf d2 = t2 * (t2 + x), d3 = t3 * (t3 + x);
-    const vf i01 = 1.0f / (d0 * d1), i23 = 1.0f / (d2 * d3), p01 = t.theta * t1, p23 = t2 * t3;
-    d = d + l + v_select(small, x * (i01 * (d0 + d1) + i23 * (d2 + d3)), none);
-    const vm is_up = (vm)(small & v_lt(none, x));
-    s->product = s->product * v_select(is_up, p01 * (p01 * i01), one);
-    s->product = split(s->product, &s->exponent) * v_select(is_up, p23 * (p23 * i23), one);
-    s->product = split(s->product, &s->exponent);
-    v_add_double(s->loglik, y);
-    v_scatter_add(o->d_theta, index, n, v_set(o->scale), d - x * t.i_total);
-}
-
-static void append(list *l, const int32_t *index, const float *x, vm lanes)
-{
-    (void)v_pack(index, lanes, l->index + l->n);
-    l->n += v_pack(x, lanes, l->x + l->n);
-}
-
-static void take(const head *o, list *l,
-                 void (*counts)(const head *, const int32_t *, int64_t, const float *, sums *),
-                 sums *s)
-{
-    v_store(l->x + l->n, v_set(0));
-    memset(l->index + l->n, 0, W * sizeof *l->index);
-    for (int k = 0; k < l->n; k += W)
-        counts(o, l->index + k, l->n - k, l->x + k, s);
-}
-
-/* The stored entries from k on, LIST at most, sorted by what they need. */
-static void entries(const head *o, int64_t k, sums *s)
-{
-    const sc_head_row *r = o->row;
-    const int64_t end = r->nnz - k < LIST ? r->nnz : k + LIST;
-    const vf magic = v_set(0x1p23f); /* leaves whole numbers */
-    list few, many;
-    few.n = many.n = 0;
-    for (; k < end; k += W) {
-        const int64_t n = end - k < W ? end - k : W;
-        int32_t index[W] = {0};
-        float value[W] = {0};
-        memcpy(index, r->index + k, (size_t)n * sizeof *index);
-        memcpy(value, r->value + k, (size_t)n * sizeof *value);
-        const vf x = v_load(value);
-        const vm is_count = v_lt(v_set(eps), x), is_small = v_lt(x, v_set(5)),
-                 is_whole = (vm)(v_lt(v_set(0), x) & v_eq((x + magic) - magic, x)),
-                 is_few = (vm)(is_small & is_whole);
-        append(&few, index, value, is_few);
-        append(&many, index, value, (vm)(is_count & ~is_few));
-        v_add_double(s->loglik, -v_load_part(r->lgamma_x1 + k, n, 0));
-    }
-    take(o, &few, count_few, s);
-    take(o, &many, count_many, s);
-}
-
 /* e = exp(x - max); their sum */
 static __attribute__((noinline)) double exponentials(int64_t n, const float *x, float *e)
 {
     vf top[2] = {v_set(-INFINITY), v_set(-INFINITY)}, sum[2] = {v_set(0), v_set(0)};
     vf unused;
-    float max = -INFINITY;
+    float max = -INFINITY, tops[W];
     int64_t j = 0;
     for (; j + 2 * W <= n; j += 2 * W) {
         top[0] = v_max(v_load(x + j), top[0]);
@@ -344,15 +215,20 @@ static __attribute__((noinline)) double exponentials(int64_t n, const float *x, 
     }
     for (; j < n; j++)
         max = x[j] > max ? x[j] : max;
-    top[0] = v_max(top[0], top[1]);
-    for (int i = 0; i < W; i++)
-        max = top[0][i] > max ? top[0][i] : max;
-    for (j = 0; j + 2 * W <= n; j += 2 * W)
-        for (int i = 0; i < 2; i++) {
-            const vf y = v_exp_neg(v_load(x + j + i * W) - max, &unused);
-            sum[i] = sum[i] + y;
-            v_store(e + j + i * W, y);
-        }
+    v_store(tops, v_max(top[0], top[1]));
+    for (int half = W / 2; half; half /= 2)
+        for (int i = 0; i < half; i++)
+            tops[i] = tops[i] > tops[i + half] ? tops[i] : tops[i + half];
+    max = max > tops[0] ? max : tops[0];
+    for (j = 0; j + QUAD * W <= n; j += QUAD * W) {
+        vf y[QUAD], m[QUAD], p[QUAD];
+        EACH y[i] = v_max(v_set(-87), v_load(x + j + i * W) - max);
+        exp_quad(y, m, p);
+        EACH y[i] = v_fma(m[i], p[i], p[i]);
+        EACH v_store(e + j + i * W, y[i]);
+        sum[0] = sum[0] + (y[0] + y[1]);
+        sum[1] = sum[1] + (y[2] + y[3]);
+    }
     for (; j < n; j += W) {
         const int64_t part = n - j < W ? n - j : W;
         const vf y = v_exp_neg(v_load_part(x + j, part, -INFINITY) - max, &unused);
@@ -397,8 +273,7 @@ double SC_NAME(head_row)(const sc_head_row *r)
         zeros_nb(&o, whole, &s);
     if (whole < r->n)
         zeros_tail(&o, whole, r->n - whole, &s);
-    for (int64_t k = 0; k < r->nnz; k += LIST)
-        entries(&o, k, &s);
+    SC_NAME(head_counts)(&o, &s);
     const double dot = v_sum(s.dot);
     *r->d_library = (float)(-dot * (double)r->scale / library);
     through_softmax(r->n, &o, (float)(dot * inverse));

@@ -250,7 +250,11 @@ static inline void v_add_double(vd sum[2], vf a)
 static inline vf v_gather(const float *p, const int32_t *index)
 {
 #if SC_ISA_WIDTH == 16
-    return (vf)_mm512_i32gather_ps(_mm512_loadu_si512(index), p, 4);
+    /* into a register that nobody has: GCC would have each gather wait for the one before it */
+    const __m512 none = _mm512_setzero_ps();
+    __mmask16 all = 0xffff;
+    __asm__("" : "+Yk"(all)); /* a constant would let it leave the zeros out */
+    return (vf)_mm512_mask_i32gather_ps(none, all, _mm512_loadu_si512(index), p, 4);
 #else
     float tmp[W];
     for (int i = 0; i < W; i++)

@@ -8,6 +8,10 @@
 
 #include "vec.h"
 
+/* (exp(r) - 1 - r) / r^2 for |r| <= log(2) / 2, from the highest power on */
+static const float v_exp_series[5] = {0x1.6db4e8p-10f, 0x1.123be0p-7f, 0x1.55545ep-5f,
+                                      0x1.55548ep-3f, 0.5f};
+
 /* x = n log 2 + r with |r| <= log(2) / 2; expm1(r) is returned and n given as an integer. |x| must
  * be below 2^21. */
 static inline vf v_exp_reduce(vf x, vi *n)
@@ -17,11 +21,9 @@ static inline vf v_exp_reduce(vf x, vi *n)
     const vf k = t - magic;
     vf r = v_fma(k, v_set(-0x1.62e400p-1f), x);
     r = v_fma(k, v_set(-0x1.7f7d1cp-20f), r);
-    vf q = v_set(0x1.6db4e8p-10f);
-    q = v_fma(q, r, v_set(0x1.123be0p-7f));
-    q = v_fma(q, r, v_set(0x1.55545ep-5f));
-    q = v_fma(q, r, v_set(0x1.55548ep-3f));
-    q = v_fma(q, r, v_set(0.5f));
+    vf q = v_set(v_exp_series[0]);
+    for (int c = 1; c < 5; c++)
+        q = v_fma(q, r, v_set(v_exp_series[c]));
     *n = (vi)((vu)t - (vu)magic);
     return v_fma(q, r * r, r);
 }
