@@ -78,8 +78,8 @@ use-observed-lib-size -
 log-variational     -
 var-activation      -
 var-eps             0.01
-encoder-activation  -
-decoder-activation  -
+encoder-activation  -           --use-batch-norm none --no-log-variational --lr 0.1 --max-epochs 20
+decoder-activation  -           --use-batch-norm none --no-log-variational --lr 0.1 --max-epochs 20
 encoder-bias        -           --use-batch-norm none
 decoder-bias        -           --use-batch-norm none
 bias                -           --no-use-batch-norm
