@@ -45,7 +45,7 @@ scvi --var-activation softplus --var-eps 0.001 --encoder-activation leaky-relu -
 scvi --encoder-activation identity --decoder-activation elu --var-activation square --no-log-variational
 scvi --encoder-activation mish --decoder-activation selu
 scvi --encoder-activation hardswish --decoder-activation softsign --no-encoder-bias
-scvi --encoder-activation celu --decoder-activation relu6
+scvi --encoder-activation celu --decoder-activation gelu
 scvi --batch-key batch --no-use-observed-lib-size --dispersion gene-cell --use-batch-norm none
 scvi --size-factor-key library_size --gene-likelihood poisson
 scvi --latent-distribution ln --gene-likelihood normal

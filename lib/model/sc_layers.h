@@ -20,14 +20,14 @@ typedef struct sc_fc {
 
 /* What may stand after a hidden layer; the words are those of torch.nn's classes. */
 #define SC_ACTIVATION_CHOICES                                                                      \
-    "relu|leaky-relu|silu|gelu|elu|tanh|sigmoid|softplus|selu|celu|mish|softsign|relu6|hardswish|" \
+    "relu|leaky-relu|silu|gelu|elu|tanh|sigmoid|softplus|selu|celu|mish|softsign|hardswish|"       \
     "identity"
 static inline void sc_fc_activate(sc_fc *fc, int choice)
 {
-    static const sc_map map[] = {SC_MAP_RELU, SC_MAP_LEAKY_RELU, SC_MAP_SILU,    SC_MAP_GELU,
-                                 SC_MAP_ELU,  SC_MAP_TANH,       SC_MAP_SIGMOID, SC_MAP_SOFTPLUS,
+    static const sc_map map[] = {SC_MAP_RELU, SC_MAP_LEAKY_RELU, SC_MAP_SILU,     SC_MAP_GELU,
+                                 SC_MAP_ELU,  SC_MAP_TANH,       SC_MAP_SIGMOID,  SC_MAP_SOFTPLUS,
                                  SC_MAP_SELU, SC_MAP_ELU, /* at its default, celu is elu */
-                                 SC_MAP_MISH, SC_MAP_SOFTSIGN,   SC_MAP_RELU6,   SC_MAP_HARDSWISH};
+                                 SC_MAP_MISH, SC_MAP_SOFTSIGN,   SC_MAP_HARDSWISH};
     fc->use_activation = choice < (int)(sizeof map / sizeof *map);
     fc->activation = fc->use_activation ? map[choice] : SC_MAP_RELU;
 }

@@ -110,7 +110,6 @@ typedef enum sc_map {
     SC_MAP_SELU,
     SC_MAP_MISH,
     SC_MAP_SOFTSIGN,
-    SC_MAP_RELU6,
     SC_MAP_HARDSWISH
 } sc_map;
 

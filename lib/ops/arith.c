@@ -141,8 +141,6 @@ static double map_one(int map, double arg, double x)
         return x * tanh(softplus(x));
     case SC_MAP_SOFTSIGN:
         return x / (1 + fabs(x));
-    case SC_MAP_RELU6:
-        return between(0, x, 6);
     case SC_MAP_HARDSWISH:
         return x * between(0, x + 3, 6) / 6;
     case SC_MAP_CLAMP_MAX:
@@ -196,8 +194,6 @@ static double slope(int map, double arg, double x, double y)
         return mish_slope(x);
     case SC_MAP_SOFTSIGN:
         return 1 / ((1 + fabs(x)) * (1 + fabs(x)));
-    case SC_MAP_RELU6:
-        return x > 0 && x < 6 ? 1 : 0;
     case SC_MAP_HARDSWISH:
         return x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + 0.5;
     case SC_MAP_CLAMP_MAX:

@@ -237,7 +237,6 @@ static const struct {
     {SC_SCVI_CLASS, "celu", "torch.nn.modules.activation", "CELU"},
     {SC_SCVI_CLASS, "mish", "torch.nn.modules.activation", "Mish"},
     {SC_SCVI_CLASS, "softsign", "torch.nn.modules.activation", "Softsign"},
-    {SC_SCVI_CLASS, "relu6", "torch.nn.modules.activation", "ReLU6"},
     {SC_SCVI_CLASS, "hardswish", "torch.nn.modules.activation", "Hardswish"},
     {SC_SCVI_CLASS, "identity", "torch.nn.modules.linear", "Identity"},
     {SC_SCVI_FUNCTION, "exp", "torch", "exp"},
