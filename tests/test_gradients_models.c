@@ -6,7 +6,7 @@
 #include "gradients.h"
 #include "sc_plugin_host.h"
 
-enum { MAX_OPTIONS = 40, MAX_VALUES = 12, MAX_TEXT = 24 };
+enum { MAX_OPTIONS = 40, MAX_VALUES = 20, MAX_TEXT = 24 };
 
 typedef struct option {
     const char *name; /* NULL: whether there is a size factor, which is not the plugin's */
