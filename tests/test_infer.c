@@ -2,11 +2,9 @@
  * Inference as tools build on it: rows in any order and company, draws after draws, for any batch,
  * give a cell the same bits; what is known of the posterior is not computed again, nor otherwise.
  */
+#include "built.h"
 #include "sc_decode.h"
 #include "tiny.h"
-
-#include <libgen.h>
-#include <unistd.h>
 
 static void ok(sc_status st, const sc_err *err)
 {
@@ -224,13 +222,7 @@ static void names_of_batches(void **state)
 
 int main(void)
 {
-    char self[4000], path[4096];
-    const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0)
-        return 1;
-    self[n] = 0;
-    (void)snprintf(path, sizeof path, "%s/../plugins", dirname(self));
-    if (setenv("SLUICE_PLUGIN_PATH", path, 1) != 0)
+    if (!use_built_plugins())
         return 1;
     const struct CMUnitTest tests[] = {cmocka_unit_test(rows_and_draws), cmocka_unit_test(averages),
                                        cmocka_unit_test(constants),

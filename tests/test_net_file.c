@@ -1,8 +1,8 @@
 /* A model's tensors are those of its graph: each once, of its shape, finite. */
+#include "built.h"
 #include "sc_stream.h"
 #include "tiny.h"
 
-#include <libgen.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -110,13 +110,7 @@ static void a_tensor_that_is_there_twice_does_not_stand_for_another(void **state
 
 int main(void)
 {
-    char self[4000], path[4096];
-    const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0)
-        return 1;
-    self[n] = 0;
-    (void)snprintf(path, sizeof path, "%s/../plugins", dirname(self));
-    if (setenv("SLUICE_PLUGIN_PATH", path, 1) != 0)
+    if (!use_built_plugins())
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_model_comes_back),
