@@ -126,6 +126,26 @@ for_python() {
     sc-read -q "$T/other/adata.h5ad" | sc-view -t obs | cut -f1-3 | cmp - <(cut -f1-3 "$T/obs")
 }
 
+@test "an export that is killed leaves no part of a file" {
+    need_command mkfifo
+    mkfifo "$T/pipe"
+    fit -m scvi --batch-key batch -o "$T/m.scm"
+    sc-model export "$T/out" "$T/m.scm" "$T/pipe" &
+    pid=$!
+    exec 7>"$T/pipe"
+    head -c 3000 "$F/sim.scz" >&7
+    for ((k = 0; k < 100; k++)); do
+        [ -z "$(find "/proc/$pid/fd" -lname "$T/out/*")" ] || break
+        sleep 0.05
+    done
+    [ "$k" -lt 100 ] # it has begun
+    find "/proc/$pid/fd" -lname "$T/out/*deleted)" | grep -q . || skip "files have names from the beginning here"
+    kill -KILL $pid
+    wait $pid || true
+    exec 7>&-
+    [ -z "$(ls -A "$T/out")" ]
+}
+
 @test "sc-model: misuse and data that break the contract, in one sentence" {
     fit -m ldvae --dispersion gene-cell -o "$T/cell.scm"
     fails 2 "1.4 has no models with '--dispersion gene-cell'" sc-model export "$T/out" "$T/cell.scm"

@@ -54,6 +54,8 @@ setup() {
     fails 1 "none.scz" sc-write -o "$T/a.csv" "$T/none.scz"
     mkdir "$T/full" && touch "$T/full/file"
     fails 1 "a folder with other files ('file') is not replaced" sc-write -o "$T/full/" "$T/in.scz"
+    fails 1 "$T/full: cannot write: is a folder" sc-write --format csv -o "$T/full" "$T/in.scz"
+    fails 2 "/dev/full: no folder can be made there" sc-write --format mtx -o /dev/full "$T/in.scz"
 }
 
 @test "a cut stream leaves nothing behind" {
@@ -110,21 +112,29 @@ setup() {
   need_command mkfifo
   mkfifo "$T/pipe"
   mkdir "$T/tmp"
-  for s in INT TERM HUP; do
-    for o in "--format h5ad -o $T/x.h5ad" "--format mtx -o $T/x" "--format csv"; do
+  for s in INT TERM HUP KILL; do
+    for o in "--format h5ad -o $T/x.h5ad" "--format mtx -o $T/x" "--format csv" "-o $T/x.tar.gz" "-o $T/x.npy"; do
+      [[ "$s $o" != "KILL --format mtx"* ]] || continue # a folder has a name from the beginning
       # shellcheck disable=SC2086
       TMPDIR=$T/tmp env --default-signal=INT sc-write $o "$T/pipe" > "$T/out" &
       pid=$!
       exec 7> "$T/pipe"
       sc-sim -q --n-obs 40 --n-vars 10 | head -c 3000 >&7
-      for ((k = 0; k < 100; k++)); do [ -z "$(find "$T" -name '*sluice*')" ] || break; sleep 0.05; done
+      for ((k = 0; k < 100; k++)); do
+        [ -z "$(find "/proc/$pid/fd" -lname "$T/*deleted)" -o -lname "$T/.sluice.*")" ] || break
+        sleep 0.05
+      done
       [ "$k" -lt 100 ] # it has begun
+      kept=0
+      [ $s != KILL ] || kept=$(find "$T" -name '*sluice*' -o -name 'x*' | wc -l)
+      [ $s != KILL ] || find "/proc/$pid/fd" -lname "$T/.sluice.*" | grep -q . || [ "$kept" -eq 0 ]
       kill -$s $pid
       rc=0
       wait $pid || rc=$?
       exec 7>&-
       [ "$rc" -eq $((128 + $(kill -l $s))) ]
-      [ -z "$(find "$T" -name '*sluice*' -o -name 'x*')" ]
+      [ "$(find "$T" -name '*sluice*' -o -name 'x*' | wc -l)" -eq "$kept" ]
+      rm -rf "$T"/.sluice.* "$T"/tmp/.sluice.*
     done
   done
 }

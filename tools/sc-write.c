@@ -102,7 +102,8 @@ static sc_status run(job *j, sc_err *err)
     if (sc_reader_is_model(j->in))
         return sc_fail(err, SC_EUSAGE, "%s: it is a model, and cells are wanted",
                        sc_reader_name(j->in));
-    SC_TRY(target_open(&j->to, j->o.common.output, err));
+    const char *name = j->o.common.output ? j->o.common.output : "-";
+    SC_TRY(target_open(&j->to, name, sc_formats_makes_folder(j->plugin, name), err));
     SC_TRY(sc_format_of(j->plugin)->create(&j->state, j->to.path, j->to.name,
                                            sc_format_of(j->plugin)->write_params ? &j->opts : NULL,
                                            &j->host, sc_reader_header(j->in), err));
@@ -114,7 +115,7 @@ static sc_status run(job *j, sc_err *err)
 
 int main(int argc, char **argv)
 {
-    job j = {0};
+    job j = {.to = {.file = {.fd = -1}, .spool = -1}};
     sc_err err = {0};
 
     sc_status st = sc_formats_load(&j.formats, true, &err);

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SHORT_NAME = 32, MAX_TRIES = 100 };
+enum { SHORT_NAME = sizeof((sc_output *)0)->by_fd, MAX_TRIES = 100 };
 
 /* A pipe, a terminal or /dev/null at that path: it cannot be replaced, only written to. */
 static bool is_special(const char *path)
@@ -18,17 +18,11 @@ static bool is_special(const char *path)
     return stat(path, &s) == 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode);
 }
 
-static void name_of_fd(char to[SHORT_NAME], int fd)
-{
-    (void)snprintf(to, SHORT_NAME, "/proc/self/fd/%d", fd);
-}
-
 /* A file in that file's folder that has no name yet, so that nothing is left of it however the
  * process ends. -1: the file system, or lack of /proc, does not allow it. */
-static int open_nameless(const char *path)
+static int open_nameless(const char *path, char by_fd[SHORT_NAME])
 {
     const char *slash = strrchr(path, '/');
-    char name[SHORT_NAME];
     char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : NULL;
     if (slash && !folder)
         return -1;
@@ -36,8 +30,8 @@ static int open_nameless(const char *path)
     free(folder);
     if (fd < 0)
         return -1;
-    name_of_fd(name, fd);
-    if (access(name, F_OK) == 0)
+    (void)snprintf(by_fd, SHORT_NAME, "/proc/self/fd/%d", fd);
+    if (access(by_fd, F_OK) == 0)
         return fd;
     (void)close(fd);
     return -1;
@@ -46,7 +40,7 @@ static int open_nameless(const char *path)
 static sc_status open_beside(sc_output *o, sc_err *err)
 {
     const size_t n = strlen(o->path) + SHORT_NAME;
-    o->fd = open_nameless(o->path);
+    o->fd = open_nameless(o->path, o->by_fd);
     o->is_nameless = o->fd >= 0;
     if (o->is_nameless)
         return SC_OK;
@@ -97,15 +91,13 @@ sc_status sc_output_open(sc_output *o, const char *path, bool is_binary, sc_err 
 static sc_status give_name(sc_output *o, sc_err *err)
 {
     const size_t n = strlen(o->path) + SHORT_NAME;
-    char from[SHORT_NAME];
-    name_of_fd(from, o->fd);
-    int rc = linkat(AT_FDCWD, from, AT_FDCWD, o->path, AT_SYMLINK_FOLLOW);
+    int rc = linkat(AT_FDCWD, o->by_fd, AT_FDCWD, o->path, AT_SYMLINK_FOLLOW);
     if (rc == 0 || errno != EEXIST)
         return rc == 0 ? SC_OK : sc_fail_errno(err, "%s: cannot write", o->path);
     SC_TRY(sc_alloc(&o->tmp, n, 1, err));
     for (int k = 0; k < MAX_TRIES; k++) {
         (void)snprintf(o->tmp, n, "%s.%ld-%d", o->path, (long)getpid(), k);
-        rc = linkat(AT_FDCWD, from, AT_FDCWD, o->tmp, AT_SYMLINK_FOLLOW);
+        rc = linkat(AT_FDCWD, o->by_fd, AT_FDCWD, o->tmp, AT_SYMLINK_FOLLOW);
         if (rc == 0)
             return SC_OK;
         if (errno != EEXIST)
@@ -115,6 +107,11 @@ static sc_status give_name(sc_output *o, sc_err *err)
     free(o->tmp); /* that name is another's */
     o->tmp = NULL;
     return st;
+}
+
+const char *sc_output_way(const sc_output *o)
+{
+    return o->is_nameless ? o->by_fd : o->tmp;
 }
 
 static sc_status put_in_place(sc_output *o, sc_err *err)

@@ -118,9 +118,11 @@ typedef struct sc_format {
     sc_status (*next)(void *state, sc_format_rows *r, sc_err *err);
     void (*close)(void *state); /* accepts NULL */
     /*
-     * Writing; create == NULL: the format doesn't. path is a new name beside the final one (the
-     * host renames when finish() has succeeded, or copies it to stdout), its suffix is that of
-     * `target`, the name the user gave ("-" for stdout). h is lent until discard(); its n_obs may
+     * Writing; create == NULL: the format doesn't. path leads to an empty file (to be opened again,
+     * not made), or is the name of a folder to be made: that where the suffixes have a "/", and
+     * `target`, the name the user gave ("-" for stdout), ends in that or in none of the others. The
+     * host puts it in its place when finish() has succeeded, or copies it to stdout; what target's
+     * suffix asks for, path's need not tell. h is lent until discard(); its n_obs may
      * be -1. Numbers in messages are rows, names are `target`.
      */
     sc_status (*create)(void **state, const char *path, const char *target, const void *opts,

@@ -214,6 +214,15 @@ static size_t match_suffix(const char *suffixes, const char *name)
     return best;
 }
 
+bool sc_formats_makes_folder(const sc_plugin *p, const char *name)
+{
+    const char *suffixes = sc_format_of(p)->suffixes;
+    if (!suffixes || strcmp(name, "-") == 0)
+        return false;
+    const size_t n = match_suffix(suffixes, name);
+    return n > 0 ? name[strlen(name) - 1] == '/' : match_suffix(suffixes, "folder/") > 0;
+}
+
 sc_status sc_formats_by_suffix(const sc_formats *f, const char *name, const sc_plugin **out,
                                sc_err *err)
 {

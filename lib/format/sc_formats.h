@@ -49,6 +49,8 @@ sc_status sc_formats_sniff(const sc_formats *f, sc_source *src, const sc_plugin 
 /* By the suffix of a name to be written; a name that ends in a slash is a folder. */
 sc_status sc_formats_by_suffix(const sc_formats *f, const char *name, const sc_plugin **out,
                                sc_err *err) SC_MUST_CHECK;
+/* Whether it makes a folder under that name, not a file. */
+bool sc_formats_makes_folder(const sc_plugin *p, const char *name);
 /* SC_EUSAGE if an option of any format was given, where none is at work. */
 sc_status sc_formats_no_opts(const sc_formats *f, sc_err *err) SC_MUST_CHECK;
 /* The options struct of the chosen one; SC_EUSAGE if an option was given that it doesn't have. */

@@ -167,8 +167,13 @@ typedef struct sc_output {
     const char *name; /* for messages */
     char *path, *tmp; /* tmp: where it is meanwhile */
     bool is_nameless;
+    char by_fd[32]; /* what leads to it by its descriptor, where it has no name */
 } sc_output;
 sc_status sc_output_open(sc_output *o, const char *path, bool is_binary, sc_err *err) SC_MUST_CHECK;
+/* A name under which a library that opens files itself can write to it, on a descriptor of its own,
+ * until commit or abandon: lent, of an empty file that is there already, with no suffix to go by.
+ * NULL for stdout and what else can only be written to. */
+const char *sc_output_way(const sc_output *o);
 sc_status sc_output_commit(sc_output *o, sc_err *err) SC_MUST_CHECK;
 void sc_output_abandon(sc_output *o); /* harmless after commit */
 

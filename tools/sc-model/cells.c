@@ -2,11 +2,8 @@
 #include "model.h"
 #include "sc_formats.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct job {
     const model_opts *o;
@@ -21,7 +18,7 @@ typedef struct job {
     int64_t *order;  /* gene of the model -> gene of the data */
     int32_t *to_new; /* and back, -1: not in the model */
     bool is_same;    /* same genes in the same order */
-    char tmp[4096], path[4096];
+    sc_output to;
 } job;
 
 static void note(void *ctx, const char *line)
@@ -242,23 +239,11 @@ static sc_status find_keys(job *j, exported_cells *out, sc_err *err)
     return sc_table_copy(&out->obs, &j->h.obs, err);
 }
 
-static sc_status commit(const job *j, sc_err *err)
-{
-    const int fd = open(j->tmp, O_RDONLY | O_CLOEXEC);
-    const bool is_synced = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        (void)close(fd);
-    if (!is_synced || rename(j->tmp, j->path) != 0)
-        return sc_fail_errno(err, "%s: cannot write", j->path);
-    return SC_OK;
-}
-
 static sc_status run(job *j, const char *in, const char *dir, exported_cells *out, sc_err *err)
 {
     j->host = (sc_host){.size = sizeof j->host, .ctx = j, .note = note};
-    if (snprintf(j->path, sizeof j->path, "%s/adata.h5ad", dir) >= (int)sizeof j->path ||
-        snprintf(j->tmp, sizeof j->tmp, "%s/.adata.%d.h5ad", dir, (int)getpid()) >=
-            (int)sizeof j->tmp)
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s/adata.h5ad", dir) >= (int)sizeof path)
         return sc_fail(err, SC_EIO, "the path of '%s' is too long", dir);
     SC_TRY(sc_formats_find(&j->formats, "h5ad", &j->plugin, err));
     SC_TRY(sc_formats_opts(&j->formats, j->plugin, &j->opts, err));
@@ -270,25 +255,27 @@ static sc_status run(job *j, const char *in, const char *dir, exported_cells *ou
         SC_TRY(check_proteins(j, err));
     SC_TRY(order_header(j, err));
     const sc_format *f = sc_format_of(j->plugin);
-    SC_TRY(f->create(&j->state, j->tmp, j->path, f->write_params ? &j->opts : NULL, &j->host, &j->h,
-                     err));
+    SC_TRY(sc_output_open(&j->to, path, true, err));
+    if (!sc_output_way(&j->to))
+        return sc_fail(err, SC_EIO, "%s: cannot write: not a file", path);
+    SC_TRY(f->create(&j->state, sc_output_way(&j->to), j->to.name,
+                     f->write_params ? &j->opts : NULL, &j->host, &j->h, err));
     SC_TRY(put_blocks(j, &out->n_obs, err));
     f->discard(j->state);
     j->state = NULL;
-    return commit(j, err);
+    return sc_output_commit(&j->to, err);
 }
 
 sc_status write_cells(const model_opts *o, const sc_net *net, const char *in, const char *dir,
                       exported_cells *out, sc_err *err)
 {
-    job j = {.o = o, .net = net};
+    job j = {.o = o, .net = net, .to = {.fd = -1}};
     sc_status st = sc_formats_load(&j.formats, true, err);
     if (st == SC_OK)
         st = run(&j, in, dir, out, err);
     if (j.plugin)
         sc_format_of(j.plugin)->discard(j.state);
-    if (st != SC_OK && j.tmp[0])
-        (void)unlink(j.tmp);
+    sc_output_abandon(&j.to);
     sc_reader_close(j.in);
     sc_header_free(&j.h);
     free(j.order);

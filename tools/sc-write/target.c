@@ -75,16 +75,43 @@ static sc_status make_places(target *t, const char *folder, size_t folder_len, c
     return SC_OK;
 }
 
-sc_status target_open(target *t, const char *name, sc_err *err)
+/* What has no name leaves nothing behind, however the process ends. path stays NULL where that is
+ * not to be had. */
+static sc_status open_nameless(target *t, sc_err *err)
+{
+    char by_fd[32];
+    const char *way = by_fd;
+    if (t->is_copied) {
+        SC_TRY(sc_temp_fd(&t->spool, err));
+        (void)snprintf(by_fd, sizeof by_fd, "/proc/self/fd/%d", t->spool);
+    } else {
+        SC_TRY(sc_output_open(&t->file, t->name, true, err));
+        way = sc_output_way(&t->file);
+    }
+    if (t->is_copied ? access(way, F_OK) == 0 : t->file.is_nameless)
+        t->path = strdup(way);
+    else
+        sc_output_abandon(&t->file);
+    return SC_OK;
+}
+
+sc_status target_open(target *t, const char *name, bool is_folder, sc_err *err)
 {
     struct stat info;
-    *t = (target){.name = name ? name : "-"};
+    *t = (target){.name = name, .file = {.fd = -1}, .spool = -1};
     const bool is_stdout = strcmp(t->name, "-") == 0;
     if (is_stdout && isatty(STDOUT_FILENO))
         return sc_fail(err, SC_EUSAGE,
                        "stdout is a terminal, and the output is a file: use -o or a pipe");
     t->is_copied = is_stdout ||
                    (stat(t->name, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode));
+    if (t->is_copied && is_folder)
+        return sc_fail(err, SC_EUSAGE, "%s: no folder can be made there; stdout takes an archive",
+                       t->name);
+    if (!is_folder)
+        SC_TRY(open_nameless(t, err));
+    if (t->path)
+        return SC_OK;
     if (t->is_copied) {
         const char *tmp = getenv("TMPDIR");
         char folder[4096];
@@ -183,6 +210,8 @@ sc_status target_commit(target *t, sc_err *err)
 {
     if (t->is_copied)
         return copy_out(t, err);
+    if (t->file.is_nameless)
+        return sc_output_commit(&t->file, err);
     const int fd = open(t->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fsync(fd) != 0) {
         const sc_status st = sc_fail_errno(err, "%s: cannot write", t->name);
@@ -208,6 +237,9 @@ void target_close(target *t)
         clear(t);
     if (t->is_watched)
         (void)pthread_sigmask(SIG_SETMASK, &t->before, NULL);
+    sc_output_abandon(&t->file);
+    if (t->spool >= 0)
+        (void)close(t->spool);
     free(t->place);
     free(t->dir);
     free(t->path);
