@@ -19,7 +19,7 @@ pc = $(shell pkg-config --$(1) $(2) 2>/dev/null)
 PKG_CFLAGS := $(call pc,cflags,$(PKGS))
 INCLUDES = $(patsubst %/,-I%,$(sort $(dir $(wildcard lib/*/sc_*.h))))
 LIBS := -lm -ldl $(call pc,libs,libzstd jansson libxxhash libarchive)
-CC_ALL = $(CC) $(CPPFLAGS) -D_GNU_SOURCE -Ilib $(INCLUDES) -DSC_VERSION='"$(VERSION)"' -DSC_PREFIX='"$(PREFIX)"' $(CFLAGS) -std=c17 $(WARN) \
+CC_ALL = $(CC) $(CPPFLAGS) -D_GNU_SOURCE -Ilib $(INCLUDES) -DSC_VERSION='"$(VERSION)"' $(CFLAGS) -std=c17 $(WARN) \
 	-pthread -fPIC -fvisibility=hidden -ffp-contract=off -ffile-prefix-map=$(CURDIR)=. -MMD -MP
 LINK = @mkdir -p $(@D); $(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $@
 quote = '$(subst ','\'',$(1))'
@@ -68,6 +68,11 @@ $B/%.o: %.c $B/flags
 $(addprefix $B/lib/,stream/sc_stream_matrix.o data/sc_rows.o infer/sc_infer_block.o): private CFLAGS += -O3
 $B/flags: FORCE # other flags than last time: compile anew
 	@mkdir -p $B; printf '%s\n' $(call quote,$(CC_ALL)) | cmp -s - $@ || printf '%s\n' $(call quote,$(CC_ALL)) >$@
+# the one source that knows of PREFIX, so that another one compiles this alone
+$B/lib/model/sc_plugin.o: private override CPPFLAGS += -DSC_PREFIX='"$(PREFIX)"'
+$B/lib/model/sc_plugin.o: $B/prefix
+$B/prefix: FORCE
+	@mkdir -p $B; printf '%s\n' $(call quote,$(PREFIX)) | cmp -s - $@ || printf '%s\n' $(call quote,$(PREFIX)) >$@
 $B/tools/sc-report/assets.o: $(wildcard tools/sc-report/page.* tools/sc-report/*.js)
 $B/man/sc-%.1: man/sc-%.1 $B/bin/sc-% tests/mkman
 	@mkdir -p $(@D); tests/mkman $B/bin/sc-$* $< >$@.tmp && mv $@.tmp $@
