@@ -22,6 +22,12 @@ is_svg() {
   is_svg "$T/three.svg"
 }
 
+@test "latent draws the latent space where there is a layout beside it, too" {
+  sc-sim --mock -o "$T/m.scz"
+  sc-neighbors -q "$T/m.scz" | sc-umap -q --n-epochs 5 -o "$T/u.scz"
+  sc-plot latent --color cell_type "$T/u.scz" | cmp - <(sc-plot latent --color cell_type "$T/m.scz")
+}
+
 @test "the suffix of the output, or --format, says what is written" {
   sc-sim --mock -o "$T/m.scz"
   sc-plot latent --dpi 60 -o "$T/z.png" "$T/m.scz"

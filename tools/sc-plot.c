@@ -18,7 +18,7 @@ static const sc_param params[] = {
     SC_STRING(options, plot.layer, "layer", "NAME",
               "matrix of the gene: X, raw or a layer; default X, then raw"),
     SC_STRING(options, plot.use_rep, "use-rep", "KEY",
-              "obsm to draw; default the only one, for umap X_umap"),
+              "obsm to draw; default X_umap for umap, for others the only one, layouts aside"),
     SC_STRING(options, plot.key, "key", "NAME", "violin: obs column of numbers, or gene"),
     SC_STRING(options, plot.group_by, "group-by", "COL", "violin: obs column of the groups"),
     SC_STRING(options, plot.truth, "truth", "COL",

@@ -1,4 +1,5 @@
 #include "cells.h"
+#include "sc_gather.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,9 +112,13 @@ sc_status plot_cells_read(plot_cells *c, sc_reader *in, const char *rep, const c
     const sc_header *h = sc_reader_header(in);
     const sc_mat *m = NULL;
     sc_block *b = NULL;
+    int mat;
     sc_status st;
     SC_TRY(plot_need_cells(in, err));
-    SC_TRY(plot_find_obsm(in, rep, NULL, &m, err));
+    if (!rep && sc_find_rep(h, NULL, &mat, err) == SC_OK) /* a layout beside it is none to draw */
+        m = &h->mats[mat];
+    else
+        SC_TRY(plot_find_obsm(in, rep, NULL, &m, err));
     if (m->n_cols < 2)
         return sc_fail(err, SC_EDATA, "obsm '%s' has one column, and a scatter needs two",
                        m->path + 5);

@@ -22,9 +22,9 @@ sc_status plot_find_obsm(const sc_reader *in, const char *key, const char *suffi
 sc_status plot_need_cells(const sc_reader *in, sc_err *err) SC_MUST_CHECK;
 
 /*
- * Reads all cells, of the obsm no more than max_dims columns. rep NULL: the only obsm there is;
- * color NULL: none; layer: see sc_vector_open. SC_EDATA, naming what there is, if a key is missing
- * or more than one would do.
+ * Reads all cells, of the obsm no more than max_dims columns. rep NULL: the only one that is no
+ * layout, or the only one; color NULL: none; layer: see sc_vector_open. SC_EDATA, naming what there
+ * is, if a key is missing or more than one would do.
  */
 sc_status plot_cells_read(plot_cells *c, sc_reader *in, const char *rep, const char *color,
                           const char *layer, int max_dims, sc_err *err) SC_MUST_CHECK;
