@@ -149,8 +149,8 @@ static sc_status prepare(sc_net *net, const fit_opts *o, const sc_keys *keys, sc
     if (o->library_prior)
         SC_TRY(sc_net_library_prior(net, o->library_prior, err));
     if (n_empty)
-        sc_cli_note(&tool, o, "%lld cells have no counts; their log library size is taken as 0",
-                    (long long)n_empty);
+        sc_cli_note(&tool, o, "%lld %s no counts; the log library size is taken as 0",
+                    (long long)n_empty, n_empty == 1 ? "cell has" : "cells have");
     return sc_net_check_library(net, "take --use-observed-lib-size, or --library-prior", err);
 }
 

@@ -225,8 +225,8 @@ static sc_status run_surgery(const surgery_opts *o, sc_err *err)
     SC_GOTO(st, sc_query_net(&net, &ref, &cells, &s, (uint64_t)o->common.seed, &n_empty, err), out);
     say_what(o, &ref, &net, &cells, &keys, s.unfreeze);
     if (n_empty)
-        sc_cli_note(&tool, o, "%lld cells have no counts; their log library size is taken as 0",
-                    (long long)n_empty);
+        sc_cli_note(&tool, o, "%lld %s no counts; the log library size is taken as 0",
+                    (long long)n_empty, n_empty == 1 ? "cell has" : "cells have");
     SC_GOTO(st, sc_net_check_library(&net, "train the reference with --use-observed-lib-size", err),
             out);
     SC_GOTO(st, train(&net, &ref, o, &s, &t, &cells, err), out);
