@@ -14,9 +14,9 @@ sc_status sc_over_open(sc_over *s, const sc_tool *tool, const sc_common *common,
         return sc_fail(err, SC_EUSAGE, "model and cells can't both come from stdin");
     SC_TRY(sc_kernels_pick(opts->isa, &s->kernels, err));
     SC_TRY(sc_output_open(&s->to, common->output, is_binary, err));
-    SC_TRY(sc_net_read(&s->net, model, err));
-    SC_TRY(sc_reader_open_path(&s->in, cells, err));
     SC_TRY(sc_pool_new(&s->pool, (int)common->n_threads, err));
+    SC_TRY(sc_net_read_on(&s->net, model, s->pool, err));
+    SC_TRY(sc_reader_open_path(&s->in, cells, err));
     if (is_binary)
         return SC_OK;
     const int fd = dup(s->to.fd);

@@ -4,6 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct sc_stored {
+    const sc_tensor *t;
+    const char *name; /* of the file */
+    sc_head head;
+    ZSTD_DCtx *z;
+    uint8_t *bytes, *raw;
+    size_t bytes_cap, raw_cap;
+    sc_values values;
+};
+
 static sc_status n_values(const sc_tensor *t, size_t *n, sc_err *err)
 {
     int64_t total = 1;
@@ -49,61 +59,131 @@ static sc_status get_head(sc_cur *c, sc_model_file *m, sc_err *err)
     return sc_get_done(c, err);
 }
 
-static sc_status read_tensor(sc_in *in, uint32_t id, sc_tensor *t, sc_err *err)
+sc_status sc_stored_new(sc_stored **out, sc_err *err)
 {
-    sc_head h;
-    uint8_t *raw;
-    size_t n = 0;
-    SC_TRY(n_values(t, &n, err));
-    SC_TRY(sc_in_head(in, &h, err));
-    if (h.tag != SC_TAG_TENSOR || h.id != id)
-        return sc_fail(err, SC_EFORMAT, "%s: tensor '%s' is not there", in->name, t->name);
-    SC_TRY(sc_in_record(in, &h, &raw, err));
-    sc_cur c = {raw, h.raw_size};
-    sc_status st = sc_get_values(&c, &t->values, n, err);
-    if (st == SC_OK)
-        st = sc_get_done(&c, err);
-    free(raw);
-    return st == SC_OK ? st : sc_err_prefix(err, st, "%s: tensor '%s'", in->name, t->name);
+    sc_stored *p;
+    *out = NULL;
+    SC_TRY(sc_alloc(&p, 1, sizeof *p, err));
+    p->z = ZSTD_createDCtx();
+    if (!p->z) {
+        free(p);
+        return sc_fail(err, SC_ENOMEM, "out of memory");
+    }
+    *out = p;
+    return SC_OK;
 }
 
-static sc_status read_end(sc_in *in, int n_tensors, sc_err *err)
+void sc_stored_free(sc_stored *p)
 {
+    if (!p)
+        return;
+    ZSTD_freeDCtx(p->z);
+    free(p->bytes);
+    free(p->raw);
+    free(p);
+}
+
+sc_status sc_stored_read(sc_stored *p, sc_reader *in, const sc_model_file *m, int k, sc_err *err)
+{
+    p->t = &m->tensors[k];
+    p->name = in->in.name;
+    SC_TRY(sc_in_head(&in->in, &p->head, err));
+    if (p->head.tag != SC_TAG_TENSOR || p->head.id != (uint32_t)k)
+        return sc_fail(err, SC_EFORMAT, "%s: tensor '%s' is not there", p->name, p->t->name);
+    return sc_in_bytes(&in->in, &p->head, &p->bytes, &p->bytes_cap, err);
+}
+
+/* raw_size is no more than SC_MAX_RATIO times the bytes that are there: sc_in_head saw to it. */
+static sc_status unpack(sc_stored *p, sc_err *err)
+{
+    size_t n = 0;
+    SC_TRY(n_values(p->t, &n, err));
+    if (p->head.raw_size > p->raw_cap) {
+        SC_TRY(sc_resize(&p->raw, p->head.raw_size, 1, err));
+        p->raw_cap = p->head.raw_size;
+    }
+    const size_t got =
+        ZSTD_decompressDCtx(p->z, p->raw, p->head.raw_size, p->bytes, p->head.stored);
+    if (ZSTD_isError(got) || got != p->head.raw_size)
+        return sc_fail(err, SC_EFORMAT, "a frame does not decode to the %llu bytes it promises",
+                       (unsigned long long)p->head.raw_size);
+    sc_cur c = {p->raw, p->head.raw_size};
+    SC_TRY(sc_find_values(&c, &p->values, n, err));
+    return sc_get_done(&c, err);
+}
+
+sc_status sc_stored_decode(sc_stored *p, sc_err *err)
+{
+    SC_TRY(sc_check_bytes(p->name, &p->head, p->bytes, err));
+    const sc_status st = unpack(p, err);
+    return st == SC_OK ? st : sc_err_prefix(err, st, "%s: tensor '%s'", p->name, p->t->name);
+}
+
+void sc_stored_values(const sc_stored *p, size_t from, size_t n, float *to)
+{
+    sc_values_part(&p->values, from, n, to);
+}
+
+sc_status sc_model_file_end(const sc_model_file *m, sc_reader *r, sc_err *err)
+{
+    sc_in *in = &r->in;
     sc_head h;
     uint8_t *raw;
     const uint64_t at = in->pos;
     SC_TRY(sc_in_head(in, &h, err));
     SC_TRY(sc_in_record(in, &h, &raw, err));
     const bool agrees =
-        h.tag == SC_TAG_END && h.raw_size == 8 && sc_load64(raw) == (uint64_t)n_tensors;
+        h.tag == SC_TAG_END && h.raw_size == 8 && sc_load64(raw) == (uint64_t)m->n_tensors;
     free(raw);
     if (!agrees)
         return sc_fail(err, SC_EFORMAT, "%s: the end does not agree with its %d tensors", in->name,
-                       n_tensors);
+                       m->n_tensors);
     return sc_in_foot(in, at, err);
 }
 
-static sc_status read_model(sc_model_file *m, sc_in *in, const sc_head *head, sc_err *err)
+sc_status sc_model_file_head(sc_model_file *out, sc_reader *in, sc_err *err)
 {
+    sc_model_file m = {0};
     uint8_t *raw;
-    SC_TRY(sc_in_record(in, head, &raw, err));
-    sc_cur c = {raw, head->raw_size};
-    const sc_status st = get_head(&c, m, err);
+    if (!in->is_model)
+        return sc_fail(err, SC_EFORMAT, "%s: holds cells, where a model is needed, as sc-fit makes",
+                       in->in.name);
+    SC_TRY(sc_in_record(&in->in, &in->head, &raw, err));
+    sc_cur c = {raw, in->head.raw_size};
+    const sc_status st = get_head(&c, &m, err);
     free(raw);
-    if (st != SC_OK)
-        return sc_err_prefix(err, st, "%s", in->name);
-    for (int k = 0; k < m->n_tensors; k++)
-        SC_TRY(read_tensor(in, (uint32_t)k, &m->tensors[k], err));
-    return read_end(in, m->n_tensors, err);
+    if (st != SC_OK) {
+        sc_model_file_free(&m);
+        return sc_err_prefix(err, st, "%s", in->in.name);
+    }
+    *out = m;
+    return SC_OK;
+}
+
+static sc_status take_values(sc_stored *p, sc_tensor *t, sc_err *err)
+{
+    size_t n = 0;
+    SC_TRY(sc_stored_decode(p, err));
+    SC_TRY(n_values(t, &n, err));
+    SC_TRY(sc_resize(&t->values, n, sizeof *t->values, err)); /* without the zeros of sc_alloc */
+    sc_stored_values(p, 0, n, t->values);
+    return SC_OK;
 }
 
 sc_status sc_model_file_from(sc_model_file *out, sc_reader *in, sc_err *err)
 {
     sc_model_file m = {0};
-    if (!in->is_model)
-        return sc_fail(err, SC_EFORMAT, "%s: holds cells, where a model is needed, as sc-fit makes",
-                       in->in.name);
-    const sc_status st = read_model(&m, &in->in, &in->head, err);
+    sc_stored *p = NULL;
+    sc_status st;
+    SC_GOTO(st, sc_model_file_head(&m, in, err), out);
+    SC_GOTO(st, sc_stored_new(&p, err), out);
+    for (int k = 0; k < m.n_tensors; k++) {
+        SC_GOTO(st, sc_stored_read(p, in, &m, k, err), out);
+        SC_GOTO(st, take_values(p, &m.tensors[k], err), out);
+    }
+    st = sc_model_file_end(&m, in, err);
+out:
+    sc_stored_free(p);
     if (st != SC_OK)
         sc_model_file_free(&m);
     else

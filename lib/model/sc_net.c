@@ -1,6 +1,7 @@
 #include "sc_net.h"
 
 #include "sc_cli.h"
+#include "sc_pages.h"
 #include "sc_philox.h"
 
 #include <math.h>
@@ -73,7 +74,7 @@ sc_status sc_net_build(sc_net *net, sc_err *err)
     sc_status st = sc_graph_build(&net->g, net->model, net->opts, &net->dims, err);
     if (st != SC_OK)
         return sc_err_prefix(err, st, "model '%s'", net->handle.plugin->name);
-    SC_TRY(sc_alloc(&net->weights, (size_t)net->g->n_params, sizeof(float), err));
+    SC_TRY(sc_pages_new(&net->weights, (size_t)net->g->n_params, sizeof(float), err));
     fill_observed(net);
     return SC_OK;
 }
@@ -123,20 +124,25 @@ void sc_net_init(sc_net *net, uint64_t seed)
     fill_observed(net);
 }
 
-void sc_net_set(sc_net *net, int weight, const float *values)
+void sc_net_set_rows(sc_net *net, int weight, int64_t from, int64_t n, const float *values)
 {
     const sc_gweight *w = &net->g->weights[weight];
     float *to = net->weights + w->offset;
     enum { SIDE = 16 }; /* tiles that stay in the cache while they are turned over */
     if (w->kind != SC_W_LINEAR) {
-        memcpy(to, values, (size_t)(w->rows * w->cols) * sizeof *to);
+        memcpy(to + from * w->cols, values, (size_t)(n * w->cols) * sizeof *to);
         return;
     }
-    for (int64_t r0 = 0; r0 < w->rows; r0 += SIDE)
+    for (int64_t r0 = 0; r0 < n; r0 += SIDE)
         for (int64_t c0 = 0; c0 < w->cols; c0 += SIDE)
             for (int64_t c = c0; c < w->cols && c < c0 + SIDE; c++)
-                for (int64_t r = r0; r < w->rows && r < r0 + SIDE; r++)
-                    to[c * w->rows + r] = values[r * w->cols + c];
+                for (int64_t r = r0; r < n && r < r0 + SIDE; r++)
+                    to[c * w->rows + from + r] = values[r * w->cols + c];
+}
+
+void sc_net_set(sc_net *net, int weight, const float *values)
+{
+    sc_net_set_rows(net, weight, 0, net->g->weights[weight].rows, values);
 }
 
 void sc_net_get(const sc_net *net, int weight, float *values)
@@ -147,7 +153,7 @@ void sc_net_get(const sc_net *net, int weight, float *values)
 void sc_net_free(sc_net *net)
 {
     sc_graph_free(net->g);
-    free(net->weights);
+    sc_pages_free(net->weights);
     free(net->opts);
     free(net->layer);
     free(net->size_factor);

@@ -60,6 +60,8 @@ sc_status sc_net_library_prior(sc_net *net, const char *path, sc_err *err) SC_MU
  * single cell, or of cells that were sampled down to one depth; and what to do about it. */
 sc_status sc_net_check_library(const sc_net *net, const char *remedy, sc_err *err) SC_MUST_CHECK;
 void sc_net_set(sc_net *net, int weight, const float *values); /* in the saved layout */
+/* Rows [from, from + n) of it, which are all that values has. */
+void sc_net_set_rows(sc_net *net, int weight, int64_t from, int64_t n, const float *values);
 void sc_net_get(const sc_net *net, int weight, float *values);
 void sc_net_free(sc_net *net);
 
@@ -70,6 +72,8 @@ sc_status sc_net_options_from(sc_net *net, json_t *options, sc_err *err) SC_MUST
 
 /* path: a .scm, "-" for stdin, or a model.pt. */
 sc_status sc_net_read(sc_net *net, const char *path, sc_err *err) SC_MUST_CHECK;
+/* The same, with the tensors of a .scm decoded on the threads of pool; NULL: on this one. */
+sc_status sc_net_read_on(sc_net *net, const char *path, sc_pool *pool, sc_err *err) SC_MUST_CHECK;
 sc_status sc_net_write(const sc_net *net, int fd, const char *name, sc_err *err) SC_MUST_CHECK;
 
 /* Kernels for --isa (NULL: the best there are); SC_EUSAGE naming what the CPU has. */

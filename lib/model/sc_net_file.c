@@ -1,11 +1,11 @@
 /* Models to and from files: our own .scm, and model.pt as scvi-tools saves it. */
 #include "sc_net_pt.h"
+#include "sc_net_tensors.h"
 #include "sc_scvi_args.h"
 #include "sc_temp.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,13 +159,6 @@ static sc_status data_from_json(sc_net *net, const json_t *d, sc_err *err)
     return proteins_from_json(net, json_object_get(d, "proteins"), err);
 }
 
-static void dims_of(const sc_gweight *w, sc_tensor *t)
-{
-    t->n_dims = w->n_dims;
-    t->dims[0] = w->n_dims == 1 ? w->rows * w->cols : w->rows;
-    t->dims[1] = w->cols;
-}
-
 static sc_status tensors_of(const sc_net *net, sc_model_file *f, sc_err *err)
 {
     SC_TRY(sc_alloc(&f->tensors, (size_t)net->g->n_weights, sizeof *f->tensors, err));
@@ -175,7 +168,7 @@ static sc_status tensors_of(const sc_net *net, sc_model_file *f, sc_err *err)
             continue;
         sc_tensor *t = &f->tensors[f->n_tensors++];
         t->name = strdup(w->name);
-        dims_of(w, t);
+        sc_net_dims(w, t);
         SC_TRY(sc_alloc(&t->values, (size_t)(w->rows * w->cols), sizeof(float), err));
         sc_net_get(net, i, t->values);
     }
@@ -203,42 +196,6 @@ sc_status sc_net_write(const sc_net *net, int fd, const char *name, sc_err *err)
     return st;
 }
 
-static sc_status take_tensor(sc_net *net, const char *name, int n_dims, const int64_t *dims,
-                             const float *values, sc_err *err)
-{
-    const int w = sc_graph_weight(net->g, name);
-    if (w < 0)
-        return sc_fail(err, SC_EFORMAT, "tensor '%s' is none of model '%s'", name,
-                       net->handle.plugin->name);
-    sc_tensor t = {0};
-    dims_of(&net->g->weights[w], &t);
-    if (t.n_dims != n_dims || memcmp(t.dims, dims, (size_t)n_dims * sizeof *dims) != 0)
-        return sc_fail(err, SC_EFORMAT,
-                       "tensor '%s' has another shape than the model's options ask for", name);
-    for (int64_t k = 0; k < net->g->weights[w].rows * net->g->weights[w].cols; k++)
-        if (!isfinite(values[k])) /* else every cell would get NaN, or differ without a reason */
-            return sc_fail(err, SC_EDATA, "tensor '%s' has a value that is not finite, %g", name,
-                           (double)values[k]);
-    sc_net_set(net, w, values);
-    return SC_OK;
-}
-
-/* Each once: with as many tensors as weights, none may be missing. */
-static sc_status has_all(const sc_net *net, const sc_model_file *f, sc_err *err)
-{
-    int want = 0;
-    for (int i = 0; i < net->g->n_weights; i++) {
-        const sc_gweight *w = &net->g->weights[i];
-        want += w->is_saved;
-        if (w->is_saved && !sc_model_file_find(f, w->name))
-            return sc_fail(err, SC_EFORMAT, "the model has no tensor '%s'", w->name);
-    }
-    return f->n_tensors == want
-               ? SC_OK
-               : sc_fail(err, SC_EFORMAT, "the model has %d tensors where %d are needed",
-                         f->n_tensors, want);
-}
-
 static bool has_tensor(const sc_pt *pt, const char *name)
 {
     for (size_t i = 0; i < sc_pt_n_tensors(pt); i++)
@@ -260,12 +217,14 @@ static sc_status pt_has_all(const sc_net *net, const sc_pt *pt, sc_err *err)
     return SC_OK;
 }
 
-static sc_status from_scm(sc_net *net, int fd, const char *name, sc_err *err)
+static sc_status from_scm(sc_net *net, int fd, const char *name, sc_pool *pool, sc_err *err)
 {
     sc_model_file f = {0};
+    sc_reader *in = NULL;
     json_t *meta = NULL;
     sc_status st;
-    SC_GOTO(st, sc_model_file_read(&f, fd, name, err), out);
+    SC_GOTO(st, sc_reader_open_any(&in, fd, name, err), out);
+    SC_GOTO(st, sc_model_file_head(&f, in, err), out);
     meta = json_loads(f.meta, JSON_REJECT_DUPLICATES, NULL);
     const char *variant = json_string_value(json_object_get(meta, "variant"));
     if (!variant) {
@@ -281,15 +240,12 @@ static sc_status from_scm(sc_net *net, int fd, const char *name, sc_err *err)
     SC_GOTO(st, sc_strs_copy(&net->records, &f.records, err), out);
     net->dims.n_vars = net->var.n_rows;
     SC_GOTO(st, sc_net_build(net, err), out);
-    for (int i = 0; i < f.n_tensors; i++)
-        SC_GOTO(st,
-                take_tensor(net, f.tensors[i].name, f.tensors[i].n_dims, f.tensors[i].dims,
-                            f.tensors[i].values, err),
-                out);
-    st = has_all(net, &f, err);
+    SC_GOTO(st, sc_net_take_all(net, &f, in, pool, err), out);
+    st = sc_model_file_end(&f, in, err);
 out:
     json_decref(meta);
     sc_model_file_free(&f);
+    sc_reader_close(in);
     return st;
 }
 
@@ -307,7 +263,7 @@ static sc_status from_pt(sc_net *net, int fd, const char *name, sc_err *err)
     SC_GOTO(st, sc_net_build(net, err), out);
     for (size_t i = 0; i < sc_pt_n_tensors(pt); i++) {
         const sc_pt_tensor *t = sc_pt_tensor_at(pt, i);
-        SC_GOTO(st, take_tensor(net, t->name, t->n_dims, t->dims, t->data, err), out);
+        SC_GOTO(st, sc_net_take(net, t->name, t->n_dims, t->dims, t->data, err), out);
     }
     st = pt_has_all(net, pt, err);
 out:
@@ -347,15 +303,20 @@ static sc_status spool_pipe(int fd, int *spool, sc_err *err)
     return lseek(*spool, 0, SEEK_SET) < 0 ? sc_fail_errno(err, "can't be read again") : SC_OK;
 }
 
-static sc_status read_any(sc_net *net, int fd, const char *name, sc_err *err)
+static sc_status read_any(sc_net *net, int fd, const char *name, sc_pool *pool, sc_err *err)
 {
     unsigned char magic[2] = {0};
     const bool is_zip =
         pread(fd, magic, sizeof magic, 0) == 2 && magic[0] == 'P' && magic[1] == 'K';
-    return is_zip ? from_pt(net, fd, name, err) : from_scm(net, fd, name, err);
+    return is_zip ? from_pt(net, fd, name, err) : from_scm(net, fd, name, pool, err);
 }
 
 sc_status sc_net_read(sc_net *net, const char *path, sc_err *err)
+{
+    return sc_net_read_on(net, path, NULL, err);
+}
+
+sc_status sc_net_read_on(sc_net *net, const char *path, sc_pool *pool, sc_err *err)
 {
     memset(net, 0, sizeof *net);
     const bool is_stdin = strcmp(path, "-") == 0;
@@ -374,7 +335,7 @@ sc_status sc_net_read(sc_net *net, const char *path, sc_err *err)
     int spool = -1;
     sc_status st = spool_pipe(fd, &spool, err);
     if (st == SC_OK)
-        st = read_any(net, spool >= 0 ? spool : fd, name, err);
+        st = read_any(net, spool >= 0 ? spool : fd, name, pool, err);
     if (spool >= 0)
         (void)close(spool);
     if (!is_stdin)

@@ -154,6 +154,21 @@ sc_status sc_model_file_read(sc_model_file *out, int fd, const char *name,
 sc_status sc_model_file_from(sc_model_file *out, sc_reader *in, sc_err *err) SC_MUST_CHECK;
 sc_status sc_model_file_write(const sc_model_file *m, int fd, const char *name,
                               sc_err *err) SC_MUST_CHECK;
+/*
+ * The same in steps, for those who want few of the tensors, or have threads: the head, which has
+ * them all without values; then each in turn, k from 0 on; then the end, which must agree. What is
+ * read may be decoded while the next one is read into another sc_stored.
+ */
+sc_status sc_model_file_head(sc_model_file *out, sc_reader *in, sc_err *err) SC_MUST_CHECK;
+typedef struct sc_stored sc_stored; /* a tensor as it is stored; its memory serves the next one */
+sc_status sc_stored_new(sc_stored **out, sc_err *err) SC_MUST_CHECK;
+sc_status sc_stored_read(sc_stored *p, sc_reader *in, const sc_model_file *m, int k,
+                         sc_err *err) SC_MUST_CHECK;
+sc_status sc_stored_decode(sc_stored *p, sc_err *err) SC_MUST_CHECK;
+/* Of one that was decoded: n of its values from the from-th on. */
+void sc_stored_values(const sc_stored *p, size_t from, size_t n, float *to);
+void sc_stored_free(sc_stored *p);
+sc_status sc_model_file_end(const sc_model_file *m, sc_reader *in, sc_err *err) SC_MUST_CHECK;
 void sc_model_file_free(sc_model_file *m);
 const sc_tensor *sc_model_file_find(const sc_model_file *m, const char *name);
 

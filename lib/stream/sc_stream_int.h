@@ -77,6 +77,14 @@ sc_status sc_get_table(sc_cur *c, sc_table *t, sc_err *err) SC_MUST_CHECK;
 sc_status sc_put_values(sc_buf *b, const float *v, size_t n, bool in_planes,
                         sc_err *err) SC_MUST_CHECK;
 sc_status sc_get_values(sc_cur *c, float **out, size_t n, sc_err *err) SC_MUST_CHECK;
+/* The same in parts: found and checked first, p lent by the cursor. */
+typedef struct sc_values {
+    const uint8_t *p;
+    size_t n;
+    unsigned enc;
+} sc_values;
+sc_status sc_find_values(sc_cur *c, sc_values *out, size_t n, sc_err *err) SC_MUST_CHECK;
+void sc_values_part(const sc_values *v, size_t from, size_t n, float *to);
 sc_status sc_put_pattern(sc_buf *b, const sc_csr *m, sc_err *err) SC_MUST_CHECK;
 sc_status sc_get_pattern(sc_cur *c, sc_csr *m, int64_t n_rows, int64_t n_cols,
                          sc_err *err) SC_MUST_CHECK;
@@ -116,6 +124,13 @@ sc_status sc_in_open(sc_in *in, int fd, const char *name, sc_err *err) SC_MUST_C
 void sc_in_close(sc_in *in);
 sc_status sc_in_head(sc_in *in, sc_head *h, sc_err *err) SC_MUST_CHECK;
 sc_status sc_in_body(sc_in *in, const sc_head *h, sc_frame **out, sc_err *err) SC_MUST_CHECK;
+/* The stored bytes, their checksum still to be looked at, into *bytes, which has room for *cap and
+ * is resized as they arrive. */
+sc_status sc_in_bytes(sc_in *in, const sc_head *h, uint8_t **bytes, size_t *cap,
+                      sc_err *err) SC_MUST_CHECK;
+/* SC_EFORMAT naming the record if they are not what was written. */
+sc_status sc_check_bytes(const char *name, const sc_head *h, const uint8_t *bytes,
+                         sc_err *err) SC_MUST_CHECK;
 /* A whole record of this kind, decoded; *bytes is owned by the caller. */
 sc_status sc_in_record(sc_in *in, const sc_head *h, uint8_t **bytes, sc_err *err) SC_MUST_CHECK;
 sc_status sc_in_foot(sc_in *in, uint64_t end_at, sc_err *err) SC_MUST_CHECK; /* and nothing after */

@@ -159,26 +159,41 @@ sc_status sc_in_head(sc_in *in, sc_head *h, sc_err *err)
     return SC_OK;
 }
 
+sc_status sc_in_bytes(sc_in *in, const sc_head *h, uint8_t **bytes, size_t *cap, sc_err *err)
+{
+    for (uint64_t n = 0; n < h->stored;) {
+        if (n == *cap) {
+            const uint64_t room = n ? 2 * n : STEP, more = room < h->stored ? room : h->stored;
+            SC_TRY(sc_resize(bytes, more, 1, err));
+            *cap = more;
+        }
+        const uint64_t to = *cap < h->stored ? *cap : h->stored;
+        SC_TRY(read_all(in, *bytes + n, to - n, err));
+        n = to;
+    }
+    return SC_OK;
+}
+
+sc_status sc_check_bytes(const char *name, const sc_head *h, const uint8_t *bytes, sc_err *err)
+{
+    return XXH3_64bits(h->stored ? bytes : (const uint8_t *)"", h->stored) == h->hash
+               ? SC_OK
+               : sc_fail(err, SC_EFORMAT, "%s: record %llu is damaged", name,
+                         (unsigned long long)h->seq);
+}
+
 sc_status sc_in_body(sc_in *in, const sc_head *h, sc_frame **out, sc_err *err)
 {
+    size_t cap = 0;
     sc_frame *f;
     SC_TRY(sc_alloc(&f, 1, sizeof *f, err));
     f->refs = 1;
     f->raw_size = h->raw_size;
     f->stored = h->stored;
     f->hash = h->hash;
-    sc_status st = SC_OK;
-    uint64_t cap = 0;
-    while (st == SC_OK && cap < h->stored) {
-        const uint64_t from = cap, room = cap ? 2 * cap : STEP;
-        cap = room < h->stored ? room : h->stored;
-        st = sc_resize(&f->bytes, cap, 1, err);
-        if (st == SC_OK)
-            st = read_all(in, f->bytes + from, cap - from, err);
-    }
-    if (st == SC_OK && XXH3_64bits(f->bytes ? f->bytes : (const uint8_t *)"", f->stored) != f->hash)
-        st = sc_fail(err, SC_EFORMAT, "%s: record %llu is damaged", in->name,
-                     (unsigned long long)h->seq);
+    sc_status st = sc_in_bytes(in, h, &f->bytes, &cap, err);
+    if (st == SC_OK)
+        st = sc_check_bytes(in->name, h, f->bytes, err);
     if (st != SC_OK)
         sc_frame_drop(&f);
     *out = f;

@@ -43,12 +43,21 @@ static void put_floats(uint8_t *restrict p, const float *restrict v, size_t n, b
     }
 }
 
-static void get_floats(float *restrict v, const uint8_t *restrict p, size_t n, bool in_planes)
+static void get_floats(float *restrict v, const uint8_t *restrict p, size_t n)
 {
-    const size_t step = in_planes ? 1 : 4, next = in_planes ? n : 1;
-    for (size_t i = 0; i < n; i++, p += step) {
-        const uint32_t u = (uint32_t)p[0] | (uint32_t)p[next] << 8 | (uint32_t)p[2 * next] << 16 |
-                           (uint32_t)p[3 * next] << 24;
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t u = sc_load32(p + 4 * i);
+        memcpy(&v[i], &u, sizeof u);
+    }
+}
+
+/* next: from a plane to the next. */
+static void get_planes(float *restrict v, const uint8_t *restrict p, size_t n, size_t next)
+{
+    const uint8_t *restrict p1 = p + next, *restrict p2 = p1 + next, *restrict p3 = p2 + next;
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t u =
+            (uint32_t)p[i] | (uint32_t)p1[i] << 8 | (uint32_t)p2[i] << 16 | (uint32_t)p3[i] << 24;
         memcpy(&v[i], &u, sizeof u);
     }
 }
@@ -60,18 +69,19 @@ static void put_integers(uint8_t *restrict p, const float *restrict v, size_t n,
             p[i] = (uint8_t)((uint32_t)(int32_t)v[i] >> 8 * k);
 }
 
-static void get_integers(float *restrict v, const uint8_t *restrict p, size_t n, unsigned width)
+static void get_integers(float *restrict v, const uint8_t *restrict p, size_t n, size_t next,
+                         unsigned width)
 {
     if (width == 1)
         for (size_t i = 0; i < n; i++)
             v[i] = (float)p[i];
     else if (width == 2)
         for (size_t i = 0; i < n; i++)
-            v[i] = (float)(p[i] | p[n + i] << 8);
+            v[i] = (float)(p[i] | p[next + i] << 8);
     else
         for (size_t i = 0; i < n; i++)
-            v[i] = (float)((uint32_t)p[i] | (uint32_t)p[n + i] << 8 | (uint32_t)p[2 * n + i] << 16 |
-                           (uint32_t)p[3 * n + i] << 24);
+            v[i] = (float)((uint32_t)p[i] | (uint32_t)p[next + i] << 8 |
+                           (uint32_t)p[2 * next + i] << 16 | (uint32_t)p[3 * next + i] << 24);
 }
 
 static unsigned width_of(uint32_t max)
@@ -117,7 +127,7 @@ sc_status sc_put_values(sc_buf *b, const float *v, size_t n, bool in_planes, sc_
     return SC_OK;
 }
 
-sc_status sc_get_values(sc_cur *c, float **out, size_t n, sc_err *err)
+sc_status sc_find_values(sc_cur *c, sc_values *out, size_t n, sc_err *err)
 {
     unsigned enc;
     uint64_t count;
@@ -134,13 +144,28 @@ sc_status sc_get_values(sc_cur *c, float **out, size_t n, sc_err *err)
     if (n > c->left / width)
         return sc_fail(err, SC_EFORMAT, "a record is shorter than it says");
     SC_TRY(sc_get_bytes(c, n * width, &p, err));
-    float *v = NULL;
-    SC_TRY(sc_resize(&v, n, sizeof *v, err)); /* without the zeros of sc_alloc */
-    if (is_float)
-        get_floats(v, p, n, enc == ENC_FLOAT_PLANES);
+    *out = (sc_values){p, n, enc};
+    return SC_OK;
+}
+
+void sc_values_part(const sc_values *v, size_t from, size_t n, float *to)
+{
+    if (v->enc == ENC_FLOAT)
+        get_floats(to, v->p + 4 * from, n);
+    else if (v->enc == ENC_FLOAT_PLANES)
+        get_planes(to, v->p + from, n, v->n);
     else
-        get_integers(v, p, n, width);
-    *out = v;
+        get_integers(to, v->p + from, n, v->n, v->enc);
+}
+
+sc_status sc_get_values(sc_cur *c, float **out, size_t n, sc_err *err)
+{
+    sc_values v;
+    float *to = NULL;
+    SC_TRY(sc_find_values(c, &v, n, err));
+    SC_TRY(sc_resize(&to, n, sizeof *to, err)); /* without the zeros of sc_alloc */
+    sc_values_part(&v, 0, n, to);
+    *out = to;
     return SC_OK;
 }
 
