@@ -71,8 +71,9 @@ static sc_status lay_out(ex *e, sc_err *err)
     return SC_OK;
 }
 
-sc_status SC_R(sc_exec_new)(ex **out, const sc_built *g, int64_t max_rows, bool with_backward,
-                            sc_pool *pool, const sc_kernels *k, sc_err *err)
+/* lent: the weights; NULL: of its own. */
+static sc_status make(ex **out, const sc_built *g, int64_t max_rows, bool with_backward,
+                      const real *lent, sc_pool *pool, const sc_kernels *k, sc_err *err)
 {
     *out = NULL;
     ex *e = NULL;
@@ -85,7 +86,10 @@ sc_status SC_R(sc_exec_new)(ex **out, const sc_built *g, int64_t max_rows, bool 
     e->max_rows = max_rows;
     e->with_backward = with_backward;
     sc_status st;
-    SC_GOTO(st, sc_pages_new(&e->w, (size_t)g->n_params, sizeof(real), err), fail);
+    e->is_lent = lent != NULL;
+    e->w = (real *)(uintptr_t)lent; /* a forward pass only reads them */
+    if (!lent)
+        SC_GOTO(st, sc_pages_new(&e->w, (size_t)g->n_params, sizeof(real), err), fail);
     if (with_backward)
         SC_GOTO(st, sc_pages_new(&e->gw, (size_t)g->n_params, sizeof(real), err), fail);
     SC_GOTO(st, sc_alloc(&e->val, n, sizeof *e->val, err), fail);
@@ -103,6 +107,18 @@ sc_status SC_R(sc_exec_new)(ex **out, const sc_built *g, int64_t max_rows, bool 
 fail:
     SC_R(sc_exec_free)(e);
     return st;
+}
+
+sc_status SC_R(sc_exec_new)(ex **out, const sc_built *g, int64_t max_rows, bool with_backward,
+                            sc_pool *pool, const sc_kernels *k, sc_err *err)
+{
+    return make(out, g, max_rows, with_backward, NULL, pool, k, err);
+}
+
+sc_status SC_R(sc_exec_new_lent)(ex **out, const sc_built *g, int64_t max_rows, const real *weights,
+                                 sc_pool *pool, const sc_kernels *k, sc_err *err)
+{
+    return make(out, g, max_rows, false, weights, pool, k, err);
 }
 
 void SC_R(sc_exec_free)(ex *e)
@@ -130,17 +146,6 @@ void SC_R(sc_exec_free)(ex *e)
     sc_pages_free(e->slab_val);
     sc_pages_free(e->slab_grad);
     free(e);
-}
-
-void SC_R(sc_exec_borrow)(ex *e, const real *weights)
-{
-    if (!e->is_lent)
-        sc_pages_free(e->w);
-    e->is_lent = true;
-    e->w = (real *)(uintptr_t)weights; /* a forward pass only reads them */
-    for (int i = 1; i < e->g->n_nodes; i++)
-        if (e->g->nodes[i].op == SC_OP_WEIGHT)
-            e->val[i] = e->w + e->g->weights[e->g->nodes[i].weight].offset;
 }
 
 real *SC_R(sc_exec_weights)(ex *e)

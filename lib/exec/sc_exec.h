@@ -116,9 +116,11 @@ int64_t sc_thin_inputs(const sc_built *g, int32_t id);
         SC_MUST_CHECK;                                                                             \
     void sc_exec_free_##S(sc_exec_##S *e);                                                         \
     T *sc_exec_weights_##S(sc_exec_##S *e); /* n_params; layout: sc_gweight.offset */              \
-    /* For an executor without backward: takes the weights where they are, in that layout, lent    \
-     * until it is freed, so that several share them. */                                           \
-    void sc_exec_borrow_##S(sc_exec_##S *e, const T *weights);                                     \
+    /* Without backward, and with weights where they are, in that layout: lent until it is freed,  \
+     * so that several share them. */                                                              \
+    sc_status sc_exec_new_lent_##S(sc_exec_##S **out, const sc_built *g, int64_t max_rows,         \
+                                   const T *weights, sc_pool *pool, const sc_kernels *k,           \
+                                   sc_err *err) SC_MUST_CHECK;                                     \
     T *sc_exec_gradients_##S(sc_exec_##S *e);                                                      \
     sc_status sc_exec_forward_##S(sc_exec_##S *e, const sc_plan *p, const sc_run *run,             \
                                   sc_err *err) SC_MUST_CHECK;                                      \

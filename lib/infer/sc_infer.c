@@ -38,9 +38,7 @@ static sc_status room_to_run(sc_infer *x, int64_t n, sc_err *err)
     sc_exec_free_f32(x->e);
     x->e = NULL;
     x->max_rows = n <= FEW ? FEW : SC_INFER_ROWS;
-    SC_TRY(sc_exec_new_f32(&x->e, x->net->g, x->max_rows, false, x->pool, x->k, err));
-    sc_exec_borrow_f32(x->e, x->net->weights);
-    return SC_OK;
+    return sc_exec_new_lent_f32(&x->e, x->net->g, x->max_rows, x->net->weights, x->pool, x->k, err);
 }
 
 static sc_status forward(sc_infer *x, sc_mini *mini, bool is_again, sc_draw draw, uint64_t seed,

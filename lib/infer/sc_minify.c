@@ -86,7 +86,8 @@ sc_status sc_minify_find(sc_minified *m, const sc_header *h, const sc_net *net, 
                *by = json_string_value(json_object_get(uns, hash_key));
     m->is_minified = type && (strcmp(type, without) == 0 || strcmp(type, with) == 0);
     m->has_counts = !m->is_minified || strcmp(type, with) == 0;
-    hash_of(net, hash, sizeof hash);
+    if (m->is_minified && by)
+        hash_of(net, hash, sizeof hash);
     if (m->is_minified && by && strcmp(by, hash) != 0)
         st = sc_fail(err, SC_EDATA, "the cells were minified by another model than this one");
     json_decref(uns);

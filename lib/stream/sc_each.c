@@ -30,6 +30,8 @@ typedef struct hand {
 
 static sc_status hand_open(hand *h, bool is_writing, sc_err *err)
 {
+    if (h->in)
+        return SC_OK;
     h->in = ZSTD_createDCtx();
     h->out = is_writing ? ZSTD_createCCtx() : NULL;
     return h->in && (h->out || !is_writing) ? SC_OK : sc_fail(err, SC_ENOMEM, "out of memory");
@@ -54,8 +56,6 @@ static sc_status take(course *c, hand *h, int64_t *number, sc_err *err)
         st = c->in ? sc_reader_take(c->in, h->block, err) : c->e->take(c->e->ctx, &h->block, err);
         h->row0 = c->n_rows;
         c->n_rows += st == SC_OK ? h->block->n_rows : 0;
-        if (st == SC_OK && c->in)
-            h->block->z = h->in; /* the reader's is in use while the next block is read */
         if (st != SC_OK)
             atomic_store(&c->is_over, true);
     }
@@ -65,6 +65,9 @@ static sc_status take(course *c, hand *h, int64_t *number, sc_err *err)
 
 static sc_status work(course *c, hand *h, int tid, sc_err *err)
 {
+    SC_TRY(hand_open(h, c->out != NULL, err)); /* a thread that gets no block needs nothing */
+    if (c->in)
+        h->block->z = h->in; /* the reader's is in use while the next block is read */
     if (c->e->work)
         SC_TRY(c->e->work(c->e->ctx, tid, h->block, err));
     sc_coded_free(&h->coded);
@@ -110,10 +113,8 @@ static void run(void *ctx, int tid, int n)
         return;
     do {
         sc_err err = {0};
-        sc_status st = h.in ? SC_OK : hand_open(&h, c->out != NULL, &err);
-        const sc_status taken = take(c, &h, &number, st == SC_OK ? &err : NULL);
-        if (st == SC_OK)
-            st = taken;
+        const sc_status taken = take(c, &h, &number, &err);
+        sc_status st = taken;
         if (number < 0)
             break;
         if (st == SC_OK)
