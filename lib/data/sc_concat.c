@@ -278,6 +278,12 @@ static sc_status plan_uns(sc_concat *c, sc_err *err)
     }
     if (st == SC_OK && dropped.n)
         st = note(c, err, "uns is kept as far as the inputs agree; they do not in: %s", text);
+    const int64_t n = dropped.n;
+    if (st == SC_OK)
+        st = sc_uns_drop_graphless(&c->out, &dropped, err);
+    for (int64_t i = n; i < dropped.n && st == SC_OK; i++)
+        st = note(c, err, "uns/%s is dropped: so is the graph it speaks of",
+                  sc_strs_at(&dropped, i));
     sc_strs_free(&dropped);
     if (st == SC_OK)
         st = sc_panels_join(&c->out, c->in, c->n, &is_lost, err);

@@ -1,4 +1,5 @@
 #include "sc_repeat.h"
+#include "sc_uns.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +16,14 @@ static sc_status sample_column(sc_table *obs, sc_col **c, sc_err *err)
 sc_status sc_repeat_header(sc_header *h, int64_t n_draws, sc_err *err)
 {
     sc_col *c = NULL;
+    sc_strs dropped = {0};
     for (int i = h->n_mats - 1; i >= 0; i--)
         if (strncmp(h->mats[i].path, "obsp/", 5) == 0)
             sc_header_drop(h, h->mats[i].path);
+    const sc_status st = sc_uns_drop_graphless(h, &dropped, err);
+    sc_strs_free(&dropped);
+    if (st != SC_OK)
+        return st;
     if (h->n_obs > 0)
         h->n_obs *= n_draws;
     return sample_column(&h->obs, &c, err);

@@ -1,6 +1,7 @@
 #include "sc_uns.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,40 @@ sc_status sc_uns_drop(sc_header *h, const char *key, sc_err *err)
     json_t *uns = NULL;
     sc_status st = parse(h, &uns, err);
     if (st == SC_OK && json_object_del(uns, key) == 0)
+        st = put(h, uns, err);
+    json_decref(uns);
+    return st;
+}
+
+static bool speaks_of_none(const sc_header *h, const json_t *entry)
+{
+    static const char *const keys[] = {"connectivities_key", "distances_key"};
+    char path[512];
+    for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
+        const char *name = json_string_value(json_object_get(entry, keys[k]));
+        if (name && snprintf(path, sizeof path, "obsp/%s", name) < (int)sizeof path &&
+            sc_header_find(h, path) < 0)
+            return true;
+    }
+    return false;
+}
+
+sc_status sc_uns_drop_graphless(sc_header *h, sc_strs *dropped, sc_err *err)
+{
+    json_t *uns = NULL, *entry;
+    const char *key;
+    void *next;
+    const int64_t n = dropped->n;
+    sc_status st = parse(h, &uns, err);
+    if (st == SC_OK)
+        json_object_foreach_safe(uns, next, key, entry)
+        {
+            if (st != SC_OK || !speaks_of_none(h, entry))
+                continue;
+            st = sc_strs_push(dropped, key, strlen(key), err);
+            (void)json_object_del(uns, key);
+        }
+    if (st == SC_OK && dropped->n > n)
         st = put(h, uns, err);
     json_decref(uns);
     return st;

@@ -10,6 +10,9 @@
 sc_status sc_uns_set(sc_header *h, const char *key, const char *json, sc_err *err) SC_MUST_CHECK;
 /* Without uns[key]; nothing happens where it is not there. */
 sc_status sc_uns_drop(sc_header *h, const char *key, sc_err *err) SC_MUST_CHECK;
+/* Without the entries that speak of a graph (as 'neighbors' does, by "connectivities_key" and
+ * "distances_key") that is not among the matrices of h; their names are added to dropped. */
+sc_status sc_uns_drop_graphless(sc_header *h, sc_strs *dropped, sc_err *err) SC_MUST_CHECK;
 /* uns[key][field] if it is a number, otherwise def. */
 double sc_uns_number(const sc_header *h, const char *key, const char *field, double def);
 /*
