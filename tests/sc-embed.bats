@@ -45,3 +45,32 @@ latent() { sc-embed -q --key Z "$@" | sc-view -t obsm/Z; }
     fails 2 "keeps no draws" sc-embed --latent sample --each-sample --minify "$F/m.scm" "$F/sim.scz"
     fails 2 "1 are named" sc-embed --cat-covariate batch "$F/m.scm" "$F/sim.scz"
 }
+
+# bad SED FILE WORDS: cells so changed are refused by every tool of model and cells, in one sentence
+# that names their file, and nothing is written.
+bad() {
+    local tool
+    [ -z "$1" ] || sc-write -q --format csv <"$F/sim.scz" | sed "$1" | sc-read -q | sc-annotate -q --obs "$F/obs" >"$T/$2"
+    for tool in sc-embed sc-decode sc-score sc-sample; do
+        fails 3 "$tool: $T/$2: $3" $tool -q -o "$T/out" "$F/m.scm" "$T/$2"
+        [ ! -e "$T/out" ] && [ "${#lines[@]}" -eq 1 ]
+    done
+}
+
+@test "sc-embed, sc-decode, sc-score, sc-sample: each message names the file, and the cell or gene" {
+    sc-view -t obs "$F/sim.scz" >"$F/obs"
+    local cell=$(sed -n 4p "$F/obs" | cut -f1) gene=$(sc-view -t var "$F/sim.scz" | sed -n 2p | cut -f1)
+    bad "1s/$gene/none/" few.scz "the data lack 1 of the model's 40 genes ('$gene' is the first)"
+    bad "4s/^\([^,]*\),[0-9]*/\1,-2/" minus.scz "counts are needed, and there are only: X (real); cell '$cell' has -2 of gene '$gene'"
+    bad "4s/^\([^,]*\),[0-9]*/\1,0.5/" half.scz "counts are needed, and there are only: X (counts-fractional); --layer takes fractional ones as they are; cell '$cell' has 0.5 of gene '$gene'"
+    sc-embed -q --minify "$F/m.scm" "$F/sim.scz" >"$T/minified.scz"
+    fails 3 "$T/minified.scz: the cells are minified already" sc-embed --minify "$F/m.scm" "$T/minified.scz"
+    fails 3 "$T/minified.scz: the cells are minified and have no counts" sc-score "$F/m.scm" "$T/minified.scz"
+    sc-norm -q --log1p "$F/sim.scz" >"$T/ln.scz"
+    head -c 2000 "$F/sim.scz" >"$T/cut.scz"
+    for tool in sc-embed sc-decode sc-score sc-sample; do
+        fails 3 "$T/ln.scz: there is no layer 'count'; there are: X (lognorm), layers/counts (counts)" $tool --layer count "$F/m.scm" "$T/ln.scz"
+        fails 3 "$T/ln.scz: obs has no column 'batches'; did you mean 'batch'?" $tool --batch-key batches "$F/m.scm" "$T/ln.scz"
+        fails 1 "$T/cut.scz: stream ends early" $tool "$F/m.scm" "$T/cut.scz"
+    done
+}

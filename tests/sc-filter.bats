@@ -205,3 +205,9 @@ var() { sc-view -t var "$T/out.scz" | column "$1"; }
     sc-view "$T/f.scz" | grep -qx "cells: 599"
     sc-view "$T/f.scz" | grep -qx "genes: 13418"
 }
+
+@test "where a value is no count, its cell and gene are named" {
+    printf 'cell,A,B\nc1,1,0\nc2,2,-3\n' | sc-read -q -o "$T/minus.scz"
+    fails 3 "$T/minus.scz: counts are needed, and there are only: X (real); cell 'c2' has -3 of gene 'B'" sc-filter --min-counts 1 "$T/minus.scz"
+    fails 3 "stdin: counts are needed, and there are only: X (real); cell 'c2' has -3 of gene 'B'" sc-filter --min-counts 1 <"$T/minus.scz"
+}

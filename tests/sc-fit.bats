@@ -45,7 +45,11 @@ fit() {
 @test "cells without counts are refused with their file, and with what to do" {
     printf 'cell,A,B\nc1,1,0.5\nc2,2,3\n' | sc-read -q -o "$T/part.scz"
     fails 3 "$T/part.scz: counts are needed, and there are only: X (counts-fractional); --layer takes" fit "$T/part.scz"
+    [[ $output == *"fractional ones as they are; cell 'c1' has 0.5 of gene 'B'" ]]
     fit --layer X -o "$T/m.scm" "$T/part.scz"
+    fit --max-epochs 1 -o "$T/m.scm" "$F/sim.scz"
+    sc-embed -q --minify "$T/m.scm" "$F/sim.scz" >"$T/minified.scz"
+    fails 3 "$T/minified.scz: counts are needed, and the cells are minified: take them as they were before" fit "$T/minified.scz"
     fails 3 "$F/sim.scz: obs has no column 'bacth'; did you mean 'batch'?" fit --batch-key bacth "$F/sim.scz"
 }
 

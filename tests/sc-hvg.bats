@@ -122,3 +122,9 @@ selected() {
         cat "$T/many.scz" | sc-hvg -q --no-PG $o -n 20 --subset -@ 3 | cmp - "$T/one.scz"
     done
 }
+
+@test "where a value is no count, its cell and gene are named" {
+    printf 'cell,A,B\nc1,1,0\nc2,2,-3\n' | sc-read -q -o "$T/minus.scz"
+    fails 3 "$T/minus.scz: counts are needed, and there are only: X (real); cell 'c2' has -3 of gene 'B'" sc-hvg --flavor seurat_v3 -n 1 "$T/minus.scz"
+    fails 3 "stdin: counts are needed, and there are only: X (real); cell 'c2' has -3 of gene 'B'" sc-hvg --flavor seurat_v3 -n 1 <"$T/minus.scz"
+}

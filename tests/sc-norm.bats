@@ -95,3 +95,9 @@ values() {
     [[ "$output" == *"stream ends early"* ]]
     [ ! -e "$T/none.scz" ]
 }
+
+@test "where a value is no count, its cell and gene are named" {
+    printf 'cell,A,B\nc1,1,0\nc2,2,-3\n' | sc-read -q -o "$T/minus.scz"
+    fails 3 "$T/minus.scz: counts are needed, and there are only: X (real); cell 'c2' has -3 of gene 'B'" sc-norm "$T/minus.scz"
+    fails 3 "stdin: counts are needed, and there are only: X (real); cell 'c2' has -3 of gene 'B'" sc-norm <"$T/minus.scz"
+}

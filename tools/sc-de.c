@@ -250,6 +250,7 @@ int main(int argc, char **argv)
             st = compare_all(&d, &err);
         if (st == SC_OK)
             st = sc_over_commit(&d.s, &err);
+        sc_over_blame(&d.s, st, &err);
         de_close(&d);
     }
     const int code = sc_cli_exit(&de_tool, st, &err);

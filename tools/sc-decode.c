@@ -364,6 +364,7 @@ out:
     free(d.order);
     sc_subset_free(&d.genes);
     sc_header_free(&d.kept);
+    sc_over_blame(&d.s, st, err);
     sc_over_close(&d.s);
     return st;
 }

@@ -270,6 +270,7 @@ static sc_status run(void *opts, sc_err *err)
 out:
     sc_header_free(&h);
     sc_header_free(&m.rows);
+    sc_over_blame(&m.s, st, err);
     sc_over_close(&m.s);
     return st;
 }

@@ -118,7 +118,7 @@ static sc_status choose_matrix(job *j, sc_err *err)
         return choose_log(j, h, err);
     char note[256] = "";
     int m;
-    SC_TRY(sc_header_counts(h, j->o.layer, &m, note, sizeof note, err));
+    SC_TRY(sc_reader_counts(j->p.in, j->o.layer, &m, note, sizeof note, err));
     if (*note)
         sc_cli_note(&tool, &j->o, "%s", note);
     j->src = &h->mats[m];

@@ -77,8 +77,8 @@ int main(int argc, char **argv)
     sc_status st = sc_cli_parse(&tool, &o, argc, argv, &err);
     if (st == SC_OK)
         st = run(&o, &in, &m, &err);
-    if (st == SC_EDATA && in)
-        (void)sc_err_prefix(&err, st, "%s", sc_reader_name(in));
+    if (in)
+        (void)sc_err_name(&err, st, sc_reader_name(in));
     const int code = sc_cli_exit(&tool, st, &err);
     metrics_free(&m);
     sc_reader_close(in);

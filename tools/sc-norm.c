@@ -56,7 +56,7 @@ static sc_status choose_counts(job *j, sc_err *err)
 
     if (!j->o.is_excluding && j->o.max_fraction != 0.05)
         return sc_fail(err, SC_EUSAGE, "--max-fraction needs --exclude-highly-expressed");
-    SC_TRY(sc_header_counts(h, j->o.layer, &m, note, sizeof note, err));
+    SC_TRY(sc_reader_counts(j->p.in, j->o.layer, &m, note, sizeof note, err));
     if (*note)
         sc_cli_note(&tool, &j->o, "%s", note);
     j->src = h->mats[m];

@@ -269,6 +269,7 @@ out:
     free(m.batches.codes);
     sc_subset_free(&m.genes);
     sc_header_free(&m.kept);
+    sc_over_blame(&m.s, st, err);
     sc_over_close(&m.s);
     return st;
 }

@@ -245,6 +245,7 @@ out:
     for (int k = 0; s.rows && k < n_threads; k++)
         free(s.rows[k]);
     free(s.rows);
+    sc_over_blame(&s.s, st, err);
     sc_over_close(&s.s);
     return st;
 }

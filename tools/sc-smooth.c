@@ -104,7 +104,7 @@ static sc_status gather_counts(job *j, sc_err *err)
     int32_t *all = NULL;
     char note[512];
     int mat;
-    SC_TRY(sc_header_counts(h, j->o.layer, &mat, note, sizeof note, err));
+    SC_TRY(sc_reader_counts(j->t.in, j->o.layer, &mat, note, sizeof note, err));
     if (note[0])
         sc_cli_note(&tool, &j->o, "%s", note);
     SC_TRY(sc_alloc(&all, (size_t)h->var.n_rows, sizeof *all, err));

@@ -55,6 +55,14 @@ sc_status sc_err_prefix(sc_err *err, sc_status status, const char *fmt, ...)
     return status;
 }
 
+sc_status sc_err_name(sc_err *err, sc_status status, const char *file)
+{
+    const size_t n = strlen(file);
+    if (status != SC_EDATA || !err || (strncmp(err->msg, file, n) == 0 && err->msg[n] == ':'))
+        return status;
+    return sc_err_prefix(err, status, "%s", file);
+}
+
 int sc_status_exit(sc_status status)
 {
     switch (status) {

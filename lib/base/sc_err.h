@@ -47,6 +47,10 @@ sc_status sc_fail_errno(sc_err *err, const char *fmt, ...) SC_PRINTF(2, 3);
  * doesn't know). */
 sc_status sc_err_prefix(sc_err *err, sc_status status, const char *fmt, ...) SC_PRINTF(3, 4);
 
+/* Puts "file: " before a sentence about data (SC_EDATA) that does not begin with it; returns
+ * status. For the end of a tool, where all that concerns a file as such names it already. */
+sc_status sc_err_name(sc_err *err, sc_status status, const char *file);
+
 /* The exit status of design.md section 4 for a status. */
 int sc_status_exit(sc_status status);
 

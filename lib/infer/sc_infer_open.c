@@ -24,6 +24,16 @@ static sc_status match_genes(sc_infer *x, const sc_header *h, double share, char
     return SC_OK;
 }
 
+/* What the user named must be there, whether the wanted nodes depend on it or not. */
+static sc_status check_named(const sc_header *h, const sc_keys *k, sc_err *err)
+{
+    const char *const names[] = {k->batch, k->labels, k->panel, k->size_factor};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (names[i])
+            SC_TRY(sc_require_obs(h, names[i], err));
+    return SC_OK;
+}
+
 /* Codes are needed for the categories that the wanted nodes depend on. */
 static sc_status open_category(sc_infer *x, const sc_header *h, int input, const char *named,
                                sc_err *err)
@@ -169,6 +179,7 @@ sc_status sc_infer_open(sc_infer **out, const sc_net *net, const sc_header *h, c
     SC_GOTO(st, plan_again(x, nodes, n_nodes, err), fail);
     x->needs_lgamma = takes_likelihood(&x->plan, net->g) || takes_likelihood(&x->again, net->g);
     SC_GOTO(st, match_genes(x, h, keys->min_gene_overlap, note, note_len, err), fail);
+    SC_GOTO(st, check_named(h, keys, err), fail);
     SC_GOTO(st, open_inputs(x, h, keys, err), fail);
     *out = x;
     return SC_OK;

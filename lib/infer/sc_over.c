@@ -24,6 +24,18 @@ sc_status sc_over_open(sc_over *s, const sc_tool *tool, const sc_common *common,
     return s->text ? SC_OK : sc_fail_errno(err, "%s", s->to.name);
 }
 
+/* Where it was for lack of counts, says which value is none. */
+static sc_status tell_more(const sc_over *s, sc_err *err)
+{
+    const char *layer = s->opts->layer ? s->opts->layer : s->net.layer;
+    sc_err again = {0};
+    int mat;
+    if (sc_reader_counts(s->in, layer, &mat, NULL, 0, &again) == SC_EDATA &&
+        strncmp(again.msg, err->msg, strlen(err->msg)) == 0)
+        *err = again;
+    return SC_EDATA;
+}
+
 static sc_status open_infer(const sc_over *s, sc_infer **x, sc_pool *pool, char *note,
                             size_t note_len, sc_err *err)
 {
@@ -37,8 +49,9 @@ static sc_status open_infer(const sc_over *s, sc_infer **x, sc_pool *pool, char 
                           .n_cont_covs = o->cont_covariates.n,
                           .cat_covs = o->cat_covariates.items,
                           .cont_covs = o->cont_covariates.items};
-    return sc_infer_open(x, &s->net, sc_reader_header(s->in), &keys, s->nodes, s->n_nodes, pool,
-                         s->kernels, note, note_len, err);
+    const sc_status st = sc_infer_open(x, &s->net, sc_reader_header(s->in), &keys, s->nodes,
+                                       s->n_nodes, pool, s->kernels, note, note_len, err);
+    return st == SC_EDATA ? tell_more(s, err) : st;
 }
 
 static sc_status open_hand(const sc_over *s, sc_over_hand *h, char *note, size_t note_len,
@@ -194,6 +207,12 @@ sc_status sc_over_commit(sc_over *s, sc_err *err)
             return sc_fail_errno(err, "%s", s->to.name);
     }
     return sc_output_commit(&s->to, err);
+}
+
+void sc_over_blame(const sc_over *s, sc_status st, sc_err *err)
+{
+    if (s->in)
+        (void)sc_err_name(err, st, sc_reader_name(s->in));
 }
 
 void sc_over_close(sc_over *s)

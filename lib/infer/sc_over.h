@@ -111,6 +111,8 @@ typedef struct sc_over_rows {
 sc_status sc_over_write(sc_over *s, const sc_over_rows *r, sc_err *err) SC_MUST_CHECK;
 /* Finishes what was written, and puts it in its place. */
 sc_status sc_over_commit(sc_over *s, sc_err *err) SC_MUST_CHECK;
+/* Names the file of the cells in a sentence about them; harmless where s has none. */
+void sc_over_blame(const sc_over *s, sc_status st, sc_err *err);
 void sc_over_close(sc_over *s);
 
 #endif

@@ -37,8 +37,8 @@ void sc_pass_close(sc_pass *p)
 
 int sc_pass_exit(sc_pass *p, const sc_tool *tool, sc_status st, sc_err *err)
 {
-    if (st == SC_EDATA && p->in)
-        (void)sc_err_prefix(err, st, "%s", sc_reader_name(p->in));
+    if (p->in)
+        (void)sc_err_name(err, st, sc_reader_name(p->in));
     const int code = sc_cli_exit(tool, st, err);
     sc_pass_close(p);
     return code;

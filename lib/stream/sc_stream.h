@@ -107,6 +107,10 @@ sc_status sc_reader_next(sc_reader *in, sc_block **b, sc_err *err) SC_MUST_CHECK
  * works; a file is sought. */
 sc_status sc_reader_keep(sc_reader *in, sc_err *err) SC_MUST_CHECK;
 sc_status sc_reader_rewind(sc_reader *in, sc_err *err) SC_MUST_CHECK;
+/* sc_header_counts of what will be read. Where a matrix would be counts but for some of its values,
+ * the sentence has the cell and the gene of the first, and the blocks up to there are gone. */
+sc_status sc_reader_counts(sc_reader *in, const char *layer, int *mat, char *note, size_t note_len,
+                           sc_err *err) SC_MUST_CHECK;
 void sc_reader_close(sc_reader *in);
 /* True if what was opened is a model (.scm) and not cells. */
 bool sc_reader_is_model(const sc_reader *in);

@@ -310,7 +310,7 @@ sc_status sc_cells_load(sc_cells *c, sc_reader *in, const sc_keys *keys, sc_err 
     int mat = -1;
     sc_block *b = NULL;
     sc_status st;
-    SC_GOTO(st, sc_header_counts(l->h, keys->layer, &mat, c->note, sizeof c->note, err), out);
+    SC_GOTO(st, sc_reader_counts(in, keys->layer, &mat, c->note, sizeof c->note, err), out);
     l->path = l->h->mats[mat].path;
     l->is_sparse = l->h->mats[mat].is_sparse;
     SC_GOTO(st, open_genes(l, err), out);
@@ -323,11 +323,9 @@ sc_status sc_cells_load(sc_cells *c, sc_reader *in, const sc_keys *keys, sc_err 
     if (st == SC_END)
         st = sc_packed_end(c->counts, err) == SC_OK ? SC_END : err->status;
     if (st == SC_END)
-        st = c->n_obs ? close_keys(l, err)
-                      : sc_fail(err, SC_EDATA, "there are no cells");
+        st = c->n_obs ? close_keys(l, err) : sc_fail(err, SC_EDATA, "there are no cells");
 out:
-    if (st == SC_EDATA) /* what concerns the file as such names it already */
-        st = sc_err_prefix(err, st, "%s", sc_reader_name(in));
+    st = sc_err_name(err, st, sc_reader_name(in));
     free(l->row);
     free(l->index);
     free(l->value);

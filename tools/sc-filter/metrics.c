@@ -38,7 +38,7 @@ static sc_status plan(job *j, sc_err *err)
                                            : "mt-prefix");
         return SC_OK;
     }
-    SC_TRY(sc_header_counts(h, o->layer, &m, note, sizeof note, err));
+    SC_TRY(sc_reader_counts(j->p.in, o->layer, &m, note, sizeof note, err));
     if (*note)
         sc_cli_note(&filter_tool, o, "%s", note);
     j->src = &h->mats[m];

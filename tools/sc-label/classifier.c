@@ -87,8 +87,11 @@ sc_status label_by_classifier(const label_opts *o, sc_err *err)
                                .min_prob = o->min_prob,
                                .temperature = 1,
                                .has_sets = o->conformal > 0};
-    if (o->calibrate)
-        SC_GOTO(st, label_calibrate(o, &c.s, c.node, &c.classes, &c.rules, err), out);
+    if (o->calibrate) {
+        st = label_calibrate(o, &c.s, c.node, &c.classes, &c.rules, err);
+        if (st != SC_OK)
+            goto close; /* what is wrong is in another file */
+    }
     SC_GOTO(st, sc_over_match(&c.s, &c.node, 1, err), out);
     SC_GOTO(st, sc_header_copy(&h, sc_reader_header(c.s.in), err), out);
     SC_GOTO(st, sc_label_header(&c.rules, &c.classes, &h, err), out);
@@ -96,6 +99,8 @@ sc_status label_by_classifier(const label_opts *o, sc_err *err)
     SC_GOTO(st, sc_over_each(&c.s, label_block, &c, err), out);
     st = sc_over_commit(&c.s, err);
 out:
+    sc_over_blame(&c.s, st, err);
+close:
     sc_header_free(&h);
     sc_strs_free(&c.classes);
     sc_over_close(&c.s);

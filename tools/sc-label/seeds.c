@@ -162,9 +162,7 @@ sc_status label_seeds(const label_opts *o, sc_err *err)
     SC_GOTO(st,
             sc_reader_open_path(&s.in, o->common.n_operands ? o->common.operands[0] : NULL, err),
             out);
-    SC_GOTO(st,
-            sc_header_counts(sc_reader_header(s.in), o->over.layer, &s.mat, note, sizeof note, err),
-            out);
+    SC_GOTO(st, sc_reader_counts(s.in, o->over.layer, &s.mat, note, sizeof note, err), out);
     if (note[0])
         sc_cli_note(&label_tool, o, "%s", note);
     SC_GOTO(st, find_genes(&s, err), out);

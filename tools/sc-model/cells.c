@@ -230,7 +230,7 @@ static sc_status find_keys(job *j, exported_cells *out, sc_err *err)
         SC_TRY(sc_require_obs(&j->h, sc_strs_at(&net->cont_covs, i), err));
     if (net->size_factor)
         SC_TRY(sc_require_obs(&j->h, net->size_factor, err));
-    SC_TRY(sc_header_counts(&j->h, net->layer, &mat, line, sizeof line, err));
+    SC_TRY(sc_reader_counts(j->in, net->layer, &mat, line, sizeof line, err));
     if (line[0])
         note(j, line);
     const char *path = j->h.mats[mat].path;
