@@ -65,7 +65,7 @@ $B/%.f64.o: %.c
 $B/%.o: %.c $B/flags
 	@mkdir -p $(@D); $(CC_ALL) $(PKG_CFLAGS) -c -o $@ $<
 # loops over entries, which vectorize; private: $B/flags must not see it
-$(addprefix $B/lib/,stream/sc_stream_matrix.o model/sc_net_tensors.o data/sc_rows.o infer/sc_infer_block.o): private CFLAGS += -O3
+$(addprefix $B/lib/,stream/sc_stream_matrix.o model/sc_net_tensors.o data/sc_rows.o data/sc_gene_order.o infer/sc_infer_block.o train/sc_packed.o train/sc_minibuf.o): private CFLAGS += -O3
 $B/flags: FORCE # other flags than last time: compile anew
 	@mkdir -p $B; printf '%s\n' $(call quote,$(CC_ALL)) | cmp -s - $@ || printf '%s\n' $(call quote,$(CC_ALL)) >$@
 # the one source that knows of PREFIX, so that another one compiles this alone

@@ -2,7 +2,7 @@
  * Decoder heads as one op: losses, values and gradients of fused plans in float against plain ones
  * in double; and which graphs have a head at all.
  */
-#include "tiny.h"
+#include "both.h"
 
 static tiny data;
 enum { COPIES = 4, ROWS = COPIES * TINY_ROWS }; /* of the cells: more than a tile has rows */
@@ -66,36 +66,6 @@ static int n_thin(const sc_plan *p, const sc_built *g)
     return n;
 }
 
-/* Weights that training moves by itself: the statistics of batch norms. */
-static void compare_statistics(const char *what, const sc_built *g, const float *f32,
-                               const double *f64)
-{
-    for (int i = 0; i < g->n_weights; i++) {
-        const sc_gweight *w = &g->weights[i];
-        const bool moves =
-            w->kind == SC_W_BN_MEAN || w->kind == SC_W_BN_VAR || w->kind == SC_W_BN_COUNT;
-        for (int64_t k = w->offset; k < w->offset + w->rows * w->cols && moves; k++)
-            if (fabs((double)f32[k] - f64[k]) > 1e-6 * fmax(1, fabs(f64[k])))
-                fail_msg("%s: '%s'[%lld] is %.9g, in double %.9g", what, w->name,
-                         (long long)(k - w->offset), (double)f32[k], f64[k]);
-    }
-}
-
-static void compare(const char *what, const sc_built *g, const float *f32, const double *f64)
-{
-    for (int i = 0; i < g->n_weights; i++) {
-        const sc_gweight *w = &g->weights[i];
-        const bool no_effect = w->kind == SC_W_BIAS; /* before a batch norm: rounding is all */
-        double size = no_effect ? 1 : 0;
-        for (int64_t k = w->offset; k < w->offset + w->rows * w->cols; k++)
-            size = fmax(size, fabs(f64[k]));
-        for (int64_t k = w->offset; k < w->offset + w->rows * w->cols && w->is_trained; k++)
-            if (fabs((double)f32[k] - f64[k]) > 2e-5 * size + 1e-7)
-                fail_msg("%s: gradient by '%s'[%lld] is %.9g, in double %.9g", what, w->name,
-                         (long long)(k - w->offset), (double)f32[k], f64[k]);
-    }
-}
-
 static void check_run(const char *variant, const char *options, int heads, int thin, bool train,
                       const sc_mini *mini, const sc_kernels *k)
 {
@@ -137,8 +107,8 @@ static void check_run(const char *variant, const char *options, int heads, int t
     const double want = sc_exec_loss_f64(b, &plain, &run, 0);
     if (fabs(got - want) > 2e-6 * fabs(want))
         fail_msg("%s %s: the loss is %.9g, in double %.9g", variant, options, got, want);
-    compare(options, net.g, sc_exec_gradients_f32(a), sc_exec_gradients_f64(b));
-    compare_statistics(options, net.g, sc_exec_weights_f32(a), sc_exec_weights_f64(b));
+    both_compare_gradients(options, net.g, sc_exec_gradients_f32(a), sc_exec_gradients_f64(b));
+    both_compare_statistics(options, net.g, sc_exec_weights_f32(a), sc_exec_weights_f64(b));
     sc_plan_free(&fused);
     sc_plan_free(&plain);
     sc_exec_free_f32(a);

@@ -125,6 +125,12 @@ static void check_linear(const sc_kernels *k)
         k->sparse_row(8, index, value, w, N, y, n);
         assert_memory_equal(sum, y, (size_t)n * sizeof *sum);
         assert_true(n == N || sum[n] == z[n]);
+        float *pair = malloc(2 * N * sizeof *pair);
+        k->sparse_pair(8, index, value, w, w + N, N, pair, pair + N, n);
+        assert_memory_equal(sum, pair, (size_t)n * sizeof *sum);
+        k->sparse_sum(8, index, value, w + N, N, sum, n);
+        assert_memory_equal(sum, pair + N, (size_t)n * sizeof *sum);
+        free(pair);
         free(sum);
 
         float dots[ROWS], dot;

@@ -76,6 +76,9 @@ typedef struct sc_kernels {
                        int64_t ldw, float *y, int n);
     void (*sparse_sum)(int64_t nnz, const int32_t *index, const float *value, const float *w,
                        int64_t ldw, float *y, int n);           /* the same, but y = */
+    /* Two sums over the same entries, from two matrices: the bits of sparse_sum of each. */
+    void (*sparse_pair)(int64_t nnz, const int32_t *index, const float *value, const float *w,
+                        const float *w2, int64_t ldw, float *y, float *y2, int n);
     void (*axpy)(int64_t n, float a, const float *x, float *y); /* y += a x */
     void (*dot_rows)(int m, int n, const float *a, int lda, const float *b, int ldb,
                      float *out); /* out_i = a_i . b_i */

@@ -1,6 +1,7 @@
 /*
  * The stored entries of a minibatch in the order of their genes: backward sums a gene's gradient
- * over its cells. Any number of threads sorts, each a range of genes.
+ * over its cells. Genes are cut into ranges: first it is found where each begins in each row, then
+ * ranges are sorted by counting. Both are cut into tiles that any number of threads may take.
  */
 #ifndef SC_GENE_ORDER_H
 #define SC_GENE_ORDER_H
@@ -9,25 +10,42 @@
 
 #include <stdint.h>
 
+enum { SC_GENE_ORDER_TILES = 8 };
+
 /* Entries ptr[j] .. ptr[j + 1] are of gene j, cells rising: their cell, and their place among the
  * stored entries of the minibatch. Zeroed, it has no room. */
 typedef struct sc_gene_order {
     int32_t *ptr, *row, *at;
-    int32_t *next; /* the end of each gene's entries: ptr[j + 1], which another tile may write */
-    int64_t n_vars, room;
+    int32_t *next;  /* by gene: how many it has, then where its next entry goes */
+    int32_t *start; /* row by row, the place of each range's first entry in it, and its end */
+    int64_t n_vars, n_rows, room;
 } sc_gene_order;
 
-enum { SC_GENE_ORDER_TILES = 8 };
+/* n rows in CSR, indices rising in each row; places count from indptr[0]. */
+typedef struct sc_gene_rows {
+    int64_t n;
+    const int64_t *indptr;
+    const int32_t *indices;
+} sc_gene_rows;
 
-/* Room for nnz entries of n_vars genes. */
-sc_status sc_gene_order_room(sc_gene_order *o, int64_t n_vars, int64_t nnz,
+/* Room for nnz entries of n_vars genes and n_rows rows. */
+sc_status sc_gene_order_room(sc_gene_order *o, int64_t n_vars, int64_t n_rows, int64_t nnz,
                              sc_err *err) SC_MUST_CHECK;
 void sc_gene_order_free(sc_gene_order *o);
-/* Genes first .. end - 1 that a tile has, and so a thread that is given it owns. */
-void sc_gene_order_range(const sc_gene_order *o, int64_t tile, int32_t *first, int32_t *end);
-/* Sorts one tile's genes of n rows, CSR, indices rising in each row; places count from indptr[0].
- * ptr[n_vars] comes with the last tile. */
-void sc_gene_order_sort(sc_gene_order *o, int64_t n, const int64_t *indptr, const int32_t *indices,
-                        int64_t tile);
+
+/* first .. end - 1 of n rows or genes, that a tile has. */
+void sc_gene_order_range(int64_t n, int64_t tile, int64_t *first, int64_t *end);
+/* Entries first .. end - 1 of row i are of the tile's genes. */
+static inline void sc_gene_order_part(const sc_gene_order *o, int64_t i, int64_t tile,
+                                      int32_t *first, int32_t *end)
+{
+    const int32_t *start = o->start + i * (SC_GENE_ORDER_TILES + 1) + tile;
+    *first = start[0];
+    *end = start[1];
+}
+/* Cuts the tile's rows; the others' entries may not be there yet. */
+void sc_gene_order_cut(sc_gene_order *o, const sc_gene_rows *rows, int64_t tile);
+/* Sorts the tile's genes, once all rows are cut. */
+void sc_gene_order_sort(sc_gene_order *o, const sc_gene_rows *rows, int64_t tile);
 
 #endif

@@ -174,7 +174,7 @@ static sc_status reserve_columns(ex *e, int64_t nnz, sc_err *err)
         if (n->op != SC_OP_INPUT || n->form != SC_SPARSE)
             continue;
         SC_TRY(sc_resize(&c->value, (size_t)nnz, sizeof *c->value, err));
-        SC_TRY(sc_gene_order_room(&c->own, n->n_cols, nnz, err));
+        SC_TRY(sc_gene_order_room(&c->own, n->n_cols, e->max_rows, nnz, err));
     }
     return SC_OK;
 }

@@ -2,7 +2,10 @@
 
 #include <string.h>
 
-enum { STARTS = 8 }; /* tiles that begin backward */
+enum {
+    STARTS = 8, /* tiles that begin backward */
+    FEW = 8     /* entries that a sum must have to be worth its place in memory */
+};
 
 typedef struct job {
     ex *e;
@@ -121,15 +124,35 @@ static void share_memory(ex *e)
     }
 }
 
+/* For backward, where the minibatch has not brought the order. */
+static void order_genes(ex *e)
+{
+    for (int s = 0; s < SC_N_STREAMS; s++) {
+        sc_columns *c = &e->columns[s];
+        c->order = NULL;
+        c->is_dense = false;
+#ifndef SC_F64
+        const sc_mini *m = e->run->mini[s];
+        if (!m || !m->indptr || !sc_exec_takes_genes_f32(e, e->plan, s))
+            continue;
+        const sc_gene_rows rows = {m->n, m->indptr, m->indices};
+        for (int64_t t = 0; !m->by_gene && t < SC_GENE_ORDER_TILES; t++)
+            sc_gene_order_cut(&c->own, &rows, t);
+        for (int64_t t = 0; !m->by_gene && t < SC_GENE_ORDER_TILES; t++)
+            sc_gene_order_sort(&c->own, &rows, t);
+        c->order = m->by_gene ? m->by_gene : &c->own;
+        c->is_dense = m->indptr[m->n] - m->indptr[0] >= SC_GENE_ORDER_TILES * FEW * m->n;
+#endif
+    }
+}
+
 sc_status SC_R(sc_exec_forward)(ex *e, const sc_plan *p, const sc_run *run, sc_err *err)
 {
     e->run = run;
     e->plan = p;
     SC_TRY(SC_R(sc_exec_reserve)(e, err));
     share_memory(e);
-    for (int i = 0; i < SC_N_STREAMS; i++)
-        e->columns[i].order =
-            run->mini[i] && run->mini[i]->by_gene ? run->mini[i]->by_gene : &e->columns[i].own;
+    order_genes(e);
     for (int i = 0; i < run->n_given; i++) {
         const int32_t id = run->given[i].node;
         for (int64_t k = 0; k < rows_of(e, id) * cols_of(e, id); k++)
@@ -180,6 +203,7 @@ static void backward(ex *e, const sc_plan *p, const sc_run *run, int group)
     e->moves = p->moves[group];
     e->twin = e->owned ? p->twin[group] : NULL;
     e->is_taken = e->owned ? p->is_taken[group] : NULL;
+    e->mate = e->owned ? p->mate[group] : NULL;
     job j = {.e = e, .list = p->bwd[group], .n = p->n_bwd[group], .group = group, .backward = true};
     for (int w = 0; w < e->g->n_weights && e->owned; w++)
         e->is_dirty[w] = e->is_dirty[w] && !e->owned[w];

@@ -27,7 +27,7 @@ typedef struct sc_mini {
     const float *values, *lgamma_x1;                 /* lgamma(x + 1) of the values */
     const float *proteins, *cont_covs, *size_factor; /* row-major */
     const int32_t *codes[SC_IN_MAX][2]; /* by input - SC_IN_BATCH; encoder's and decoder's side */
-    const sc_gene_order *by_gene; /* the counts' order by gene; NULL: backward's forward sorts */
+    const sc_gene_order *by_gene; /* the counts' order by gene; NULL: forward sorts for backward */
 } sc_mini;
 
 typedef enum sc_draw { SC_DRAW_MEAN, SC_DRAW_SAMPLE, SC_DRAW_NOISE } sc_draw;
@@ -76,6 +76,9 @@ typedef struct sc_plan {
      * of such linears: the one before it in the list, or 0; whether another adds up its share. */
     bool *assigned[SC_GROUPS_MAX], *is_taken[SC_GROUPS_MAX];
     int32_t *twin[SC_GROUPS_MAX];
+    /* By node, of two layers of the same counts, each with its own weights: the other one, which
+     * takes its gradient gene by gene at the same time; or 0. */
+    int32_t *mate[SC_GROUPS_MAX];
     bool term_on[32];
     sc_head *head; /* by node; NULL without SC_PLAN_FUSE */
     sc_thin *thin; /* likewise */
@@ -97,7 +100,7 @@ sc_status sc_plan_make(sc_plan *p, const sc_built *g, unsigned streams, unsigned
 sc_status sc_plan_make_given(sc_plan *p, const sc_built *g, const int32_t *roots, int n_roots,
                              const sc_given *given, int n_given, sc_err *err) SC_MUST_CHECK;
 void sc_plan_free(sc_plan *p);
-/* Of sc_plan_make: fills assigned, twin and is_taken; readers: by weight, nodes of the graph. */
+/* Of sc_plan_make: fills assigned, twin, is_taken and mate; readers: by weight, nodes of the graph. */
 sc_status sc_plan_twins(sc_plan *p, const sc_built *g, int group, const int *readers,
                         sc_err *err) SC_MUST_CHECK;
 enum { SC_WIDE_COLS = 256 }; /* a linear of more, and without counts, is cut by columns */

@@ -222,14 +222,17 @@ static uint64_t digest(const ex *e, const int32_t *list, int n, bool backward)
 {
     const sc_plan *p = e->plan;
     uint64_t h = mix((uint64_t)n, backward);
-    for (int s = 0; s < SC_N_STREAMS; s++)
+    for (int s = 0; s < SC_N_STREAMS; s++) {
         h = mix(h, e->run->mini[s] ? e->run->mini[s]->n : -1);
+        h = mix(h, e->columns[s].is_dense + 2 * e->columns[s].of);
+    }
     h = mix(h, e->run->train * 4 + (e->owned != NULL) * 2 + (e->descent != NULL));
     for (int i = 0; i < n; i++) {
         h = mix(h, list[i]);
         h = mix(h, p->head ? p->head[list[i]].logits : -1);
         h = mix(h, p->thin ? p->thin[list[i]].linear * 2 + p->thin[list[i]].only_moves : -1);
         h = mix(h, e->is_taken ? e->is_taken[list[i]] : -1);
+        h = mix(h, e->mate ? e->mate[list[i]] : -1);
     }
     for (int w = 0; w < e->g->n_weights; w++)
         for (int k = 0; k < e->g->n_groups; k++)

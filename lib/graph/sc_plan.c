@@ -152,6 +152,7 @@ void sc_plan_free(sc_plan *p)
         free(p->assigned[k]);
         free(p->is_taken[k]);
         free(p->twin[k]);
+        free(p->mate[k]);
     }
     memset(p, 0, sizeof *p);
 }

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 
 /* Finds layers that share their weights in a plan's backward, as the passes of two row streams do,
- * so that one of them adds up the gradients of all. */
+ * so that one of them adds up the gradients of all; and layers that share their counts, as encoders
+ * of the latent and of the library size do. */
 
 /* Cut by columns for all its rows, with gradients at its own time (lib/ops/linear_wide.c). */
 static bool is_wide(const sc_built *g, const sc_gnode *n)
@@ -72,11 +73,36 @@ static bool is_bias_of_others(const sc_built *g, const sc_gnode *layer)
     return false;
 }
 
+/* The counts that a layer of the list takes first, if it alone reads its weights, which move. */
+static int32_t own_counts(const sc_plan *p, const sc_built *g, int group, int32_t id)
+{
+    const sc_gnode *n = &g->nodes[id];
+    const bool is_own =
+        n->op == SC_OP_LINEAR && p->owned[group][n->weight] && p->moves[group][n->weight];
+    return is_own && g->nodes[n->in[0]].form == SC_SPARSE ? n->in[0] : 0;
+}
+
+static void find_mates(sc_plan *p, const sc_built *g, int group)
+{
+    for (int i = 0; i < p->n_bwd[group]; i++)
+        for (int k = 0; k < i; k++) {
+            const int32_t a = p->bwd[group][i], b = p->bwd[group][k];
+            const int32_t x = own_counts(p, g, group, a);
+            if (!x || x != own_counts(p, g, group, b) || p->mate[group][a] || p->mate[group][b] ||
+                g->nodes[a].n_cols != g->nodes[b].n_cols)
+                continue;
+            p->mate[group][a] = b;
+            p->mate[group][b] = a;
+        }
+}
+
 sc_status sc_plan_twins(sc_plan *p, const sc_built *g, int group, const int *readers, sc_err *err)
 {
     SC_TRY(sc_alloc(&p->assigned[group], (size_t)g->n_weights, sizeof **p->assigned, err));
     SC_TRY(sc_alloc(&p->twin[group], (size_t)g->n_nodes, sizeof **p->twin, err));
     SC_TRY(sc_alloc(&p->is_taken[group], (size_t)g->n_nodes, sizeof **p->is_taken, err));
+    SC_TRY(sc_alloc(&p->mate[group], (size_t)g->n_nodes, sizeof **p->mate, err));
+    find_mates(p, g, group);
     for (int w = 0; w < g->n_weights; w++) {
         int32_t last = 0;
         p->assigned[group][w] |= p->owned[group][w];

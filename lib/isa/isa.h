@@ -27,6 +27,8 @@ void SC_NAME(sparse_row)(int64_t nnz, const int32_t *index, const float *value, 
                          int64_t ldw, float *y, int n);
 void SC_NAME(sparse_sum)(int64_t nnz, const int32_t *index, const float *value, const float *w,
                          int64_t ldw, float *y, int n);
+void SC_NAME(sparse_pair)(int64_t nnz, const int32_t *index, const float *value, const float *w,
+                          const float *w2, int64_t ldw, float *y, float *y2, int n);
 void SC_NAME(axpy)(int64_t n, float a, const float *x, float *y);
 void SC_NAME(dot_rows)(int m, int n, const float *a, int lda, const float *b, int ldb, float *out);
 int SC_NAME(near)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,

@@ -15,11 +15,6 @@ static inline __attribute__((always_inline)) void sparse_span(int nv, bool adds,
     for (int64_t k = 0; k < nnz; k++) {
         const float *row = w + index[k] * ldw;
         const vf x = v_set(value[k]);
-        if (k + 6 < nnz) { /* rows are far apart: nobody else fetches them in time */
-            const char *ahead = (const char *)(w + index[k + 6] * ldw);
-            for (int v = 0; v < nv * W * 4; v += 64)
-                __builtin_prefetch(ahead + v);
-        }
         for (int v = 0; v < nv; v++)
             acc[v] = v_fma(x, v_load(row + v * W), acc[v]);
     }
@@ -54,6 +49,33 @@ void SC_NAME(sparse_sum)(int64_t nnz, const int32_t *index, const float *value, 
                          int64_t ldw, float *y, int n)
 {
     sparse(false, nnz, index, value, w, ldw, y, n);
+}
+
+enum { PAIR = W == 16 ? 8 : 4 }; /* vectors of either sum, that registers hold with the other */
+
+void SC_NAME(sparse_pair)(int64_t nnz, const int32_t *index, const float *value, const float *w,
+                          const float *w2, int64_t ldw, float *y, float *y2, int n)
+{
+    int j = 0;
+    for (; j + PAIR * W <= n; j += PAIR * W) {
+        vf a[PAIR], b[PAIR];
+        for (int v = 0; v < PAIR; v++)
+            a[v] = b[v] = v_set(0);
+        for (int64_t k = 0; k < nnz; k++) {
+            const int64_t at = index[k] * ldw + j;
+            const vf x = v_set(value[k]);
+            for (int v = 0; v < PAIR; v++)
+                a[v] = v_fma(x, v_load(w + at + v * W), a[v]);
+            for (int v = 0; v < PAIR; v++)
+                b[v] = v_fma(x, v_load(w2 + at + v * W), b[v]);
+        }
+        for (int v = 0; v < PAIR; v++) {
+            v_store(y + j + v * W, a[v]);
+            v_store(y2 + j + v * W, b[v]);
+        }
+    }
+    sparse(false, nnz, index, value, w + j, ldw, y + j, n - j);
+    sparse(false, nnz, index, value, w2 + j, ldw, y2 + j, n - j);
 }
 
 void SC_NAME(axpy)(int64_t n, float a, const float *x, float *y)
@@ -108,13 +130,9 @@ bool SC_NAME(adam)(int64_t rows, int64_t n, float *p, float *m, float *v, int64_
                     v_set(1.0f / a->correct2)};
     vf bad = v_set(0);
 
-    /* rows far apart: the next but one is fetched here, since nobody else foresees it */
     for (int64_t r = 0; r < rows; r++, p += ld, m += ld, v += ld, g += ldg) {
         int64_t i = 0;
         for (; i + W <= n; i += W) {
-            __builtin_prefetch(p + i + 2 * ld, 1);
-            __builtin_prefetch(m + i + 2 * ld, 1);
-            __builtin_prefetch(v + i + 2 * ld, 1);
             vf vp = v_load(p + i), mean = v_load(m + i), square = v_load(v + i);
             bad += adam_one(&s, &vp, &mean, &square, v_load(g + i));
             v_store(p + i, vp);

@@ -9,7 +9,12 @@ enum { ROWS = 32, COLS = 256, WCOLS = 128, WROWS = 32, THIN = 16, GENE_BLOCK = 3
 #ifdef SC_F64
 #define is_wide(e, id) ((void)(e), (void)(id), false)
 #define sorts_columns(e, id) 0
+#define is_cut(e, id) ((void)(e), (void)(id), false)
+#define cut_add(e, id, i0, i1, j0, n, y)                                                           \
+    ((void)(e), (void)(id), (void)(i0), (void)(i1), (void)(j0), (void)(n), (void)(y))
 #else
+#define is_cut SC_X(sc_is_cut)
+#define cut_add SC_X(sc_cut_add)
 #define is_wide SC_X(sc_is_wide)
 #define sorts_columns SC_X(sc_sorts_columns)
 #endif
@@ -53,8 +58,15 @@ static int64_t tiles(const ex *e, int32_t id, int phase, bool backward)
     if (backward && phase == 2)
         return SC_X(sc_column_tiles)(e, id);
 #endif
+    const int64_t all = ceil_div(rows_of(e, id), ROWS) * ceil_div(n_out, COLS);
+    if (!backward && phase == 1)
+        return is_cut(e, id) ? all : 0;
+#ifdef SC_ISA
+    if (!backward && is_cut(e, id))
+        return SC_X(sc_cut_tiles)(e, id) + sorts_columns(e, id);
+#endif
     if (!backward)
-        return ceil_div(rows_of(e, id), ROWS) * ceil_div(n_out, COLS) + sorts_columns(e, id);
+        return all + sorts_columns(e, id);
     if (phase == 0)
         return has_input_gradient(e, id) ? ceil_div(rows_of(e, id), ROWS) : 0;
     return phase == 1 ? ceil_div(n_out, grad_cols(n_out)) * row_blocks(e, id) : 0;
@@ -101,7 +113,9 @@ static void fwd_rows(ex *e, int32_t id, int64_t i0, int64_t i1, int64_t j0, int6
     for (int p = 0; p < n->n_in; p++) {
         const int32_t x = n->in[p];
         const int64_t width = cols_of(e, x);
-        if (nd(e, x)->form == SC_SPARSE)
+        if (nd(e, x)->form == SC_SPARSE && is_cut(e, id))
+            cut_add(e, id, i0, i1, j0, nc, y);
+        else if (nd(e, x)->form == SC_SPARSE)
             add_sparse(e, x, i0, i1, w, n_out, y, nc);
         else if (nd(e, x)->form == SC_CODES)
             for (int64_t i = i0; i < i1; i++)
@@ -115,19 +129,26 @@ static void fwd_rows(ex *e, int32_t id, int64_t i0, int64_t i1, int64_t j0, int6
 
 static void fwd(ex *e, int32_t id, int phase, int64_t tile)
 {
-    (void)phase;
     const int64_t n_out = cols_of(e, id), n_cols = ceil_div(n_out, COLS);
 #ifdef SC_ISA
     if (is_wide(e, id)) {
         SC_X(sc_wide_fwd)(e, id, tile);
         return;
     }
-    const int64_t n_sorts = sorts_columns(e, id);
+    const int64_t n_cuts = is_cut(e, id) && phase == 0 ? SC_X(sc_cut_tiles)(e, id) : 0;
+    const int64_t n_sorts = phase == 0 ? sorts_columns(e, id) : 0;
+    if (tile < n_cuts) {
+        SC_X(sc_cut_sums)(e, id, tile);
+        return;
+    }
+    tile -= n_cuts;
     if (tile < n_sorts) {
         SC_X(sc_sort_columns)(e, id, tile);
         return;
     }
     tile -= n_sorts;
+#else
+    (void)phase;
 #endif
     const int64_t i0 = tile / n_cols * ROWS, j0 = tile % n_cols * COLS;
     fwd_rows(e, id, i0, min64(rows_of(e, id), i0 + ROWS), j0, min64(COLS, n_out - j0));
@@ -287,6 +308,8 @@ static sc_reach reach(const ex *e, int32_t id, int phase)
 static int64_t rows_of_tile(const ex *e, int32_t id, int phase, bool backward)
 {
     const sc_gnode *n = nd(e, id);
+    if (!backward && phase == 1)
+        return n->n_cols <= COLS ? ROWS : 0;
     for (int p = 0; p < n->n_in && !backward; p++)
         if (nd(e, n->in[p])->form == SC_SPARSE)
             return 0;
@@ -294,7 +317,12 @@ static int64_t rows_of_tile(const ex *e, int32_t id, int phase, bool backward)
 }
 
 #ifdef SC_ISA
-const sc_op SC_X(sc_op_linear) = {1, 3, tiles, fwd, bwd, SC_X(sc_wide_aux), reach, rows_of_tile};
+static int64_t aux(const ex *e, int32_t id, int64_t rows)
+{
+    return SC_X(sc_wide_aux)(e, id, rows) + SC_X(sc_cut_aux)(e, id, rows);
+}
+
+const sc_op SC_X(sc_op_linear) = {2, 3, tiles, fwd, bwd, aux, reach, rows_of_tile};
 #else
 const sc_op SC_X(sc_op_linear) = {1, 2, tiles, fwd, bwd, NULL, reach, rows_of_tile};
 #endif

@@ -22,7 +22,17 @@ int64_t SC_X(sc_wide_tiles)(const ex *e, int32_t id, int phase, bool backward);
 void SC_X(sc_wide_fwd)(ex *e, int32_t id, int64_t tile);
 void SC_X(sc_wide_bwd)(ex *e, int32_t id, int phase, int64_t tile);
 
-/* Tiles by which the node's forward puts the counts of its minibatch in the order of genes, for
+/* Whether forward takes the node's counts by ranges of genes, whose weights stay with one thread:
+ * phase 0 sums each range for some rows, phase 1 adds them up. */
+bool SC_X(sc_is_cut)(const ex *e, int32_t id);
+int64_t SC_X(sc_cut_aux)(const ex *e, int32_t id, int64_t rows);
+int64_t SC_X(sc_cut_tiles)(const ex *e, int32_t id);
+void SC_X(sc_cut_sums)(ex *e, int32_t id, int64_t tile);
+/* Adds n columns from j0 of the sums of rows i0 .. i1 to y. */
+void SC_X(sc_cut_add)(const ex *e, int32_t id, int64_t i0, int64_t i1, int64_t j0, int64_t n,
+                      real *y);
+
+/* Tiles by which the node's forward takes the values of its counts in the order of genes, for
  * backward; 0 where another node does. */
 int64_t SC_X(sc_sorts_columns)(const ex *e, int32_t id);
 void SC_X(sc_sort_columns)(ex *e, int32_t id, int64_t tile);

@@ -9,6 +9,54 @@
  */
 enum { GENES = 64, COLUMNS = 512, ENTRIES = 256 };
 
+enum { CUT_ROWS = 128, CUT_WEIGHTS = 128 * 1024 }; /* fewer stay in any thread's cache */
+
+bool SC_X(sc_is_cut)(const ex *e, int32_t id)
+{
+    const int32_t x = counts_of(e, id);
+    return x && e->columns[nd(e, x)->stream].is_dense && SC_X(sc_cut_aux)(e, id, 1) > 0;
+}
+
+int64_t SC_X(sc_cut_aux)(const ex *e, int32_t id, int64_t rows)
+{
+    const int32_t x = counts_of(e, id);
+    const int64_t n_out = cols_of(e, id);
+    const bool is_large = x && e->with_backward && cols_of(e, x) * n_out >= CUT_WEIGHTS;
+    return is_large ? SC_GENE_ORDER_TILES * rows * n_out : 0;
+}
+
+int64_t SC_X(sc_cut_tiles)(const ex *e, int32_t id)
+{
+    return SC_GENE_ORDER_TILES * ceil_div(rows_of(e, id), CUT_ROWS);
+}
+
+void SC_X(sc_cut_sums)(ex *e, int32_t id, int64_t tile)
+{
+    const sc_gnode *n = nd(e, id);
+    const int32_t x = counts_of(e, id);
+    const sc_mini *m = mini_of(e, x);
+    const int64_t n_out = n->n_cols, rows = rows_of(e, id), range = tile % SC_GENE_ORDER_TILES,
+                  i0 = tile / SC_GENE_ORDER_TILES * CUT_ROWS;
+    const real *w = e->w + e->g->weights[n->weight].offset;
+    for (int p = 0; n->in[p] != x; p++)
+        w += cols_of(e, n->in[p]) * n_out;
+    for (int64_t i = i0; i < min64(rows, i0 + CUT_ROWS); i++) {
+        int32_t k, end;
+        sc_gene_order_part(e->columns[nd(e, x)->stream].order, i, range, &k, &end);
+        e->k->sparse_sum(end - k, m->indices + m->indptr[0] + k, e->sparse[x] + k, w, n_out,
+                         e->aux[id] + (range * rows + i) * n_out, (int)n_out);
+    }
+}
+
+void SC_X(sc_cut_add)(const ex *e, int32_t id, int64_t i0, int64_t i1, int64_t j0, int64_t n,
+                      real *y)
+{
+    const int64_t n_out = cols_of(e, id), rows = rows_of(e, id);
+    for (int64_t i = i0; i < i1; i++)
+        for (int64_t range = 0; range < SC_GENE_ORDER_TILES; range++)
+            add_scaled(n, 1, e->aux[id] + (range * rows + i) * n_out + j0, y + (i - i0) * n_out);
+}
+
 int64_t SC_X(sc_sorts_columns)(const ex *e, int32_t id)
 {
     const int32_t x = counts_of(e, id);
@@ -20,16 +68,13 @@ int64_t SC_X(sc_sorts_columns)(const ex *e, int32_t id)
 void SC_X(sc_sort_columns)(ex *e, int32_t id, int64_t tile)
 {
     const int32_t x = counts_of(e, id);
-    const sc_mini *m = mini_of(e, x);
     sc_columns *c = &e->columns[nd(e, x)->stream];
     const sc_gene_order *o = c->order;
     const real *restrict values = e->sparse[x];
     real *restrict to = c->value;
-    int32_t j0, j1;
-    if (o == &c->own)
-        sc_gene_order_sort(&c->own, m->n, m->indptr, m->indices, tile);
-    sc_gene_order_range(o, tile, &j0, &j1);
-    for (int32_t k = j0 < j1 ? o->ptr[j0] : 0; j0 < j1 && k < o->next[j1 - 1]; k++)
+    int64_t j0, j1;
+    sc_gene_order_range(o->n_vars, tile, &j0, &j1);
+    for (int32_t k = o->ptr[j0]; k < o->ptr[j1]; k++)
         to[k] = values[o->at[k]];
     if (tile == 0)
         c->of = x;
@@ -40,10 +85,17 @@ bool SC_X(sc_has_columns)(const ex *e, int32_t x)
     return nd(e, x)->form == SC_SPARSE && e->plan->owned[0];
 }
 
+/* The other layer of the same counts, if their values are at hand in the order of genes; or 0. */
+static int32_t mate_of(const ex *e, int32_t id, int32_t x)
+{
+    return e->mate && e->columns[nd(e, x)->stream].of == x ? e->mate[id] : 0;
+}
+
 int64_t SC_X(sc_column_tiles)(const ex *e, int32_t id)
 {
     const int32_t x = counts_of(e, id);
-    return x && SC_X(sc_has_columns)(e, x) ? ceil_div(cols_of(e, x), GENES) : 0;
+    const bool goes_along = x && mate_of(e, id, x) && mate_of(e, id, x) < id;
+    return x && !goes_along && SC_X(sc_has_columns)(e, x) ? ceil_div(cols_of(e, x), GENES) : 0;
 }
 
 /* Gene j's row of the gradient, n columns of it from j0, to g; or added to it. */
@@ -64,10 +116,33 @@ static void gene(const ex *e, int32_t id, int32_t x, int64_t j, int64_t j0, int6
     }
 }
 
+/* Genes j .. end of two layers, whose counts come first: what is known of a gene serves both. */
+static void pair_gradients(ex *e, int32_t id, int32_t mate, int64_t j, int64_t end)
+{
+    const sc_columns *c = &e->columns[nd(e, id)->stream];
+    const sc_gene_order *o = c->order;
+    const int64_t n = cols_of(e, id), at = e->g->weights[nd(e, id)->weight].offset,
+                  at2 = e->g->weights[nd(e, mate)->weight].offset;
+    _Alignas(64) real g[COLUMNS], g2[COLUMNS];
+    for (; j < end; j++)
+        for (int64_t j0 = 0; j0 < n; j0 += COLUMNS) {
+            const int64_t nc = min64(COLUMNS, n - j0), k = o->ptr[j], to = j * n + j0;
+            e->k->sparse_pair(o->ptr[j + 1] - k, o->row + k, c->value + k, e->grad[id] + j0,
+                              e->grad[mate] + j0, n, g, g2, (int)nc);
+            SC_X(sc_settle)(e, nd(e, id)->weight, at + to, 1, nc, n, g, nc);
+            SC_X(sc_settle)(e, nd(e, mate)->weight, at2 + to, 1, nc, n, g2, nc);
+        }
+}
+
 void SC_X(sc_column_gradients)(ex *e, int32_t id, int64_t tile)
 {
     const sc_gnode *n = nd(e, id);
+    const int32_t mate = mate_of(e, id, counts_of(e, id));
     int64_t at = e->g->weights[n->weight].offset;
+    if (mate) {
+        pair_gradients(e, id, mate, tile * GENES, min64(cols_of(e, n->in[0]), (tile + 1) * GENES));
+        return;
+    }
     for (int p = 0; p < n->n_in; p++) {
         const int32_t x = n->in[p];
         const int64_t width = cols_of(e, x), end = min64(width, (tile + 1) * GENES);

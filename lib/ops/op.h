@@ -28,7 +28,8 @@ typedef struct SC_R(sc_exec) ex;
 /* The counts of a minibatch by gene. */
 typedef struct sc_columns {
     sc_gene_order own;          /* where the minibatch does not bring its order */
-    const sc_gene_order *order; /* of the last forward */
+    const sc_gene_order *order; /* of this minibatch; NULL: nobody asks for it */
+    bool is_dense; /* forward may take counts by ranges of genes: each row has some in each */
     int32_t of;                 /* the sparse node whose values are at hand in this order; or 0 */
     real *value;
 } sc_columns;
@@ -45,8 +46,8 @@ struct SC_R(sc_exec) {
     const bool *owned;    /* backward: by weight, its gradient is assigned, not added; or NULL */
     sc_descent *descent;  /* backward: owned weights that move take their step; or NULL */
     const bool *moves;    /* backward: by weight */
-    const bool *is_taken; /* backward: by node, likewise twin: see sc_plan; or NULL */
-    const int32_t *twin;
+    const bool *is_taken; /* backward: by node, likewise twin, mate: see sc_plan; or NULL */
+    const int32_t *twin, *mate;
     sc_columns columns[SC_N_STREAMS];
     int64_t max_rows, max_nnz;
     bool *is_dirty;            /* by weight: its gradient is not 0 */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SMALL = sizeof((sc_minibuf *)0)->lgamma_small / sizeof(float) }; /* counts below */
+
 sc_status sc_minibuf_new(sc_minibuf **out, int64_t n_rows, sc_err *err)
 {
     sc_minibuf *g = NULL;
@@ -14,7 +16,7 @@ sc_status sc_minibuf_new(sc_minibuf **out, int64_t n_rows, sc_err *err)
     SC_GOTO(st, sc_alloc(&g->keys, (size_t)n_rows, sizeof *g->keys, err), fail);
     SC_GOTO(st, sc_alloc(&g->indptr, (size_t)n_rows + 1, sizeof *g->indptr, err), fail);
     SC_GOTO(st, sc_alloc(&g->size_factor, (size_t)n_rows, sizeof(float), err), fail);
-    for (int x = 0; x < 1024; x++) {
+    for (int x = 0; x < SMALL; x++) {
         int sign;
         g->lgamma_small[x] = (float)lgamma_r(x + 1, &sign);
     }
@@ -27,10 +29,16 @@ fail:
 
 void sc_minibuf_lgamma(const sc_minibuf *g, int64_t n, const float *x, float *out)
 {
-    for (int64_t k = 0; k < n; k++) {
+    int n_other = 0;
+    for (int64_t k = 0; k < n; k++) { /* no branch, no call: this is of each minibatch */
+        const int i = (int)(x[k] < SMALL ? x[k] : SMALL - 1);
+        n_other += (float)i != x[k];
+        out[k] = g->lgamma_small[i];
+    }
+    for (int64_t k = 0; k < n && n_other; k++) {
         int sign;
-        const bool small = x[k] < 1024 && x[k] == (float)(int)x[k];
-        out[k] = small ? g->lgamma_small[(int)x[k]] : (float)lgamma_r((double)x[k] + 1, &sign);
+        if (!(x[k] < SMALL) || x[k] != (float)(int)x[k])
+            out[k] = (float)lgamma_r((double)x[k] + 1, &sign);
     }
 }
 
@@ -44,16 +52,16 @@ sc_status sc_minibuf_room(sc_minibuf *g, int64_t nnz, sc_err *err)
     return sc_resize(&g->lgamma_x1, (size_t)g->cap_nnz, sizeof *g->lgamma_x1, err);
 }
 
-enum { ROWS = 4 }; /* of a tile: short, for threads that have a moment */
-
-int64_t sc_minibuf_unpack_tiles(const sc_minibuf *g)
+static sc_gene_rows gene_rows(const sc_minibuf *g)
 {
-    return (g->mini.n + ROWS - 1) / ROWS;
+    return (sc_gene_rows){g->mini.n, g->indptr, g->indices};
 }
 
 void sc_minibuf_unpack(sc_minibuf *g, int64_t tile)
 {
-    for (int64_t r = tile * ROWS; r < g->mini.n && r < (tile + 1) * ROWS; r++) {
+    int64_t r, end;
+    sc_gene_order_range(g->mini.n, tile, &r, &end);
+    for (; r < end; r++) {
         sc_err err = {0};
         const int64_t k = g->indptr[r];
         if (sc_packed_row(g->cells->counts, g->rows[r], g->indices + k, g->values + k, &err) !=
@@ -64,24 +72,23 @@ void sc_minibuf_unpack(sc_minibuf *g, int64_t tile)
         }
         sc_minibuf_lgamma(g, g->indptr[r + 1] - k, g->values + k, g->lgamma_x1 + k);
     }
-}
-
-int64_t sc_minibuf_sort_tiles(const sc_minibuf *g)
-{
-    return g->mini.by_gene ? SC_GENE_ORDER_TILES : 0;
+    const sc_gene_rows rows = gene_rows(g);
+    if (g->mini.by_gene)
+        sc_gene_order_cut(&g->order, &rows, tile);
 }
 
 void sc_minibuf_sort(sc_minibuf *g, int64_t tile)
 {
-    if (!atomic_load(&g->has_failed))
-        sc_gene_order_sort(&g->order, g->mini.n, g->indptr, g->indices, tile);
+    const sc_gene_rows rows = gene_rows(g);
+    if (g->mini.by_gene && !atomic_load(&g->has_failed))
+        sc_gene_order_sort(&g->order, &rows, tile);
 }
 
 static sc_status room(sc_minibuf *g, const sc_cells *c, bool by_gene, int64_t nnz, sc_err *err)
 {
     SC_TRY(sc_minibuf_room(g, nnz, err));
     if (by_gene)
-        SC_TRY(sc_gene_order_room(&g->order, c->n_vars, g->cap_nnz, err));
+        SC_TRY(sc_gene_order_room(&g->order, c->n_vars, g->n_rows, g->cap_nnz, err));
     if (c->n_cont_covs && !g->cont_covs)
         SC_TRY(sc_alloc(&g->cont_covs, (size_t)(g->n_rows * c->n_cont_covs), sizeof(float), err));
     if (c->dims.n_proteins && !g->proteins)

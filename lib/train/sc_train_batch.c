@@ -38,46 +38,37 @@ static sc_status plan_for(sc_trainer *t, sc_batch *b, sc_err *err)
                         err);
 }
 
-/* Of tiles of all streams: the stream that has this one, which becomes that of its own. */
-static int stream_of(const sc_batch *b, int64_t *tile, int64_t (*tiles)(const sc_minibuf *))
+/* The streams that take part have SC_GENE_ORDER_TILES tiles each: the minibuf that has this one,
+ * which becomes that of its own. */
+static sc_minibuf *buf_of(const sc_batch *b, int64_t *tile)
 {
-    int s = 0;
-    for (;; s++) {
-        const int64_t n = b->d.n[s] ? tiles(b->buf[s]) : 0;
-        if (*tile < n)
-            return s;
-        *tile -= n;
+    for (int s = 0;; s++) {
+        if (b->d.n[s] && *tile < SC_GENE_ORDER_TILES)
+            return b->buf[s];
+        *tile -= b->d.n[s] ? SC_GENE_ORDER_TILES : 0;
     }
-}
-
-static int64_t all_tiles(const sc_batch *b, int64_t (*tiles)(const sc_minibuf *))
-{
-    int64_t n = 0;
-    for (int s = 0; s < SC_N_STREAMS; s++)
-        n += b->d.n[s] ? tiles(b->buf[s]) : 0;
-    return n;
 }
 
 static void unpack(void *ctx, int64_t tile, int tid)
 {
     (void)tid;
-    const sc_batch *b = ctx;
-    const int s = stream_of(b, &tile, sc_minibuf_unpack_tiles);
-    sc_minibuf_unpack(b->buf[s], tile);
+    sc_minibuf *g = buf_of(ctx, &tile);
+    sc_minibuf_unpack(g, tile);
 }
 
 static void sort(void *ctx, int64_t tile, int tid)
 {
     (void)tid;
-    const sc_batch *b = ctx;
-    const int s = stream_of(b, &tile, sc_minibuf_sort_tiles);
-    sc_minibuf_sort(b->buf[s], tile);
+    sc_minibuf *g = buf_of(ctx, &tile);
+    sc_minibuf_sort(g, tile);
 }
 
 static sc_status offer(sc_trainer *t, sc_batch *b, sc_err *err)
 {
     sc_rows_step(t, b->step, b->is_val, &b->d);
     SC_TRY(plan_for(t, b, err));
+    int64_t tiles = 0;
+    bool by_gene = false;
     for (int s = 0; s < SC_N_STREAMS; s++) {
         const sc_rows *r = &t->rows[s];
         if (!b->d.n[s])
@@ -87,10 +78,11 @@ static sc_status offer(sc_trainer *t, sc_batch *b, sc_err *err)
                                 err));
         for (int64_t i = 0; i < b->d.n[s] && b->d.round[s]; i++) /* else it would draw as it did */
             b->buf[s]->keys[i] += (uint64_t)(b->d.round[s] * t->cells->n_obs);
+        tiles += SC_GENE_ORDER_TILES;
+        by_gene = by_gene || b->buf[s]->mini.by_gene;
     }
-    const sc_aside stages[] = {{all_tiles(b, sc_minibuf_unpack_tiles), unpack, b},
-                               {all_tiles(b, sc_minibuf_sort_tiles), sort, b}};
-    sc_pool_aside(t->pool, 2, stages);
+    const sc_aside stages[] = {{tiles, unpack, b}, {tiles, sort, b}};
+    sc_pool_aside(t->pool, by_gene ? 2 : 1, stages);
     t->offered = b;
     return SC_OK;
 }
