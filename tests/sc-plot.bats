@@ -229,3 +229,25 @@ six() {
   sc-plot violin --key CD19_TotalSeqB -o "$T/v.svg" "$T/p.scz"
   is_svg "$T/v.svg"
 }
+
+@test "wide numbers at an axis stay on the page" {
+  awk 'BEGIN { print "cell,A,B,C"; for (i = 1; i <= 20; i++) print "c" i "," (i == 11 ? 8000000 : i % 3) "," (i == 9 ? 8000000 : i % 5) "," (i == 7 ? 9000000 : i % 4) }' > "$T/far.csv"
+  sc-read -q "$T/far.csv" | sc-pca -q -n 2 -o "$T/far.scz"
+  sc-plot latent -o "$T/far.svg" "$T/far.scz"
+  is_svg "$T/far.svg"
+  sc-plot violin --key C -o "$T/c.svg" "$T/far.scz"
+  is_svg "$T/c.svg"
+}
+
+@test "a number that all cells share stands in the legend once" {
+  six
+  sc-view -t obs "$T/six.scz" | awk 'NR == 1 { print "cell\tsame\tvaried" } NR > 1 { print $1 "\t3.5\t" NR }' > "$T/s.tsv"
+  sc-annotate --obs "$T/s.tsv" "$T/six.scz" | sc-pca -q -n 2 -o "$T/s.scz"
+  for c in same varied; do
+    sc-plot latent --color $c --dpi 72 -o "$T/$c.png" "$T/s.scz"
+    colours "$T/$c.png" > "$T/$c"
+  done
+  # the ramp's violet end and its hues in between, against one disc and six cells
+  [ "$(awk -F '[,\t]' '$1 < 80 && $3 > 80 && $2 < 60 { n += $4 } END { print n + 0 }' "$T/varied")" -gt 50 ]
+  [ "$(awk -F '[,\t]' '$1 < 80 && $3 > 80 && $2 < 60 { n += $4 } END { print n + 0 }' "$T/same")" -eq 0 ]
+}

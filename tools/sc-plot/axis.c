@@ -85,10 +85,31 @@ static void draw_x(cairo_t *cr, const plot_rect *r, const plot_axis *x)
               LABEL_TEXT, false, plot_ink, x->label);
 }
 
+static double y_step(const plot_axis *y, double height)
+{
+    return plot_axis_step(y, height > 250 ? 6 : height > 100 ? 4 : 2);
+}
+
+static double widest_tick(cairo_t *cr, const plot_axis *y, double height)
+{
+    const double step = y_step(y, height);
+    double widest = 0;
+    char text[64];
+    for (double k = ceil(y->low / step); k * step <= y->high; k++) {
+        plot_number(k * step, step, text, sizeof text);
+        widest = fmax(widest, plot_text_width(cr, TICK_TEXT, text));
+    }
+    return widest;
+}
+
+double plot_y_room(cairo_t *cr, const plot_axis *y, double height)
+{
+    return TICK + widest_tick(cr, y, height) + 7 + LABEL_TEXT + 2;
+}
+
 static void draw_y(cairo_t *cr, const plot_rect *r, const plot_axis *y, bool has_grid)
 {
-    const double step = plot_axis_step(y, r->h > 250 ? 6 : r->h > 100 ? 4 : 2);
-    double widest = 0;
+    const double step = y_step(y, r->h), widest = widest_tick(cr, y, r->h);
     char text[64];
     for (double k = ceil(y->low / step); k * step <= y->high; k++) {
         const double at = plot_axis_at(y, k * step, r->y + r->h, r->y);
@@ -102,7 +123,6 @@ static void draw_y(cairo_t *cr, const plot_rect *r, const plot_axis *y, bool has
         plot_number(k * step, step, text, sizeof text);
         plot_text(cr, r->x - TICK - 2.5, at + TICK_TEXT * 0.36, PLOT_RIGHT, TICK_TEXT, false,
                   plot_ink, text);
-        widest = fmax(widest, plot_text_width(cr, TICK_TEXT, text));
     }
     cairo_save(cr);
     cairo_translate(cr, r->x - TICK - widest - 7, r->y + r->h / 2);

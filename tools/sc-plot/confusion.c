@@ -13,6 +13,7 @@
 #define NAME_MAX 150.0
 #define RIGHT 70.0
 #define TURN (-45.0)
+#define WITH_SHARES 15.0 /* cells of that size, and larger ones, have their share written in */
 
 enum { VALUES_MAX = 80 };
 
@@ -121,15 +122,17 @@ static void draw_value(cairo_t *cr, const figure *f, double x, double y, int64_t
     cairo_set_source_rgb(cr, c.r, c.g, c.b);
     cairo_rectangle(cr, x + 0.4, y + 0.4, f->cell - 0.8, f->cell - 0.8);
     cairo_fill(cr);
-    if (f->cell < 18 || n == 0)
+    const bool is_small = f->cell <= WITH_SHARES;
+    if (f->cell < WITH_SHARES || n == 0 || (is_small && share < 0.005))
         return;
+    const double size = is_small ? 5.5 : 7;
     char text[32];
     if (share < 0.005)
         (void)snprintf(text, sizeof text, "<1");
     else
         (void)snprintf(text, sizeof text, "%.0f", 100 * share);
     const plot_colour white = {1, 1, 1};
-    plot_text(cr, x + f->cell / 2, y + f->cell / 2 + 2.6, PLOT_CENTRE, 7, false,
+    plot_text(cr, x + f->cell / 2, y + f->cell / 2 + size * 0.37, PLOT_CENTRE, size, false,
               share > 0.5 ? white : plot_ink, text);
 }
 
@@ -152,23 +155,34 @@ static void draw_names(cairo_t *cr, const figure *f)
             plot_text_fit(cr, TEXT, NAME_MAX, f->pred.names[f->pred.at[b]], buf, sizeof buf));
 }
 
-static void draw_heading(cairo_t *cr, const figure *f)
+static void heading_of(const figure *f, char *title, char *note, size_t len)
 {
-    char text[512], a[64];
-    (void)snprintf(text, sizeof text, "%s by %s", f->opts->truth, f->opts->pred);
-    plot_text(cr, 14, 18, PLOT_LEFT, 11, true, plot_ink, f->opts->title ? f->opts->title : text);
-    plot_number((double)f->n_cells, 1, a, sizeof a);
+    char n_cells[64];
+    (void)snprintf(title, len, "%s by %s", f->opts->truth, f->opts->pred);
+    if (f->opts->title)
+        (void)snprintf(title, len, "%s", f->opts->title);
+    plot_number((double)f->n_cells, 1, n_cells, sizeof n_cells);
+    const size_t n =
+        (size_t)snprintf(note, len, "%% of the cells in a row, whose number is on the right; ");
     if (f->has_same_names)
-        (void)snprintf(
-            text, sizeof text,
-            "%% of the cells in a row, whose number is on the right; %.1f %% of %s agree",
-            100 * (double)f->n_same / (double)f->n_cells, a);
+        (void)snprintf(note + n, len - n, "%.1f %% of %s agree",
+                       100 * (double)f->n_same / (double)f->n_cells, n_cells);
     else
-        (void)snprintf(text, sizeof text,
-                       "%% of the cells in a row, whose number is on the right; "
-                       "%s in all",
-                       a);
-    plot_text(cr, 14, 31, PLOT_LEFT, 8, false, plot_faint, text);
+        (void)snprintf(note + n, len - n, "%s in all", n_cells);
+}
+
+/* Returns the heading's width. */
+static double draw_heading(cairo_t *cr, const figure *f)
+{
+    char title[512], note[512];
+    const char *scale = "from white, 0 %, to dark blue, 100 %";
+    const bool has_scale = f->cell < WITH_SHARES;
+    heading_of(f, title, note, sizeof title);
+    plot_text(cr, 14, 18, PLOT_LEFT, 11, true, plot_ink, title);
+    plot_text(cr, 14, 31, PLOT_LEFT, 8, false, plot_faint, note);
+    if (has_scale)
+        plot_text(cr, 14, 42, PLOT_LEFT, 8, false, plot_faint, scale);
+    return 14 + fmax(plot_bold_width(cr, 11, title), plot_text_width(cr, 8, note)) + 14;
 }
 
 static double widest(cairo_t *cr, const side *s)
@@ -203,15 +217,16 @@ static sc_status draw(figure *f, sc_err *err)
     cairo_t *cr = cairo_create(nowhere);
     const int64_t most = f->pred.n > f->truth.n ? f->pred.n : f->truth.n;
     const double last = widest(cr, &f->pred) * 0.7072;
-    f->cell = most <= 20 ? 22 : most <= 40 ? 14 : 10;
+    f->cell = most <= 20 ? 22 : most <= 40 ? WITH_SHARES : 10;
     f->left = 30 + widest(cr, &f->truth);
-    f->top = 46 + last;
+    f->top = (f->cell < WITH_SHARES ? 57 : 46) + last;
+    const double heading = draw_heading(cr, f);
     const double right = fmax(RIGHT, last + 14);
     cairo_destroy(cr);
     cairo_surface_destroy(nowhere);
     plot_page page;
     const double width = f->left + (double)f->pred.n * f->cell + right;
-    sc_status st = plot_page_open(&page, f->opts, fmax(width, 340),
+    sc_status st = plot_page_open(&page, f->opts, fmax(width, heading),
                                   f->top + (double)f->truth.n * f->cell + 26, err);
     if (st == SC_OK) {
         draw_heading(page.cr, f);

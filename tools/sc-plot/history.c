@@ -64,8 +64,11 @@ static plot_axis value_axis(const measure *m, double last_epoch)
             if ((double)m->curves[k].epoch[i] >= fmin(fmax(2, last_epoch / 20), last_epoch / 4))
                 a.high = fmax(a.high, v);
         }
-    if (!(a.high > a.low))
-        a.high = a.low + fmax(fabs(a.low) * 0.01, 1e-3);
+    if (!(a.high > a.low)) { /* one epoch: its dot in the middle */
+        const double half = fmax(fabs(a.low) * 0.01, 1e-3);
+        a.high = a.low + half;
+        a.low -= half;
+    }
     const double margin = (a.high - a.low) * 0.05;
     a.low -= margin;
     a.high += margin;

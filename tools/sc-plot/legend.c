@@ -7,7 +7,6 @@
 #define TEXT 7.5
 #define TITLE_TEXT 8.5
 #define ROW 12.0
-#define NAME_MAX_WIDTH 130.0
 #define TITLE_MAX_WIDTH 150.0
 #define RAMP_W 9.0
 #define RAMP_H 90.0
@@ -42,9 +41,9 @@ const char *plot_text_fit(cairo_t *cr, double size, double width, const char *na
     return buf;
 }
 
-static const char *fitted(cairo_t *cr, const char *name, char *buf, size_t buf_len)
+static const char *fitted(cairo_t *cr, const plot_legend *l, int64_t k, char *buf, size_t buf_len)
 {
-    return plot_text_fit(cr, TEXT, NAME_MAX_WIDTH, name, buf, buf_len);
+    return plot_text_fit(cr, TEXT, l->name_width, l->names[k], buf, buf_len);
 }
 
 static const char *title_of(cairo_t *cr, const plot_legend *l, char *buf, size_t buf_len)
@@ -71,10 +70,11 @@ void plot_legend_fit(cairo_t *cr, plot_legend *l, double height)
     const int fit = (int)((height - head) / ROW), n = (int)l->n, most = fit < 1 ? 1 : fit;
     l->n_columns = (n + most - 1) / most;
     l->n_rows = (n + l->n_columns - 1) / l->n_columns;
+    l->name_width = l->n_columns == 1 ? 230 : l->n_columns == 2 ? 180 : 130;
     l->column_width = 0;
     for (int64_t k = 0; k < l->n; k++)
-        l->column_width = fmax(l->column_width,
-                               plot_text_width(cr, TEXT, fitted(cr, l->names[k], buf, sizeof buf)));
+        l->column_width =
+            fmax(l->column_width, plot_text_width(cr, TEXT, fitted(cr, l, k, buf, sizeof buf)));
     l->column_width += 11 + 10;
     l->width = fmax(title, l->n_columns * l->column_width - 10);
     l->height = head + l->n_rows * ROW;
@@ -124,6 +124,6 @@ void plot_legend_draw(cairo_t *cr, const plot_legend *l, double x, double y)
     for (int64_t k = 0; k < l->n; k++) {
         const double left = x + (double)(k / l->n_rows) * l->column_width;
         const double middle = y + ((double)(k % l->n_rows) + 0.5) * ROW;
-        draw_entry(cr, left, middle, l->colours[k], fitted(cr, l->names[k], buf, sizeof buf));
+        draw_entry(cr, left, middle, l->colours[k], fitted(cr, l, k, buf, sizeof buf));
     }
 }

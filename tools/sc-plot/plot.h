@@ -82,6 +82,8 @@ double plot_axis_step(const plot_axis *a, int n);
 double plot_axis_at(const plot_axis *a, double v, double from, double to);
 /* The value as a tick says it: as many decimals as the step needs, a true minus sign. */
 void plot_number(double v, double step, char *buf, size_t buf_len);
+/* What stands left of the data's rectangle: ticks, their numbers, the label. */
+double plot_y_room(cairo_t *cr, const plot_axis *y, double height);
 /* Left and bottom spine, ticks, labels around the rectangle of the data. x NULL: a bare spine. */
 void plot_axes(cairo_t *cr, const plot_rect *r, const plot_axis *x, const plot_axis *y,
                bool has_grid);
@@ -109,7 +111,7 @@ typedef struct plot_legend {
     const char **names;
     const plot_colour *colours;
     int n_columns, n_rows; /* set by plot_legend_fit */
-    double column_width, width, height;
+    double name_width, column_width, width, height;
     char low[32], high[32];    /* ends of a ramp */
     bool is_gene, has_missing; /* of a ramp */
 } plot_legend;

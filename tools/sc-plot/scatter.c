@@ -20,7 +20,7 @@ typedef struct figure {
     const plot_opts *opts;
     const plot_cells *cells;
     int n_panels, n_columns, n_rows;
-    double side, top, width, height; /* side of a panel's square */
+    double side, left, top, width, height; /* side of a panel's square; room at its left */
     int64_t *order;
     float *shade; /* of a panel's points, or of all */
     plot_legend legend;
@@ -102,45 +102,70 @@ static int by_value(const void *a, const void *b)
  * A few far values would leave one colour for all others: the ramp spans the middle 98 %. That of a
  * gene begins at 0, and ends where a hundredth of the cells that express it lie above.
  */
-static sc_status ends_of_ramp(const sc_vector *v, double *low, double *high, sc_err *err)
+static sc_status ends_of_ramp(const sc_vector *v, plot_axis *ramp, sc_err *err)
 {
     float *sorted = NULL;
     int64_t n = 0;
     SC_TRY(sc_alloc(&sorted, (size_t)v->n, sizeof *sorted, err));
+    *ramp = (plot_axis){.low = NAN, .high = NAN, .is_whole = true};
     for (int64_t i = 0; i < v->n; i++)
-        if (isfinite(v->number[i]))
+        if (isfinite(v->number[i])) {
             sorted[n++] = v->number[i];
+            ramp->is_whole &= floorf(v->number[i]) == v->number[i];
+        }
     qsort(sorted, (size_t)n, sizeof *sorted, by_value);
     int64_t first = 0;
     while (v->gene_mat >= 0 && first < n && sorted[0] >= 0 && sorted[first] <= 0)
         first++;
-    *low = first == n ? 0 : first ? 0 : (double)sorted[(n - 1) / 100];
-    *high = first == n ? 0 : (double)sorted[n - 1 - (n - first - 1) / 100];
-    if (v->gene_mat >= 0 && n && sorted[0] >= 0)
-        *low = 0;
+    if (n > 0) {
+        const bool is_from_0 = v->gene_mat >= 0 && sorted[0] >= 0;
+        ramp->low = is_from_0 ? 0 : (double)sorted[(n - 1) / 100];
+        ramp->high = first == n ? 0 : (double)sorted[n - 1 - (n - first - 1) / 100];
+    }
     free(sorted);
+    return SC_OK;
+}
+
+/* Numbers that are all alike, or none at all, are an entry or none, where others have a ramp. */
+static sc_status name_number(figure *f, double value, double shade, sc_err *err)
+{
+    plot_legend *l = &f->legend;
+    SC_TRY(sc_alloc(&f->names, 2, sizeof *f->names, err));
+    SC_TRY(sc_alloc(&f->colours, 2, sizeof *f->colours, err));
+    (void)snprintf(l->low, sizeof l->low, "%.4g", value);
+    if (!isnan(value)) {
+        f->names[l->n] = l->low;
+        f->colours[l->n++] = l->is_gene ? plot_gene_colour(shade) : plot_ramp_colour(shade);
+    }
+    if (l->has_missing) {
+        f->names[l->n] = "missing";
+        f->colours[l->n++] = plot_missing;
+    }
+    l->names = f->names;
+    l->colours = f->colours;
     return SC_OK;
 }
 
 static sc_status shade_numbers(figure *f, sc_err *err)
 {
     const sc_vector *v = &f->cells->tint;
-    double low, high;
-    SC_TRY(ends_of_ramp(v, &low, &high, err));
-    const double alike = v->gene_mat >= 0 ? 0 : 0.5;
+    plot_legend *l = &f->legend;
+    plot_axis ramp;
+    SC_TRY(ends_of_ramp(v, &ramp, err));
+    const double span = ramp.high - ramp.low, alike = v->gene_mat >= 0 ? 0 : 0.5;
     for (int64_t i = 0; i < v->n; i++)
-        f->shade[i] =
-            isfinite(v->number[i])
-                ? (float)(high > low ? ((double)v->number[i] - low) / (high - low) : alike)
-                : NAN;
-    const plot_axis axis = {low, high > low ? high : low + 1, "", false};
-    const double step = plot_axis_step(&axis, 100);
-    plot_number(low, step, f->legend.low, sizeof f->legend.low);
-    plot_number(high, step, f->legend.high, sizeof f->legend.high);
-    f->legend.is_gene = v->gene_mat >= 0;
-    f->legend.note = v->is_log1p ? "log(1 + count)" : NULL;
-    for (int64_t i = 0; i < v->n && !f->legend.has_missing; i++)
-        f->legend.has_missing = isnan(v->number[i]);
+        f->shade[i] = !isfinite(v->number[i]) ? NAN
+                      : span > 0              ? (float)(((double)v->number[i] - ramp.low) / span)
+                                              : (float)alike;
+    l->is_gene = v->gene_mat >= 0;
+    l->note = v->is_log1p ? "log(1 + count)" : NULL;
+    for (int64_t i = 0; i < v->n && !l->has_missing; i++)
+        l->has_missing = isnan(v->number[i]);
+    if (!(span > 0))
+        return name_number(f, ramp.low, alike, err);
+    const double step = plot_axis_step(&ramp, 100);
+    plot_number(ramp.low, step, l->low, sizeof l->low);
+    plot_number(ramp.high, step, l->high, sizeof l->high);
     return SC_OK;
 }
 
@@ -182,6 +207,17 @@ static sc_status make_legend(figure *f, sc_err *err)
     return SC_OK;
 }
 
+/* The first dimension of a panel; an odd last one is shown against the one before it. */
+static int dim_of(const plot_cells *c, int panel)
+{
+    return 2 * panel + 1 < c->n_dims ? 2 * panel : c->n_dims - 2;
+}
+
+static plot_axis axis_of(const plot_cells *c, int dim)
+{
+    return plot_axis_of(c->dims[dim], c->n, 0.04, c->names[dim]);
+}
+
 /* Sizes need a surface to measure text on: one that draws nowhere. */
 static void lay_out(figure *f)
 {
@@ -189,20 +225,25 @@ static void lay_out(figure *f)
     cairo_t *cr = cairo_create(nowhere);
     const int n = f->n_panels;
     f->side = n == 1 ? 290 : 140;
+    f->left = LEFT;
+    for (int k = 0; k < n; k++) {
+        const plot_axis y = axis_of(f->cells, dim_of(f->cells, k) + 1);
+        f->left = fmax(f->left, plot_y_room(cr, &y, f->side));
+    }
     f->n_columns = n <= 3 ? n : n == 4 ? 2 : 3;
     f->n_rows = (n + f->n_columns - 1) / f->n_columns;
     f->top = f->opts->title ? 34 : 12;
-    const double pitch_x = LEFT + f->side + GAP, pitch_y = f->side + BOTTOM + GAP;
+    const double pitch_x = f->left + f->side + GAP, pitch_y = f->side + BOTTOM + GAP;
     const double body = f->n_rows * pitch_y - GAP - BOTTOM;
     const int used = n - (f->n_rows - 1) * f->n_columns;
     plot_legend_fit(cr, &f->legend, f->side);
     f->is_inside = used < f->n_columns &&
-                   f->legend.width <= (f->n_columns - used) * pitch_x - LEFT - GAP &&
+                   f->legend.width <= (f->n_columns - used) * pitch_x - f->left - GAP &&
                    f->legend.height <= f->side + 1;
     f->width = f->n_columns * pitch_x + 4;
     f->height = f->top + body + BOTTOM + 4;
     if (f->is_inside) {
-        f->legend_x = used * pitch_x + LEFT;
+        f->legend_x = used * pitch_x + f->left;
         f->legend_y = f->top + (f->n_rows - 1) * pitch_y;
     } else {
         plot_legend_fit(cr, &f->legend, body);
@@ -217,12 +258,10 @@ static void lay_out(figure *f)
 static sc_status draw_panel(figure *f, plot_page *page, int k, sc_err *err)
 {
     const plot_cells *c = f->cells;
-    /* an odd last dimension is shown against the one before it */
-    const int dx = 2 * k + 1 < c->n_dims ? 2 * k : c->n_dims - 2, dy = dx + 1;
-    const plot_rect r = {LEFT + (k % f->n_columns) * (LEFT + f->side + GAP),
+    const int dx = dim_of(c, k), dy = dx + 1;
+    const plot_rect r = {f->left + (k % f->n_columns) * (f->left + f->side + GAP),
                          f->top + (k / f->n_columns) * (f->side + BOTTOM + GAP), f->side, f->side};
-    const plot_axis x = plot_axis_of(c->dims[dx], c->n, 0.04, c->names[dx]);
-    const plot_axis y = plot_axis_of(c->dims[dy], c->n, 0.04, c->names[dy]);
+    const plot_axis x = axis_of(c, dx), y = axis_of(c, dy);
     plot_points p = {.n = c->n, .x = c->dims[dx], .y = c->dims[dy], .order = f->order};
     if (c->tint.kind == SC_VECTOR_CATEGORY)
         p.code = c->tint.code;
@@ -244,12 +283,20 @@ static sc_status draw(figure *f, sc_err *err)
         st = draw_panel(f, &page, k, err);
     if (st == SC_OK) {
         if (f->opts->title)
-            plot_text(page.cr, LEFT, 18, PLOT_LEFT, 11, true, plot_ink, f->opts->title);
+            plot_text(page.cr, f->left, 18, PLOT_LEFT, 11, true, plot_ink, f->opts->title);
         plot_legend_draw(page.cr, &f->legend, f->legend_x, f->legend_y);
         st = plot_page_commit(&page, err);
     }
     plot_page_close(&page);
     return st;
+}
+
+static sc_status need_places(const plot_cells *c, const char *name, sc_err *err)
+{
+    for (int64_t i = 0; i < c->n; i++)
+        if (isfinite(c->dims[0][i]) && isfinite(c->dims[1][i]))
+            return SC_OK;
+    return sc_fail(err, SC_EDATA, "%s: no cell has a finite place in obsm '%s'", name, c->rep);
 }
 
 static sc_status scatter(const plot_opts *o, sc_reader *in, const char *rep, int max_dims,
@@ -259,6 +306,7 @@ static sc_status scatter(const plot_opts *o, sc_reader *in, const char *rep, int
     figure f = {.opts = o, .cells = &cells};
     sc_status st;
     SC_GOTO(st, plot_cells_read(&cells, in, rep, o->color, o->layer, max_dims, err), out);
+    SC_GOTO(st, need_places(&cells, sc_reader_name(in), err), out);
     f.n_panels = (cells.n_dims + 1) / 2;
     SC_GOTO(st, shuffle(&f, err), out);
     SC_GOTO(st, make_legend(&f, err), out);

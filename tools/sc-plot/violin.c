@@ -12,6 +12,7 @@
 #define TOP 44.0
 #define HEIGHT 190.0
 #define TEXT 7.5
+#define SIZE_TEXT 6.0
 #define NAME_MAX 120.0
 #define RIGHT 14.0
 
@@ -179,16 +180,15 @@ static void draw_quartiles(cairo_t *cr, const figure *f, const group *g, double 
     cairo_fill(cr);
     cairo_new_path(cr);
     cairo_arc(cr, x, y_of(f, quantile(g, 0.5)), w / 2 + 1, 0, 6.28318530717958647693);
-    cairo_fill_preserve(cr);
-    cairo_set_source_rgb(cr, 1, 1, 1);
-    cairo_set_line_width(cr, 0.9);
+    cairo_set_line_width(cr, 1); /* a dark rim: a flat violin leaves the dot on white paper */
     cairo_stroke_preserve(cr);
+    cairo_set_source_rgb(cr, 1, 1, 1);
     cairo_fill(cr);
 }
 
 static void draw_name(cairo_t *cr, const figure *f, const group *g, double x)
 {
-    char buf[256], n[64];
+    char buf[256];
     const double y = TOP + HEIGHT + 6;
     const char *name =
         plot_text_fit(cr, TEXT, f->is_turned ? NAME_MAX : f->pitch - 4, g->name, buf, sizeof buf);
@@ -196,9 +196,23 @@ static void draw_name(cairo_t *cr, const figure *f, const group *g, double x)
         plot_text_turned(cr, x + 3, y + 5, -45, PLOT_RIGHT, TEXT, plot_ink, name);
     else
         plot_text(cr, x, y + TEXT, PLOT_CENTRE, TEXT, false, plot_ink, name);
-    plot_number((double)g->n, 1, n, sizeof n);
-    if (plot_text_width(cr, 6, n) < f->pitch)
-        plot_text(cr, x, TOP - 3, PLOT_CENTRE, 6, false, plot_faint, n);
+}
+
+/* How many cells each group has, in two rows where they would touch. */
+static void draw_sizes(cairo_t *cr, const figure *f, double pitch)
+{
+    char text[64];
+    double widest = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t k = 0; k < f->n_groups; k++) {
+            plot_number((double)f->groups[k].n, 1, text, sizeof text);
+            if (pass == 0)
+                widest = fmax(widest, plot_text_width(cr, SIZE_TEXT, text) + 4);
+            else if (widest < 2 * pitch)
+                plot_text(cr, f->left + ((double)k + 0.5) * pitch,
+                          TOP - 3 - (k % 2 && widest > pitch ? SIZE_TEXT + 1.5 : 0), PLOT_CENTRE,
+                          SIZE_TEXT, false, plot_faint, text);
+        }
 }
 
 static void lay_out(figure *f)
@@ -215,12 +229,12 @@ static void lay_out(figure *f)
         overhang =
             fmax(overhang, fmin(plot_text_width(cr, TEXT, f->groups[g].name), NAME_MAX) * 0.7072 -
                                ((double)g + 0.5) * f->pitch);
-    f->left = fmax(LEFT, overhang + 6);
     f->bottom =
         (f->is_turned ? fmin(widest, NAME_MAX) * 0.7072 + 16 : 18) + (f->opts->group_by ? 18 : 4);
     f->y = plot_axis_of(f->sorted,
                         f->groups[f->n_groups - 1].v + f->groups[f->n_groups - 1].n - f->sorted,
                         0.03, f->value.is_log1p ? "log(1 + count)" : f->value.name);
+    f->left = fmax(fmax(LEFT, overhang + 6), plot_y_room(cr, &f->y, HEIGHT));
     cairo_destroy(cr);
     cairo_surface_destroy(nowhere);
 }
@@ -246,6 +260,7 @@ static sc_status draw(const figure *f, sc_err *err)
             }
             draw_name(page.cr, f, &f->groups[k], x);
         }
+        draw_sizes(page.cr, f, w / (double)f->n_groups);
         if (f->opts->group_by)
             plot_text(page.cr, f->left + w / 2, TOP + HEIGHT + f->bottom - 6, PLOT_CENTRE, 8.5,
                       false, plot_ink, f->opts->group_by);
