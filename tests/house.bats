@@ -330,3 +330,10 @@ known() {
     # and sluice(7) names every tool
     for tool in $(tools); do grep -q "^\.It Xr ${tool##*/} 1" "$ROOT/man/sluice.7" || { echo "no ${tool##*/}"; false; }; done
 }
+
+@test "the fuzz targets still link with the sources they name" {
+    cd "$ROOT"
+    for target in stream pt; do
+        tests/fuzz/run --link $target
+    done
+}
