@@ -4,6 +4,7 @@
 B ?= build
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
+PKG_CONFIG ?= pkg-config
 WARN ?= -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 NOUNDEF = -Wl,-z,defs
 VERSION := $(shell cat VERSION)
@@ -15,12 +16,12 @@ PKGS_sc-plot = cairo fontconfig
 PKGS_sc-leiden = igraph
 PKGS_sc-report = zlib
 
-pc = $(shell pkg-config --$(1) $(2) 2>/dev/null)
+pc = $(shell $(PKG_CONFIG) --$(1) $(2) 2>/dev/null)
 PKG_CFLAGS := $(call pc,cflags,$(PKGS))
 INCLUDES = $(patsubst %/,-I%,$(sort $(dir $(wildcard lib/*/sc_*.h))))
 LIBS := -lm -ldl $(call pc,libs,libzstd jansson libxxhash libarchive)
 CC_ALL = $(CC) $(CPPFLAGS) -D_GNU_SOURCE -Ilib $(INCLUDES) -DSC_VERSION='"$(VERSION)"' $(CFLAGS) -std=c17 $(WARN) \
-	-pthread -fPIC -fvisibility=hidden -ffp-contract=off -ffile-prefix-map=$(CURDIR)=. -MMD -MP
+	-pthread -fPIC -fvisibility=hidden -ffp-contract=off $(call quote,-ffile-prefix-map=$(CURDIR)=.) -MMD -MP
 LINK = @mkdir -p $(@D); $(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $@
 quote = '$(subst ','\'',$(1))'
 
@@ -43,7 +44,7 @@ all: $(TOOLS) $(PLUGINS) $(FORMATS) $(MAN)
 .SECONDEXPANSION: # x.c may have more sources in a folder of its name: formats/h5ad/*.c go into formats/h5ad.so
 more = $$(addprefix $B/,$$(addsuffix .o,$$(basename $$(sort $$(wildcard $(1)/$$*/*.c)))))
 $B/libsluice.a: $(OBJ)
-	@rm -f $@; ar Drcs $@ $^
+	@rm -f $@; $(AR) Drcs $@ $^
 $B/bin/%: $B/tools/%.o $(call more,tools) $B/libsluice.a
 	$(LINK) -Wl,--as-needed $^ $(LIBS) $(call pc,libs,$(PKGS_$*))
 $B/plugins/%.so: $B/plugins/%.o
@@ -81,7 +82,7 @@ $B/man/%: man/%
 	@mkdir -p $(@D); cp $< $@
 
 deps:
-	@CC="$(CC)" tests/deps $(DEBS)
+	@CC="$(CC)" PKG_CONFIG="$(PKG_CONFIG)" tests/deps $(DEBS)
 check demo: deps # pkg-config answers after deps only, so a second make asks it
 	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) run-$@
 run-check: all $(CTESTS)
@@ -103,8 +104,11 @@ bench: all $B/bench/kernels $B/bench/train # SCVI_PYTHON=python with scvi-tools:
 	tests/bench/run $B
 fmt:
 	clang-format -i $$(git ls-files '*.[ch]')
+dist: # a release, of what is committed; a commit gives the same bytes each time
+	@mkdir -p $B; git archive -9 --prefix=sluice-$(VERSION)/ -o $B/sluice-$(VERSION).tar.gz HEAD
+	@echo $B/sluice-$(VERSION).tar.gz
 clean:
 	rm -rf build demo
-.PHONY: bench all check run-check demo run-demo asan tsan fmt clean deps install FORCE
+.PHONY: bench all dist check run-check demo run-demo asan tsan fmt clean deps install FORCE
 .PRECIOUS: $B/%.o # not .SECONDARY, for which an object that is missing is none to make if its source is old
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -337,3 +337,26 @@ known() {
         tests/fuzz/run --link $target
     done
 }
+
+@test "make dist packs what is committed, the same bytes each time, and it has what a packager needs" {
+    need_command git
+    git -C "$ROOT" rev-parse -q --verify HEAD >/dev/null || skip "this is no git checkout"
+    make -s -C "$ROOT" B="$T/one" dist
+    make -s -C "$ROOT" B="$T/two" dist
+    release=sluice-$(cat "$ROOT/VERSION")
+    cmp "$T/one/$release.tar.gz" "$T/two/$release.tar.gz"
+    tar -xzf "$T/one/$release.tar.gz" -C "$T"
+    [ "$(find "$T" -maxdepth 1 -name 'sluice-*')" = "$T/$release" ]
+    for file in LICENSE VERSION README.md Makefile tests/install; do
+        [ -s "$T/$release/$file" ]
+    done
+}
+
+@test "a folder with a blank in its name is none of the compiler's business" {
+    mkdir "$T/a b"
+    cp -r "$ROOT/Makefile" "$ROOT/VERSION" "$ROOT/lib" "$T/a b"
+    make -s -C "$T/a b" build/lib/base/sc_err.o
+    [ -s "$T/a b/build/lib/base/sc_err.o" ]
+    run grep -aF "$T" "$T/a b/build/lib/base/sc_err.o"
+    [ "$status" -eq 1 ]
+}
