@@ -270,3 +270,20 @@ big_mtx() {
     [[ $output == "sc-read: "*cut.mtx.gz* ]]
     [ ! -e "$T/none.scz" ]
 }
+
+@test "repeated cell names are told of, in every format, and kept" {
+    printf 'cell,A,B\nc1,1,0\nc2,2,3\nc2,4,5\nc1,6,7\n' >"$T/in.csv"
+    for f in in.csv in.h5ad in.tar.gz; do
+        run sc-read -o "$T/$f.scz" "$T/$f"
+        [ "$status" -eq 0 ]
+        [[ $output == *"sc-read: $T/$f: 2 cells have the name of another ('c2' is the first); they stay as they are"* ]]
+        [ "$(sc-view -t obs "$T/$f.scz" | cut -f1 | tr '\n' ' ')" = "cell c1 c2 c2 c1 " ]
+        sc-write -q -o "$T/in.h5ad" "$T/$f.scz"
+        sc-write -q -o "$T/in.tar.gz" "$T/$f.scz"
+    done
+    run sc-read -q -o "$T/q.scz" "$T/in.csv"
+    [ -z "$output" ]
+    sc-sim -q --n-obs 9000 --n-vars 3 | sc-write -q -o "$T/many.csv"
+    run sc-read -o "$T/many.scz" "$T/many.csv"
+    [[ $output != *"the name of another"* ]]
+}

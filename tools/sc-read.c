@@ -1,5 +1,6 @@
 /* sc-read: any format in, a stream out. */
 #include "sc-read/duplicates.h"
+#include "sc-read/repeats.h"
 #include "sc_each.h"
 #include "sc_formats.h"
 #include "sc_source.h"
@@ -44,6 +45,7 @@ typedef struct reading {
     sc_host host;
     sc_header h, out;
     duplicates dups;
+    repeats cells;
     int64_t n_obs;
 } reading;
 
@@ -194,6 +196,8 @@ static sc_status next_block(void *ctx, sc_block **out, sc_err *err)
     sc_format_rows r = {0};
     sc_status st = sc_format_of(g->plugin)->next(g->state, &r, err);
     if (st == SC_OK)
+        st = repeats_add(&g->cells, &r.obs.names, err);
+    if (st == SC_OK)
         st = block_of(g, &r, out, err);
     g->n_obs += st == SC_OK ? sc_block_n_rows(*out) : 0;
     sc_format_rows_free(&r);
@@ -219,6 +223,11 @@ static void say_duplicates(const job *j, const duplicates *d)
 
 static void say_what(const job *j, const reading *g)
 {
+    if (g->cells.n_repeated > 0)
+        sc_cli_note(&tool, &j->o,
+                    "%s: %" PRId64 " cells have the name of another ('%s' is the first); they "
+                    "stay as they are",
+                    j->src->name, g->cells.n_repeated, g->cells.first);
     const int x = sc_header_find(&g->out, "X");
     sc_cli_note(&tool, &j->o, "%s: %s, %" PRId64 " cells x %" PRId64 " genes%s%s", j->src->name,
                 g->plugin->name, g->n_obs, g->out.var.n_rows, x < 0 ? "" : ", X is ",
@@ -256,6 +265,7 @@ out:
     if (g.plugin)
         sc_format_of(g.plugin)->close(g.state);
     duplicates_free(&g.dups);
+    repeats_free(&g.cells);
     sc_header_free(&g.h);
     sc_header_free(&g.out);
     return st;
