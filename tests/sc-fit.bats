@@ -233,7 +233,8 @@ kl_weights() {
 
 @test "misuse and data that break the contract: one sentence and its status" {
     fails 2 "unknown model 'sciv'" sc-fit -m sciv "$F/sim.scz"
-    fails 2 "which model" sc-fit "$F/sim.scz"
+    fails 2 "which model? -m takes one of ldvae, poisson, pyro-scanvi, scanvi, scvi, " sc-fit "$F/sim.scz"
+    fails 2 "unknown model 'gan'; is the folder of its plugin in SLUICE_PLUGIN_PATH? found: ldvae, poisson, " sc-fit -m gan "$F/sim.scz"
     fails 2 "--n-latnet" sc-fit -m scvi --n-latnet 3 "$F/sim.scz"
     fails 3 "did you mean 'batch'" sc-fit -m scvi --batch-key btach "$F/sim.scz"
     fails 2 "avx9000" sc-fit -q -m scvi --isa avx9000 "$F/sim.scz"

@@ -107,6 +107,14 @@ static void near_names_are_listed(void **state)
     sc_strs_near(&s, "cell_type", tiny, sizeof tiny);
     assert_string_equal(tiny, "'cell_t");
     sc_strs_free(&s);
+    s = STRS("target-sum", "max-fraction", "n-top-genes");
+    sc_strs_near(&s, "totl-sum", buf, sizeof buf); /* one of the words, and how the other begins */
+    assert_string_equal(buf, "'target-sum'");
+    sc_strs_near(&s, "other-sum", buf, sizeof buf);
+    assert_string_equal(buf, "");
+    sc_strs_near(&s, "totl-sum-x", buf, sizeof buf);
+    assert_string_equal(buf, "");
+    sc_strs_free(&s);
 }
 
 static void tables_are_taken_apart(void **state)

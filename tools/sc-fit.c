@@ -301,6 +301,18 @@ static sc_status load(sc_cells *cells, sc_reader *in, const fit_opts *o, const s
     return s->is_given ? sc_net_check_known(&s->from, cells, err) : SC_OK;
 }
 
+static sc_status ask_for_model(sc_err *err)
+{
+    sc_plugin_list list;
+    char names[256];
+    SC_TRY(sc_plugin_list_load(SC_KIND_MODEL, &list, err));
+    sc_plugin_list_names(&list, names, sizeof names);
+    sc_plugin_list_free(&list);
+    return sc_fail(err, SC_EUSAGE,
+                   "which model? -m takes one of %s; sc-fit -m NAME --help lists its options",
+                   names[0] ? names : "those in the folders of SLUICE_PLUGIN_PATH");
+}
+
 static sc_status run(const fit_opts *o, const choice *ch, sc_err *err)
 {
     sc_net net = {0};
@@ -314,8 +326,7 @@ static sc_status run(const fit_opts *o, const choice *ch, sc_err *err)
     sc_train_opts t;
     sc_status st;
     if (!o->model)
-        return sc_fail(err, SC_EUSAGE,
-                       "which model? -m scvi, -m ldvae; sc-fit -m NAME --help lists its options");
+        return ask_for_model(err);
     SC_TRY(sc_train_cli_opts(&o->train, (uint64_t)o->common.seed, &t, err));
     SC_GOTO(st, sc_net_new(&net, o->model, ch->opts, err), out);
     SC_GOTO(st, choose_keys(&net, o, &keys, err), out);

@@ -206,7 +206,7 @@ out:
     return st;
 }
 
-enum { NEAR_MAX = 64, PART_MIN = 4 };
+enum { NEAR_MAX = 64, PART_MIN = 4, WORD_MIN = 3 };
 
 /* Edits (insert, drop, change, upper to lower case at half price) times two between a and b, or a
  * large number for long names. */
@@ -255,6 +255,25 @@ static bool is_part(const char *a, const char *b)
     return false;
 }
 
+/* Whether two names of words joined by dashes differ in one of them only, which begins alike:
+ * totl-sum, target-sum. */
+static bool differ_in_word(const char *a, const char *b)
+{
+    int n_same = 0, n_alike = 0;
+    for (;;) {
+        const size_t n = strcspn(a, "-_"), m = strcspn(b, "-_");
+        const bool is_same = n == m && n >= WORD_MIN && strncmp(a, b, n) == 0;
+        n_same += is_same;
+        n_alike += !is_same && n && *a == *b;
+        if (!is_same && (!n || *a != *b))
+            return false;
+        if (!a[n] || !b[m])
+            return a[n] == b[m] && n_same > 0 && n_alike == 1;
+        a += n + 1;
+        b += m + 1;
+    }
+}
+
 void sc_strs_near(const sc_strs *s, const char *name, char *buf, size_t buf_len)
 {
     int64_t best[3] = {-1, -1, -1};
@@ -264,7 +283,7 @@ void sc_strs_near(const sc_strs *s, const char *name, char *buf, size_t buf_len)
     for (int64_t i = 0; i < s->n; i++) {
         const char *other = sc_strs_at(s, i);
         int d = distance(name, other);
-        if (d > limit && is_part(name, other))
+        if (d > limit && (is_part(name, other) || differ_in_word(name, other)))
             d = limit;
         if (d > limit || (n == 3 && d >= dist[2]))
             continue;

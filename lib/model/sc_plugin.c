@@ -215,22 +215,35 @@ static sc_status find_path(const char *name, char *path, size_t cap, sc_err *err
     return st;
 }
 
+void sc_plugin_list_names(const sc_plugin_list *list, char *buf, size_t cap)
+{
+    buf[0] = '\0';
+    for (int k = 0; k < list->n; k++) {
+        const size_t used = strlen(buf);
+        if (list->items[k].h.plugin)
+            (void)snprintf(buf + used, cap - used, "%s%s", used ? ", " : "", list->items[k].name);
+    }
+}
+
 static sc_status fail_unknown(const char *kind, const char *name, sc_err *err)
 {
     sc_plugin_list list;
     sc_strs names = {0};
-    char near[256] = "";
+    char near[256] = "", all[256];
     SC_TRY(sc_plugin_list_load(kind, &list, err));
+    sc_plugin_list_names(&list, all, sizeof all);
     sc_status st = SC_OK;
     for (int k = 0; st == SC_OK && k < list.n; k++)
         if (list.items[k].h.plugin)
             st = sc_strs_push(&names, list.items[k].name, strlen(list.items[k].name), err);
     if (st == SC_OK) {
         sc_strs_near(&names, name, near, sizeof near);
-        st = sc_fail(err, SC_EUSAGE, "unknown %s '%s'; %s%s%s", kind, name,
-                     near[0] ? "did you mean "
-                             : "is the folder of its plugin in SLUICE_PLUGIN_PATH?",
-                     near, near[0] ? "?" : "");
+        st = near[0]
+                 ? sc_fail(err, SC_EUSAGE, "unknown %s '%s'; did you mean %s?", kind, name, near)
+                 : sc_fail(err, SC_EUSAGE,
+                           "unknown %s '%s'; is the folder of its plugin in "
+                           "SLUICE_PLUGIN_PATH? found: %s",
+                           kind, name, all[0] ? all : "none");
     }
     sc_strs_free(&names);
     sc_plugin_list_free(&list);

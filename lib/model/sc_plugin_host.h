@@ -48,6 +48,8 @@ typedef struct sc_plugin_list {
 /* out is newly made. SC_EIO, SC_ENOMEM; a plugin that can't be loaded is an item of the list. Who
  * keeps a handle clears it in the item before the list is freed. */
 sc_status sc_plugin_list_load(const char *kind, sc_plugin_list *out, sc_err *err) SC_MUST_CHECK;
+/* "ldvae, poisson, scvi" of those that load, as far as it fits; "" if none does. */
+void sc_plugin_list_names(const sc_plugin_list *list, char *buf, size_t cap);
 void sc_plugin_list_free(sc_plugin_list *list);
 
 #endif
