@@ -252,15 +252,37 @@ static sc_status match(embedder *m, sc_err *err)
                : SC_OK;
 }
 
+/* The weights that lead to what is written; all of them where minified cells, which tell by which
+ * model they are, come or go. */
+static sc_status mark_weights(void *ctx, const sc_over *s, bool *weights, sc_err *err)
+{
+    embedder *m = ctx;
+    sc_plan p;
+    int n = 0;
+    SC_TRY(find_nodes(m, &s->net, err));
+    if (m->o->minify || sc_minify_is(sc_reader_header(s->in))) {
+        memset(weights, true, (size_t)s->net.g->n_weights * sizeof *weights);
+        return SC_OK;
+    }
+    m->nodes[n++] = m->z;
+    m->nodes[n++] = m->mean;
+    m->nodes[n++] = m->var;
+    SC_TRY(sc_plan_make(&p, s->net.g, 1U << SC_ROWS_ALL, 0, m->nodes, n, err));
+    sc_plan_weights(&p, s->net.g, weights);
+    sc_plan_free(&p);
+    sc_space_weights(s->net.g, weights);
+    return SC_OK;
+}
+
 static sc_status run(void *opts, sc_err *err)
 {
     const embed_opts *o = opts;
     embedder m = {.o = o};
+    const sc_over_wish wish = {mark_weights, &m};
     sc_header h = {0};
     sc_status st;
     SC_GOTO(st, check_opts(o, err), out);
-    SC_GOTO(st, sc_over_open(&m.s, &tool, &o->common, &o->over, true, err), out);
-    SC_GOTO(st, find_nodes(&m, &m.s.net, err), out);
+    SC_GOTO(st, sc_over_open_for(&m.s, &tool, &o->common, &o->over, true, &wish, err), out);
     SC_GOTO(st, lay_out(&m, &h, err), out);
     SC_GOTO(st, match(&m, err), out);
     SC_GOTO(st, sc_over_begin(&m.s, &h, err), out);

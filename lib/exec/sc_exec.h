@@ -99,6 +99,8 @@ sc_status sc_plan_make(sc_plan *p, const sc_built *g, unsigned streams, unsigned
 /* The same, forward only, where these nodes are given: what only they depend on is left out. */
 sc_status sc_plan_make_given(sc_plan *p, const sc_built *g, const int32_t *roots, int n_roots,
                              const sc_given *given, int n_given, sc_err *err) SC_MUST_CHECK;
+/* Marks what the nodes of a plan that was not fused read, by weight. */
+void sc_plan_weights(const sc_plan *p, const sc_built *g, bool *weights);
 void sc_plan_free(sc_plan *p);
 /* Of sc_plan_make: fills assigned, twin, is_taken and mate; readers: by weight, nodes of the graph. */
 sc_status sc_plan_twins(sc_plan *p, const sc_built *g, int group, const int *readers,

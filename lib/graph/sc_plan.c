@@ -138,6 +138,21 @@ out:
     return st;
 }
 
+void sc_plan_weights(const sc_plan *p, const sc_built *g, bool *weights)
+{
+    enum { OF_BATCH_NORM = 5 };
+    for (int i = 0; i < p->n_fwd; i++) {
+        const sc_gnode *n = &g->nodes[p->fwd[i]];
+        const int count = n->op == SC_OP_BATCH_NORM                        ? OF_BATCH_NORM
+                          : n->op == SC_OP_WEIGHT || n->op == SC_OP_LINEAR ? 1
+                                                                           : 0;
+        for (int k = 0; k < count; k++)
+            weights[n->weight + k] = true;
+        if (n->op == SC_OP_LINEAR && n->bias >= 0)
+            weights[n->bias] = true;
+    }
+}
+
 void sc_plan_free(sc_plan *p)
 {
     free(p->fwd);

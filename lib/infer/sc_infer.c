@@ -1,6 +1,7 @@
 /* Runs rows of the block that sc_infer_block took, and tells what came out. */
 #include "sc_infer_int.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -187,6 +188,7 @@ sc_status sc_infer_constant(sc_infer *x, int32_t node, sc_err *err)
     sc_plan p;
     SC_TRY(room_to_run(x, 1, err));
     SC_TRY(sc_plan_make(&p, x->net->g, 1U << SC_ROWS_ALL, 0, &node, 1, err));
+    assert(sc_net_has(x->net, &p));
     const sc_status st = sc_exec_forward_f32(x->e, &p, &run, err);
     sc_plan_free(&p);
     x->n_last = 0;

@@ -1,6 +1,7 @@
 #include "sc_genes.h"
 #include "sc_infer_int.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,6 +178,7 @@ sc_status sc_infer_open(sc_infer **out, const sc_net *net, const sc_header *h, c
                              note_len, err),
                 fail);
     SC_GOTO(st, plan_again(x, nodes, n_nodes, err), fail);
+    assert(sc_net_has(net, &x->plan));
     x->needs_lgamma = takes_likelihood(&x->plan, net->g) || takes_likelihood(&x->again, net->g);
     SC_GOTO(st, match_genes(x, h, keys->min_gene_overlap, note, note_len, err), fail);
     SC_GOTO(st, check_named(h, keys, err), fail);

@@ -76,6 +76,19 @@ static sc_status keep_stored(sc_minified *m, const sc_header *h, const sc_net *n
     return SC_OK;
 }
 
+static bool is_type(const char *type)
+{
+    return type && (strcmp(type, without) == 0 || strcmp(type, with) == 0);
+}
+
+bool sc_minify_is(const sc_header *h)
+{
+    json_t *uns = json_loads(h->uns, 0, NULL);
+    const bool is = is_type(json_string_value(json_object_get(uns, type_key)));
+    json_decref(uns);
+    return is;
+}
+
 sc_status sc_minify_find(sc_minified *m, const sc_header *h, const sc_net *net, sc_err *err)
 {
     sc_status st = SC_OK;
@@ -84,7 +97,7 @@ sc_status sc_minify_find(sc_minified *m, const sc_header *h, const sc_net *net, 
     json_t *uns = json_loads(h->uns, 0, NULL);
     const char *type = json_string_value(json_object_get(uns, type_key)),
                *by = json_string_value(json_object_get(uns, hash_key));
-    m->is_minified = type && (strcmp(type, without) == 0 || strcmp(type, with) == 0);
+    m->is_minified = is_type(type);
     m->has_counts = !m->is_minified || strcmp(type, with) == 0;
     if (m->is_minified && by)
         hash_of(net, hash, sizeof hash);

@@ -28,6 +28,8 @@ typedef struct sc_minified {
 /* The names for the latents of a model, those with one row a cell whose q does not depend on the
  * draw of another; is_minified is unset. */
 sc_status sc_minify_names(sc_minified *m, const sc_net *net, sc_err *err) SC_MUST_CHECK;
+/* Whether the header says that its cells are; the rest is for sc_minify_find. */
+bool sc_minify_is(const sc_header *h);
 /* What the header says of its cells. SC_EDATA: another model minified them. */
 sc_status sc_minify_find(sc_minified *m, const sc_header *h, const sc_net *net,
                          sc_err *err) SC_MUST_CHECK;

@@ -4,8 +4,36 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The model and the cells; the weights last, for then it is known which are needed. */
+static sc_status open_inputs(sc_over *s, const char *model, const char *cells,
+                             const sc_over_wish *wish, sc_err *err)
+{
+    sc_net_source *src;
+    bool *wanted = NULL;
+    sc_status st;
+    SC_GOTO(st, sc_net_open(&s->net, &src, model, err), out);
+    SC_GOTO(st, sc_reader_open_path(&s->in, cells, err), out);
+    SC_GOTO(st, sc_reader_pool(&s->pool, s->in, (int)s->common->n_threads, err), out);
+    if (wish) {
+        SC_GOTO(st, sc_alloc(&wanted, (size_t)s->net.g->n_weights, sizeof *wanted, err), out);
+        SC_GOTO(st, wish->wanted(wish->ctx, s, wanted, err), out);
+    }
+    st = sc_net_weights(&s->net, src, wanted, s->pool, err);
+out:
+    free(wanted);
+    sc_net_source_close(src);
+    return st;
+}
+
 sc_status sc_over_open(sc_over *s, const sc_tool *tool, const sc_common *common,
                        const sc_over_opts *opts, bool is_binary, sc_err *err)
+{
+    return sc_over_open_for(s, tool, common, opts, is_binary, NULL, err);
+}
+
+sc_status sc_over_open_for(sc_over *s, const sc_tool *tool, const sc_common *common,
+                           const sc_over_opts *opts, bool is_binary, const sc_over_wish *wish,
+                           sc_err *err)
 {
     const char *model = common->operands[0],
                *cells = common->n_operands > 1 ? common->operands[1] : NULL;
@@ -14,9 +42,7 @@ sc_status sc_over_open(sc_over *s, const sc_tool *tool, const sc_common *common,
         return sc_fail(err, SC_EUSAGE, "model and cells can't both come from stdin");
     SC_TRY(sc_kernels_pick(opts->isa, &s->kernels, err));
     SC_TRY(sc_output_open(&s->to, common->output, is_binary, err));
-    SC_TRY(sc_pool_new(&s->pool, (int)common->n_threads, err));
-    SC_TRY(sc_net_read_on(&s->net, model, s->pool, err));
-    SC_TRY(sc_reader_open_path(&s->in, cells, err));
+    SC_TRY(open_inputs(s, model, cells, wish, err));
     if (is_binary)
         return SC_OK;
     const int fd = dup(s->to.fd);

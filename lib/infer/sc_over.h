@@ -77,6 +77,15 @@ typedef struct sc_over {
  * output to a terminal. sc_over_close is due whatever was returned; s is zeroed before. */
 sc_status sc_over_open(sc_over *s, const sc_tool *tool, const sc_common *common,
                        const sc_over_opts *opts, bool is_binary, sc_err *err) SC_MUST_CHECK;
+/* The same where few of the weights are needed: wanted marks them, by weight, when s->net (without
+ * them) and s->in are there. */
+typedef struct sc_over_wish {
+    sc_status (*wanted)(void *ctx, const sc_over *s, bool *weights, sc_err *err);
+    void *ctx;
+} sc_over_wish;
+sc_status sc_over_open_for(sc_over *s, const sc_tool *tool, const sc_common *common,
+                           const sc_over_opts *opts, bool is_binary, const sc_over_wish *wish,
+                           sc_err *err) SC_MUST_CHECK;
 /* Opens s->x for these nodes (see sc_infer_open); says on stderr which matrix was taken where that
  * is worth saying. With by_block, nodes are lent until sc_over_close. */
 sc_status sc_over_match(sc_over *s, const int32_t *nodes, int n_nodes, sc_err *err) SC_MUST_CHECK;

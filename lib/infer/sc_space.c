@@ -22,16 +22,28 @@ static XXH64_hash_t hash_linear(const sc_net *net, const sc_gweight *w, XXH64_ha
     return hash;
 }
 
+static bool is_of_space(const sc_gweight *w)
+{
+    return w->part == SC_PART_ENCODER && w->is_saved &&
+           (w->kind == SC_W_LINEAR || w->kind == SC_W_BIAS);
+}
+
+void sc_space_weights(const sc_built *g, bool *weights)
+{
+    for (int i = 0; i < g->n_weights; i++)
+        weights[i] = weights[i] || is_of_space(&g->weights[i]);
+}
+
 static XXH64_hash_t hash_of(const sc_net *net)
 {
     XXH64_hash_t hash = 0;
     for (int i = 0; i < net->g->n_weights; i++) {
         const sc_gweight *w = &net->g->weights[i];
-        if (w->part != SC_PART_ENCODER || !w->is_saved)
+        if (!is_of_space(w))
             continue;
         if (w->kind == SC_W_LINEAR)
             hash = hash_linear(net, w, hash);
-        else if (w->kind == SC_W_BIAS)
+        else
             hash = XXH3_64bits_withSeed(net->weights + w->offset,
                                         (size_t)w->cols * sizeof *net->weights, hash);
     }

@@ -11,6 +11,8 @@
 #include "sc_net.h"
 #include "sc_stream.h"
 
+/* Marks the weights that say which space a model has. */
+void sc_space_weights(const sc_built *g, bool *weights);
 /* The embedding `name` in h is of this model. */
 sc_status sc_space_set(sc_header *h, const char *name, const sc_net *net,
                        sc_err *err) SC_MUST_CHECK;

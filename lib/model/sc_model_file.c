@@ -112,9 +112,14 @@ static sc_status unpack(sc_stored *p, sc_err *err)
     return sc_get_done(&c, err);
 }
 
+sc_status sc_stored_check(const sc_stored *p, sc_err *err)
+{
+    return sc_check_bytes(p->name, &p->head, p->bytes, err);
+}
+
 sc_status sc_stored_decode(sc_stored *p, sc_err *err)
 {
-    SC_TRY(sc_check_bytes(p->name, &p->head, p->bytes, err));
+    SC_TRY(sc_stored_check(p, err));
     const sc_status st = unpack(p, err);
     return st == SC_OK ? st : sc_err_prefix(err, st, "%s: tensor '%s'", p->name, p->t->name);
 }

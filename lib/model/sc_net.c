@@ -154,6 +154,7 @@ void sc_net_free(sc_net *net)
 {
     sc_graph_free(net->g);
     sc_pages_free(net->weights);
+    free(net->is_read);
     free(net->opts);
     free(net->layer);
     free(net->size_factor);

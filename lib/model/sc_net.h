@@ -18,6 +18,7 @@ typedef struct sc_net {
     sc_dims dims;
     sc_built *g;
     float *weights; /* g->n_params: the executor's layout */
+    bool *is_read; /* by weight: false, and zero, where sc_net_weights left it out; NULL: all are */
     sc_table var;
     sc_category cats[SC_IN_MAX]; /* by input - SC_IN_BATCH */
     sc_strs cont_covs;
@@ -72,8 +73,19 @@ sc_status sc_net_options_from(sc_net *net, json_t *options, sc_err *err) SC_MUST
 
 /* path: a .scm, "-" for stdin, or a model.pt. */
 sc_status sc_net_read(sc_net *net, const char *path, sc_err *err) SC_MUST_CHECK;
-/* The same, with the tensors of a .scm decoded on the threads of pool; NULL: on this one. */
-sc_status sc_net_read_on(sc_net *net, const char *path, sc_pool *pool, sc_err *err) SC_MUST_CHECK;
+/*
+ * The same in two steps, for those who do with few of the weights, or have threads: all but the
+ * weights, then those that wanted (by weight; NULL: all) marks, decoded on the threads of pool
+ * (NULL: on this one). The source lends path, and is closed whatever was returned, as net is freed.
+ */
+typedef struct sc_net_source sc_net_source;
+sc_status sc_net_open(sc_net *net, sc_net_source **src, const char *path,
+                      sc_err *err) SC_MUST_CHECK;
+sc_status sc_net_weights(sc_net *net, sc_net_source *src, const bool *wanted, sc_pool *pool,
+                         sc_err *err) SC_MUST_CHECK;
+void sc_net_source_close(sc_net_source *src);
+/* True if all weights that the plan's nodes read were. */
+bool sc_net_has(const sc_net *net, const sc_plan *p);
 sc_status sc_net_write(const sc_net *net, int fd, const char *name, sc_err *err) SC_MUST_CHECK;
 
 /* Kernels for --isa (NULL: the best there are); SC_EUSAGE naming what the CPU has. */

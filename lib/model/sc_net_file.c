@@ -217,18 +217,23 @@ static sc_status pt_has_all(const sc_net *net, const sc_pt *pt, sc_err *err)
     return SC_OK;
 }
 
-static sc_status from_scm(sc_net *net, int fd, const char *name, sc_pool *pool, sc_err *err)
+struct sc_net_source {
+    int fd, spool; /* spool: of what came through a pipe, or -1 */
+    const char *name;
+    sc_reader *in; /* of a .scm; NULL: nothing is left to read */
+    sc_model_file f;
+};
+
+static sc_status from_scm(sc_net *net, sc_net_source *src, int fd, sc_err *err)
 {
-    sc_model_file f = {0};
-    sc_reader *in = NULL;
     json_t *meta = NULL;
     sc_status st;
-    SC_GOTO(st, sc_reader_open_any(&in, fd, name, err), out);
-    SC_GOTO(st, sc_model_file_head(&f, in, err), out);
-    meta = json_loads(f.meta, JSON_REJECT_DUPLICATES, NULL);
+    SC_TRY(sc_reader_open_any(&src->in, fd, src->name, err));
+    SC_TRY(sc_model_file_head(&src->f, src->in, err));
+    meta = json_loads(src->f.meta, JSON_REJECT_DUPLICATES, NULL);
     const char *variant = json_string_value(json_object_get(meta, "variant"));
     if (!variant) {
-        st = sc_fail(err, SC_EFORMAT, "%s: the model does not say which variant it is", name);
+        st = sc_fail(err, SC_EFORMAT, "%s: the model does not say which variant it is", src->name);
         goto out;
     }
     SC_GOTO(st, sc_net_new(net, variant, NULL, err), out);
@@ -236,16 +241,12 @@ static sc_status from_scm(sc_net *net, int fd, const char *name, sc_pool *pool, 
     SC_GOTO(st, data_from_json(net, json_object_get(meta, "data"), err), out);
     json_object_update(net->training, json_object_get(meta, "training"));
     json_object_update(net->history, json_object_get(meta, "history"));
-    SC_GOTO(st, sc_table_copy(&net->var, &f.var, err), out);
-    SC_GOTO(st, sc_strs_copy(&net->records, &f.records, err), out);
+    SC_GOTO(st, sc_table_copy(&net->var, &src->f.var, err), out);
+    SC_GOTO(st, sc_strs_copy(&net->records, &src->f.records, err), out);
     net->dims.n_vars = net->var.n_rows;
-    SC_GOTO(st, sc_net_build(net, err), out);
-    SC_GOTO(st, sc_net_take_all(net, &f, in, pool, err), out);
-    st = sc_model_file_end(&f, in, err);
+    st = sc_net_build(net, err);
 out:
     json_decref(meta);
-    sc_model_file_free(&f);
-    sc_reader_close(in);
     return st;
 }
 
@@ -303,45 +304,84 @@ static sc_status spool_pipe(int fd, int *spool, sc_err *err)
     return lseek(*spool, 0, SEEK_SET) < 0 ? sc_fail_errno(err, "can't be read again") : SC_OK;
 }
 
-static sc_status read_any(sc_net *net, int fd, const char *name, sc_pool *pool, sc_err *err)
+static sc_status read_any(sc_net *net, sc_net_source *src, int fd, sc_err *err)
 {
     unsigned char magic[2] = {0};
     const bool is_zip =
         pread(fd, magic, sizeof magic, 0) == 2 && magic[0] == 'P' && magic[1] == 'K';
-    return is_zip ? from_pt(net, fd, name, err) : from_scm(net, fd, name, pool, err);
+    return is_zip ? from_pt(net, fd, src->name, err) : from_scm(net, src, fd, err);
 }
 
-sc_status sc_net_read(sc_net *net, const char *path, sc_err *err)
+static sc_status say_where(const sc_net_source *src, sc_status st, sc_err *err)
 {
-    return sc_net_read_on(net, path, NULL, err);
+    return st == SC_OK || strstr(err->msg, src->name) ? st
+                                                      : sc_err_prefix(err, st, "%s", src->name);
 }
 
-sc_status sc_net_read_on(sc_net *net, const char *path, sc_pool *pool, sc_err *err)
+static sc_status open_path(sc_net_source *src, const char *path, sc_err *err)
 {
-    memset(net, 0, sizeof *net);
-    const bool is_stdin = strcmp(path, "-") == 0;
-    const int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    const char *name = is_stdin ? "stdin" : path;
     struct stat about;
-    if (fd < 0)
+    const bool is_stdin = strcmp(path, "-") == 0;
+    src->name = is_stdin ? "stdin" : path;
+    src->fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (src->fd < 0)
         return sc_fail_errno(err, "can't open '%s'", path);
-    if (fstat(fd, &about) == 0 && S_ISDIR(about.st_mode)) {
-        (void)close(fd);
+    if (fstat(src->fd, &about) == 0 && S_ISDIR(about.st_mode))
         return sc_fail(err, SC_EFORMAT,
                        "%s: is a folder, where a model is needed; one that scvi-tools saved is the "
                        "file model.pt in it",
                        path);
-    }
-    int spool = -1;
-    sc_status st = spool_pipe(fd, &spool, err);
+    return spool_pipe(src->fd, &src->spool, err);
+}
+
+sc_status sc_net_open(sc_net *net, sc_net_source **out, const char *path, sc_err *err)
+{
+    memset(net, 0, sizeof *net);
+    *out = NULL;
+    SC_TRY(sc_alloc(out, 1, sizeof **out, err));
+    sc_net_source *src = *out;
+    src->fd = src->spool = -1;
+    sc_status st = open_path(src, path, err);
     if (st == SC_OK)
-        st = read_any(net, spool >= 0 ? spool : fd, name, pool, err);
-    if (spool >= 0)
-        (void)close(spool);
-    if (!is_stdin)
-        (void)close(fd);
-    if (st != SC_OK && !strstr(err->msg, name))
-        st = sc_err_prefix(err, st, "%s", name);
+        st = read_any(net, src, src->spool >= 0 ? src->spool : src->fd, err);
+    return say_where(src, st, err);
+}
+
+sc_status sc_net_weights(sc_net *net, sc_net_source *src, const bool *wanted, sc_pool *pool,
+                         sc_err *err)
+{
+    if (!src->in)
+        return SC_OK;
+    if (wanted) {
+        SC_TRY(sc_alloc(&net->is_read, (size_t)net->g->n_weights, sizeof *wanted, err));
+        memcpy(net->is_read, wanted, (size_t)net->g->n_weights * sizeof *wanted);
+    }
+    sc_status st = sc_net_take_all(net, &src->f, src->in, pool, err);
+    if (st == SC_OK)
+        st = sc_model_file_end(&src->f, src->in, err);
+    return say_where(src, st, err);
+}
+
+void sc_net_source_close(sc_net_source *src)
+{
+    if (!src)
+        return;
+    sc_model_file_free(&src->f);
+    sc_reader_close(src->in);
+    if (src->spool >= 0)
+        (void)close(src->spool);
+    if (src->fd >= 0 && src->fd != STDIN_FILENO)
+        (void)close(src->fd);
+    free(src);
+}
+
+sc_status sc_net_read(sc_net *net, const char *path, sc_err *err)
+{
+    sc_net_source *src;
+    sc_status st = sc_net_open(net, &src, path, err);
+    if (st == SC_OK)
+        st = sc_net_weights(net, src, NULL, NULL, err);
+    sc_net_source_close(src);
     if (st != SC_OK)
         sc_net_free(net);
     return st;

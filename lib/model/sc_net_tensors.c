@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STRIPE = 16 }; /* rows that are turned over at a time */
+enum {
+    STRIPE = 16,  /* rows that are turned over at a time */
+    FEW = 1 << 19 /* values that one thread has decoded before the others would be awake */
+};
 
 void sc_net_dims(const sc_gweight *w, sc_tensor *t)
 {
@@ -45,6 +48,20 @@ static sc_status check_finite(const char *name, const float *v, int64_t n, sc_er
             return sc_fail(err, SC_EDATA, "tensor '%s' has a value that is not finite, %g", name,
                            (double)v[k]);
     return SC_OK;
+}
+
+bool sc_net_has(const sc_net *net, const sc_plan *p)
+{
+    bool *weights = NULL, has = true;
+    if (!net->is_read)
+        return true;
+    if (sc_alloc(&weights, (size_t)net->g->n_weights, sizeof *weights, NULL) != SC_OK)
+        return false;
+    sc_plan_weights(p, net->g, weights);
+    for (int w = 0; w < net->g->n_weights; w++)
+        has = has && (!weights[w] || net->is_read[w]);
+    free(weights);
+    return has;
 }
 
 sc_status sc_net_take(sc_net *net, const char *name, int n_dims, const int64_t *dims,
@@ -111,12 +128,19 @@ static sc_status read_next(taking *t, hand *h, int *k, sc_err *err)
     return st;
 }
 
+static bool is_wanted(const sc_net *net, int weight)
+{
+    return !net->is_read || net->is_read[weight];
+}
+
 /* Straight from the stored bytes to where the weight is, a stripe at a time: memory that is touched
  * for the first time takes longer than all the rest. */
 static sc_status take_values(const taking *t, hand *h, int k, sc_err *err)
 {
     const sc_gweight *w = &t->net->g->weights[t->weights[k]];
     const int64_t most = w->rows < STRIPE ? w->rows : STRIPE;
+    if (!is_wanted(t->net, t->weights[k]))
+        return sc_stored_check(h->p, err);
     SC_TRY(sc_stored_decode(h->p, err));
     if ((size_t)(most * w->cols) > h->n) {
         SC_TRY(sc_resize(&h->stripe, (size_t)(most * w->cols), sizeof *h->stripe, err));
@@ -159,6 +183,15 @@ static void run(void *ctx, int tid, int n)
     hand_free(&h);
 }
 
+static int64_t n_wanted(const sc_net *net)
+{
+    int64_t n = 0;
+    for (int i = 0; i < net->g->n_weights; i++)
+        if (is_wanted(net, i))
+            n += net->g->weights[i].rows * net->g->weights[i].cols;
+    return n;
+}
+
 sc_status sc_net_take_all(sc_net *net, const sc_model_file *f, sc_reader *in, sc_pool *pool,
                           sc_err *err)
 {
@@ -174,7 +207,7 @@ sc_status sc_net_take_all(sc_net *net, const sc_model_file *f, sc_reader *in, sc
     SC_GOTO(st, has_all(net, f, err), out);
     t.weights = weights;
     (void)pthread_mutex_init(&t.reading, NULL);
-    if (pool)
+    if (pool && n_wanted(net) > FEW)
         sc_pool_run(pool, run, &t);
     else
         run(&t, 0, 1);

@@ -15,8 +15,8 @@ void sc_net_dims(const sc_gweight *w, sc_tensor *t);
 sc_status sc_net_take(sc_net *net, const char *name, int n_dims, const int64_t *dims,
                       const float *values, sc_err *err) SC_MUST_CHECK;
 /* Reads and takes all tensors of f, which has in's head (sc_model_file_head): each weight that is
- * saved must be there once. They are decoded on the threads of pool; NULL: on this one. The first
- * that is wrong is the one that is told of. */
+ * saved must be there once. Those of net->is_read are decoded, on the threads of pool; NULL: on
+ * this one. The first that is wrong is the one that is told of. */
 sc_status sc_net_take_all(sc_net *net, const sc_model_file *f, sc_reader *in, sc_pool *pool,
                           sc_err *err) SC_MUST_CHECK;
 

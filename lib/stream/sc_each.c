@@ -147,3 +147,10 @@ sc_status sc_reader_each(sc_reader *in, sc_writer *out, sc_pool *pool, const sc_
         *err = c.err;
     return c.st;
 }
+
+sc_status sc_reader_pool(sc_pool **out, const sc_reader *in, int n_threads, sc_err *err)
+{
+    const int64_t n_obs = in->header.n_obs;
+    const int n = n_threads == 0 ? sc_threads_default() : n_threads;
+    return sc_pool_new(out, n_obs > 0 && n > n_obs && n <= SC_THREADS_MAX ? (int)n_obs : n, err);
+}

@@ -34,4 +34,9 @@ typedef struct sc_each {
 sc_status sc_reader_each(sc_reader *in, sc_writer *out, sc_pool *pool, const sc_each *e,
                          sc_err *err) SC_MUST_CHECK;
 
+/* The threads for that: n_threads, as for sc_pool_new, but no more than there are cells, where the
+ * header says how many. To start one takes longer than many a cell does. */
+sc_status sc_reader_pool(sc_pool **out, const sc_reader *in, int n_threads,
+                         sc_err *err) SC_MUST_CHECK;
+
 #endif

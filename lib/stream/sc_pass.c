@@ -1,13 +1,16 @@
 #include "sc_pass.h"
 
+#include "sc_each.h"
+
 sc_status sc_pass_open(sc_pass *p, const sc_tool *tool, const sc_common *common, sc_err *err)
 {
     *p = (sc_pass){.tool = tool, .common = common, .to = {.fd = -1}};
     SC_TRY(sc_reader_open_path(&p->in, common->n_operands ? common->operands[0] : NULL, err));
     SC_TRY(sc_header_copy(&p->out, sc_reader_header(p->in), err));
     SC_TRY(sc_output_open(&p->to, common->output, true, err));
-    return tool->flags & SC_TOOL_THREADS ? sc_pool_new(&p->pool, (int)common->n_threads, err)
-                                         : SC_OK;
+    return tool->flags & SC_TOOL_THREADS
+               ? sc_reader_pool(&p->pool, p->in, (int)common->n_threads, err)
+               : SC_OK;
 }
 
 sc_status sc_pass_write(sc_pass *p, sc_pass_blocks write, void *ctx, sc_err *err)

@@ -168,7 +168,8 @@ typedef struct sc_stored sc_stored; /* a tensor as it is stored; its memory serv
 sc_status sc_stored_new(sc_stored **out, sc_err *err) SC_MUST_CHECK;
 sc_status sc_stored_read(sc_stored *p, sc_reader *in, const sc_model_file *m, int k,
                          sc_err *err) SC_MUST_CHECK;
-sc_status sc_stored_decode(sc_stored *p, sc_err *err) SC_MUST_CHECK;
+sc_status sc_stored_check(const sc_stored *p, sc_err *err) SC_MUST_CHECK; /* that it is whole */
+sc_status sc_stored_decode(sc_stored *p, sc_err *err) SC_MUST_CHECK;      /* checks it, too */
 /* Of one that was decoded: n of its values from the from-th on. */
 void sc_stored_values(const sc_stored *p, size_t from, size_t n, float *to);
 void sc_stored_free(sc_stored *p);
