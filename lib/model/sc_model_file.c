@@ -175,20 +175,29 @@ static sc_status take_values(sc_stored *p, sc_tensor *t, sc_err *err)
     return SC_OK;
 }
 
-sc_status sc_model_file_from(sc_model_file *out, sc_reader *in, sc_err *err)
+sc_status sc_model_file_rest(sc_model_file *m, sc_reader *in, const bool *wanted, sc_err *err)
 {
-    sc_model_file m = {0};
     sc_stored *p = NULL;
     sc_status st;
-    SC_GOTO(st, sc_model_file_head(&m, in, err), out);
     SC_GOTO(st, sc_stored_new(&p, err), out);
-    for (int k = 0; k < m.n_tensors; k++) {
-        SC_GOTO(st, sc_stored_read(p, in, &m, k, err), out);
-        SC_GOTO(st, take_values(p, &m.tensors[k], err), out);
+    for (int k = 0; k < m->n_tensors; k++) {
+        SC_GOTO(st, sc_stored_read(p, in, m, k, err), out);
+        SC_GOTO(st,
+                !wanted || wanted[k] ? take_values(p, &m->tensors[k], err)
+                                     : sc_stored_check(p, err),
+                out);
     }
-    st = sc_model_file_end(&m, in, err);
+    st = sc_model_file_end(m, in, err);
 out:
     sc_stored_free(p);
+    return st;
+}
+
+sc_status sc_model_file_from(sc_model_file *out, sc_reader *in, sc_err *err)
+{
+    sc_model_file m;
+    SC_TRY(sc_model_file_head(&m, in, err));
+    const sc_status st = sc_model_file_rest(&m, in, NULL, err);
     if (st != SC_OK)
         sc_model_file_free(&m);
     else

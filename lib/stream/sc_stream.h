@@ -158,12 +158,13 @@ sc_status sc_model_file_read(sc_model_file *out, int fd, const char *name,
 sc_status sc_model_file_from(sc_model_file *out, sc_reader *in, sc_err *err) SC_MUST_CHECK;
 sc_status sc_model_file_write(const sc_model_file *m, int fd, const char *name,
                               sc_err *err) SC_MUST_CHECK;
-/*
- * The same in steps, for those who want few of the tensors, or have threads: the head, which has
- * them all without values; then each in turn, k from 0 on; then the end, which must agree. What is
- * read may be decoded while the next one is read into another sc_stored.
- */
+/* The same in two steps: the head, which has all tensors without values; then the values of those
+ * that wanted marks (by tensor; NULL: all), while the others are looked at for damage only. */
 sc_status sc_model_file_head(sc_model_file *out, sc_reader *in, sc_err *err) SC_MUST_CHECK;
+sc_status sc_model_file_rest(sc_model_file *m, sc_reader *in, const bool *wanted,
+                             sc_err *err) SC_MUST_CHECK;
+/* Or, after the head, each tensor in turn, k from 0 on, and then the end, which must agree. What is
+ * read may be decoded while the next one is read into another sc_stored. */
 typedef struct sc_stored sc_stored; /* a tensor as it is stored; its memory serves the next one */
 sc_status sc_stored_new(sc_stored **out, sc_err *err) SC_MUST_CHECK;
 sc_status sc_stored_read(sc_stored *p, sc_reader *in, const sc_model_file *m, int k,

@@ -48,7 +48,7 @@ static sc_status count_rows(void *ctx, int tid, sc_block *b, sc_err *err)
 static sc_status each_block(const view *v, sc_reader *in, const sc_each *each, sc_err *err)
 {
     sc_pool *pool = NULL;
-    SC_TRY(sc_pool_new(&pool, v->n_threads, err));
+    SC_TRY(sc_reader_pool(&pool, in, v->n_threads, err));
     const sc_status st = sc_reader_each(in, NULL, pool, each, err);
     sc_pool_free(pool);
     return st;

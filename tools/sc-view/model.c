@@ -178,20 +178,41 @@ static sc_status put_what(const view *v, const sc_model_file *m, sc_err *err)
     return SC_OK;
 }
 
+/* Reads what is left: all of it decoded if it is to be checked, otherwise the one tensor that is
+ * printed. */
+static sc_status read_rest(const view *v, sc_model_file *m, sc_reader *in, sc_err *err)
+{
+    bool *wanted = NULL;
+    SC_TRY(sc_alloc(&wanted, (size_t)m->n_tensors, sizeof *wanted, err));
+    for (int k = 0; k < m->n_tensors; k++)
+        wanted[k] = v->check || (v->what && strncmp(v->what, "tensors/", 8) == 0 &&
+                                 strcmp(v->what + 8, m->tensors[k].name) == 0);
+    const sc_status st = sc_model_file_rest(m, in, wanted, err);
+    free(wanted);
+    return st;
+}
+
+static sc_status print_model(const view *v, const sc_model_file *m, sc_err *err)
+{
+    if (v->what)
+        return put_what(v, m, err);
+    if (v->json)
+        return put_json(v->to, model_json(m), err);
+    if (v->check)
+        fprintf(v->to, "whole: a model of %d tensors, %" PRId64 " genes\n", m->n_tensors,
+                m->var.n_rows);
+    else
+        put_summary(v->to, m);
+    return SC_OK;
+}
+
 sc_status view_model(const view *v, sc_reader *in, sc_err *err)
 {
     sc_model_file m;
-    sc_status st = SC_OK;
-    SC_TRY(sc_model_file_from(&m, in, err));
-    if (v->what)
-        st = put_what(v, &m, err);
-    else if (v->json)
-        st = put_json(v->to, model_json(&m), err);
-    else if (v->check)
-        fprintf(v->to, "whole: a model of %d tensors, %" PRId64 " genes\n", m.n_tensors,
-                m.var.n_rows);
-    else
-        put_summary(v->to, &m);
+    SC_TRY(sc_model_file_head(&m, in, err));
+    sc_status st = v->header_only ? SC_OK : read_rest(v, &m, in, err);
+    if (st == SC_OK)
+        st = print_model(v, &m, err);
     sc_model_file_free(&m);
     return st;
 }
