@@ -180,6 +180,9 @@ sc_status sc_train_cli_run(const sc_train_cli *o, const sc_tool *tool, const sc_
     t->stop_ctx = &p;
     st = sc_train(net, cells, t, pool, k, sc_progress_epoch, &p, err);
 out:
+    t->validation_cells = NULL; /* they lived here, and the caller's struct lives on */
+    t->stop = NULL;
+    t->stop_ctx = NULL;
     sc_pool_free(pool);
     sc_strs_free(&validation);
     const sc_status st_close = sc_progress_close(&p, st == SC_OK ? err : NULL);
