@@ -251,3 +251,25 @@ six() {
   [ "$(awk -F '[,\t]' '$1 < 80 && $3 > 80 && $2 < 60 { n += $4 } END { print n + 0 }' "$T/varied")" -gt 50 ]
   [ "$(awk -F '[,\t]' '$1 < 80 && $3 > 80 && $2 < 60 { n += $4 } END { print n + 0 }' "$T/same")" -eq 0 ]
 }
+
+@test "categories are written on the cells, by themselves where there are more than eight" {
+  sc-sim --mock | sc-pca -q -n 2 -o "$T/p.scz"
+  sc-view -t obs "$T/p.scz" | awk 'NR == 1 { print "cell\tfew\tmany\tlong" }
+    NR > 1 { print $1 "\tk" NR % 8 "\tk" NR % 9 "\ta long name that says everything " NR % 9 }' > "$T/t.tsv"
+  sc-annotate --obs "$T/t.tsv" -o "$T/n.scz" "$T/p.scz"
+  for c in few many long; do
+    for n in auto on off; do
+      sc-plot latent --use-rep X_pca --color $c --names $n -o "$T/$c.$n.svg" "$T/n.scz"
+      is_svg "$T/$c.$n.svg"
+    done
+    ! cmp -s "$T/$c.on.svg" "$T/$c.off.svg"
+  done
+  cmp "$T/few.auto.svg" "$T/few.off.svg"
+  cmp "$T/many.auto.svg" "$T/many.on.svg"
+  # numbers before the names take room in the legend
+  width() { head -n 2 "$1" | grep -o 'viewBox="[^"]*"' | cut -d ' ' -f 3 | cut -d . -f 1; }
+  [ "$(width "$T/long.on.svg")" -gt "$(width "$T/long.off.svg")" ]
+  [ "$(width "$T/many.on.svg")" -eq "$(width "$T/many.off.svg")" ]
+  fails 2 "--names on needs a --color" sc-plot latent --use-rep X_pca --names on -o "$T/x.svg" "$T/n.scz"
+  fails 2 "--names means nothing to violin" sc-plot violin --names on --key few "$T/n.scz"
+}

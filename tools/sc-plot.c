@@ -15,6 +15,8 @@ typedef struct options {
 static const sc_param params[] = {
     SC_STRING(options, plot.color, "color", "NAME",
               "latent, umap: obs column or gene to colour by; otherwise by density"),
+    SC_CHOICE(options, plot.names, "names", PLOT_NAMES_AUTO, "auto|on|off",
+              "latent, umap: write categories on the cells; auto: where one panel has more than 8"),
     SC_STRING(options, plot.layer, "layer", "NAME",
               "matrix of the gene: X, raw or a layer; default X, then raw"),
     SC_STRING(options, plot.use_rep, "use-rep", "KEY",
@@ -87,7 +89,7 @@ static sc_status check_options(const picture *p, const plot_opts *o, sc_err *err
         {"use-rep", o->use_rep, TAKES_REP},   {"key", o->key, TAKES_KEY},
         {"group-by", o->group_by, TAKES_KEY}, {"truth", o->truth, TAKES_TRUTH},
         {"pred", o->pred, TAKES_PRED},        {"top", o->top != 0, TAKES_TOP},
-        {"all", o->all, TAKES_ALL},
+        {"all", o->all, TAKES_ALL},           {"names", o->names != 0, TAKES_COLOR},
     };
     for (size_t k = 0; k < sizeof given / sizeof *given; k++) {
         if (!given[k].is_given || (p->takes & given[k].bit))

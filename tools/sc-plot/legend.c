@@ -51,6 +51,13 @@ static const char *title_of(cairo_t *cr, const plot_legend *l, char *buf, size_t
     return plot_text_fit(cr, TITLE_TEXT, TITLE_MAX_WIDTH, l->title, buf, buf_len);
 }
 
+/* Between an entry's disc and its name. */
+static double number_room(cairo_t *cr, const plot_legend *l)
+{
+    return l->n_numbered == 0 ? 0
+                              : plot_bold_width(cr, TEXT, l->n_numbered > 99 ? "100" : "20") + 4;
+}
+
 void plot_legend_fit(cairo_t *cr, plot_legend *l, double height)
 {
     char buf[256];
@@ -75,17 +82,18 @@ void plot_legend_fit(cairo_t *cr, plot_legend *l, double height)
     for (int64_t k = 0; k < l->n; k++)
         l->column_width =
             fmax(l->column_width, plot_text_width(cr, TEXT, fitted(cr, l, k, buf, sizeof buf)));
-    l->column_width += 11 + 10;
+    l->column_width += 11 + 10 + number_room(cr, l);
     l->width = fmax(title, l->n_columns * l->column_width - 10);
     l->height = head + l->n_rows * ROW;
 }
 
-static void draw_entry(cairo_t *cr, double left, double middle, plot_colour c, const char *name)
+static void draw_entry(cairo_t *cr, double left, double middle, plot_colour c, double room,
+                       const char *name)
 {
     cairo_set_source_rgb(cr, c.r, c.g, c.b);
     cairo_arc(cr, left + 3.2, middle, 3.2, 0, 6.28318530717958647693);
     cairo_fill(cr);
-    plot_text(cr, left + 11, middle + TEXT * 0.36, PLOT_LEFT, TEXT, false, plot_ink, name);
+    plot_text(cr, left + 11 + room, middle + TEXT * 0.36, PLOT_LEFT, TEXT, false, plot_ink, name);
 }
 
 static void draw_ramp(cairo_t *cr, const plot_legend *l, double x, double y)
@@ -102,12 +110,12 @@ static void draw_ramp(cairo_t *cr, const plot_legend *l, double x, double y)
     plot_text(cr, x + RAMP_W + 5, y + TEXT * 0.8, PLOT_LEFT, TEXT, false, plot_ink, l->high);
     plot_text(cr, x + RAMP_W + 5, y + RAMP_H, PLOT_LEFT, TEXT, false, plot_ink, l->low);
     if (l->has_missing)
-        draw_entry(cr, x, y + RAMP_H + 4 + ROW / 2, plot_missing, "missing");
+        draw_entry(cr, x, y + RAMP_H + 4 + ROW / 2, plot_missing, 0, "missing");
 }
 
 void plot_legend_draw(cairo_t *cr, const plot_legend *l, double x, double y)
 {
-    char buf[256];
+    char buf[256], number[16];
     if (l->title) {
         plot_text(cr, x, y + TITLE_TEXT, PLOT_LEFT, TITLE_TEXT, true, plot_ink,
                   title_of(cr, l, buf, sizeof buf));
@@ -121,9 +129,15 @@ void plot_legend_draw(cairo_t *cr, const plot_legend *l, double x, double y)
         draw_ramp(cr, l, x, y);
         return;
     }
+    const double room = number_room(cr, l);
     for (int64_t k = 0; k < l->n; k++) {
         const double left = x + (double)(k / l->n_rows) * l->column_width;
         const double middle = y + ((double)(k % l->n_rows) + 0.5) * ROW;
-        draw_entry(cr, left, middle, l->colours[k], fitted(cr, l, k, buf, sizeof buf));
+        draw_entry(cr, left, middle, l->colours[k], room, fitted(cr, l, k, buf, sizeof buf));
+        if (k < l->n_numbered) {
+            (void)snprintf(number, sizeof number, "%d", (int)k + 1);
+            plot_text(cr, left + 7 + room, middle + TEXT * 0.36, PLOT_RIGHT, TEXT, true, plot_ink,
+                      number);
+        }
     }
 }

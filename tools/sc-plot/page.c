@@ -139,6 +139,19 @@ void plot_text_turned(cairo_t *cr, double x, double y, double angle, int align, 
     cairo_restore(cr);
 }
 
+void plot_text_on_points(cairo_t *cr, double x, double y, double size, const char *text)
+{
+    choose_font(cr, size, true);
+    cairo_move_to(cr, x - plot_bold_width(cr, size, text) / 2, y);
+    cairo_text_path(cr, text);
+    cairo_set_source_rgba(cr, 1, 1, 1, 0.85);
+    cairo_set_line_width(cr, 2.2);
+    cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
+    cairo_stroke_preserve(cr);
+    cairo_set_source_rgb(cr, plot_ink.r, plot_ink.g, plot_ink.b);
+    cairo_fill(cr);
+}
+
 void plot_text(cairo_t *cr, double x, double y, int align, double size, bool is_bold, plot_colour c,
                const char *text)
 {

@@ -11,6 +11,8 @@
 
 typedef enum plot_format { PLOT_BY_NAME, PLOT_SVG, PLOT_PNG, PLOT_PDF } plot_format;
 
+typedef enum plot_names { PLOT_NAMES_AUTO, PLOT_NAMES_ON, PLOT_NAMES_OFF } plot_names;
+
 typedef struct plot_colour {
     double r, g, b;
 } plot_colour;
@@ -27,6 +29,7 @@ typedef struct plot_opts {
     const char *color, *layer, *use_rep, *key, *group_by, *truth, *pred;
     int64_t top; /* 0: not given */
     bool all;
+    int names;         /* plot_names */
     const char *input; /* NULL: stdin */
 } plot_opts;
 
@@ -51,6 +54,8 @@ enum { PLOT_LEFT, PLOT_CENTRE, PLOT_RIGHT };
 /* Text whose baseline begins (is centred, ends) at x, y. */
 void plot_text(cairo_t *cr, double x, double y, int align, double size, bool is_bold, plot_colour c,
                const char *text);
+/* Bold and centred at x, with a white rim, so that it can be read on points of any colour. */
+void plot_text_on_points(cairo_t *cr, double x, double y, double size, const char *text);
 double plot_text_width(cairo_t *cr, double size, const char *text);
 double plot_bold_width(cairo_t *cr, double size, const char *text);
 /* The same turned by `angle` degrees, clockwise, about x, y. */
@@ -114,10 +119,20 @@ typedef struct plot_legend {
     double name_width, column_width, width, height;
     char low[32], high[32];    /* ends of a ramp */
     bool is_gene, has_missing; /* of a ramp */
+    int64_t n_numbered;        /* the first entries have their numbers before their names */
 } plot_legend;
 /* Lays it out no higher than `height`. */
 void plot_legend_fit(cairo_t *cr, plot_legend *l, double height);
 void plot_legend_draw(cairo_t *cr, const plot_legend *l, double x, double y);
+
+/* names.c */
+/* Can n names be written on the points without hiding them? */
+bool plot_names_fit(cairo_t *cr, const plot_rect *r, int64_t n, const char **names);
+/* Writes the first n of the legend's entries, their numbers if it has such, where the category's
+ * points are densest, none over another while there is room. p has codes. */
+sc_status plot_draw_names(plot_page *page, const plot_rect *r, const plot_axis *x,
+                          const plot_axis *y, const plot_points *p, const plot_legend *l, int64_t n,
+                          sc_err *err) SC_MUST_CHECK;
 
 /* The pictures. in: a reader of sc_reader_open_any_path, lent; loadings opens o->input itself. */
 sc_status plot_history(const plot_opts *o, sc_reader *in, sc_err *err) SC_MUST_CHECK;

@@ -26,7 +26,8 @@ typedef struct figure {
     plot_legend legend;
     const char **names;
     plot_colour *colours;
-    bool is_inside; /* the legend stands where the last row has no panel */
+    int64_t n_names; /* written on the points */
+    bool is_inside;  /* the legend stands where the last row has no panel */
     double legend_x, legend_y;
 } figure;
 
@@ -218,6 +219,23 @@ static plot_axis axis_of(const plot_cells *c, int dim)
     return plot_axis_of(c->dims[dim], c->n, 0.04, c->names[dim]);
 }
 
+/*
+ * More than eight colours are not told apart by every eye, so there the names stand on the points
+ * as well; in full where they are short, else by the numbers that the legend gives them.
+ */
+static void choose_names(figure *f, cairo_t *cr)
+{
+    const bool is_category = f->cells->tint.kind == SC_VECTOR_CATEGORY;
+    const int64_t levels = f->cells->tint.levels.n, n = levels < NAMES_MAX ? levels : NAMES_MAX;
+    const plot_rect panel = {0, 0, f->side, f->side};
+    const bool is_wanted = f->opts->names == PLOT_NAMES_ON ||
+                           (f->opts->names == PLOT_NAMES_AUTO && n > 8 && f->n_panels == 1);
+    if (!is_category || !is_wanted)
+        return;
+    f->n_names = n;
+    f->legend.n_numbered = plot_names_fit(cr, &panel, n, f->names) ? 0 : n;
+}
+
 /* Sizes need a surface to measure text on: one that draws nowhere. */
 static void lay_out(figure *f)
 {
@@ -233,6 +251,7 @@ static void lay_out(figure *f)
     f->n_columns = n <= 3 ? n : n == 4 ? 2 : 3;
     f->n_rows = (n + f->n_columns - 1) / f->n_columns;
     f->top = f->opts->title ? 34 : 12;
+    choose_names(f, cr);
     const double pitch_x = f->left + f->side + GAP, pitch_y = f->side + BOTTOM + GAP;
     const double body = f->n_rows * pitch_y - GAP - BOTTOM;
     const int used = n - (f->n_rows - 1) * f->n_columns;
@@ -271,6 +290,8 @@ static sc_status draw_panel(figure *f, plot_page *page, int k, sc_err *err)
     if (c->tint.kind == SC_VECTOR_ANY)
         SC_TRY(plot_density(&x, &y, &p, f->shade, err));
     SC_TRY(plot_draw_points(page, &r, &x, &y, &p, err));
+    if (f->n_names > 0)
+        SC_TRY(plot_draw_names(page, &r, &x, &y, &p, &f->legend, f->n_names, err));
     plot_axes(page->cr, &r, &x, &y, false);
     return SC_OK;
 }
@@ -306,6 +327,10 @@ static sc_status scatter(const plot_opts *o, sc_reader *in, const char *rep, int
     figure f = {.opts = o, .cells = &cells};
     sc_status st;
     SC_GOTO(st, plot_cells_read(&cells, in, rep, o->color, o->layer, max_dims, err), out);
+    if (o->names == PLOT_NAMES_ON && cells.tint.kind != SC_VECTOR_CATEGORY) {
+        st = sc_fail(err, SC_EUSAGE, "--names on needs a --color that has names");
+        goto out;
+    }
     SC_GOTO(st, need_places(&cells, sc_reader_name(in), err), out);
     f.n_panels = (cells.n_dims + 1) / 2;
     SC_GOTO(st, shuffle(&f, err), out);
