@@ -49,7 +49,7 @@ setup() {
     fails 2 "the name '$T/a.foo' says no format" sc-write -o "$T/a.foo" "$T/in.scz"
     fails 2 "use --format or -o" sc-write "$T/in.scz"
     fails 2 "--compression is no option of format 'csv'" sc-write --compression gzip -o "$T/a.csv" "$T/in.scz"
-    fails 3 "there is no matrix 'layers/x'" sc-write --matrix layers/x -o "$T/a.csv" "$T/in.scz"
+    fails 3 "$T/in.scz: there is no matrix 'layers/x'" sc-write --matrix layers/x -o "$T/a.csv" "$T/in.scz"
     fails 1 "No space left" sc-write --format csv -o /dev/full "$T/in.scz"
     fails 1 "none.scz" sc-write -o "$T/a.csv" "$T/none.scz"
     mkdir "$T/full" && touch "$T/full/file"

@@ -79,7 +79,8 @@ static sc_status print(const view_opts *o, sc_reader *in, const sc_output *out, 
     const sc_status st = sc_reader_is_model(in) ? view_model(&v, in, err) : view_cells(&v, in, err);
     (void)fclose(to);
     errno = s.error;
-    return s.error ? sc_fail_errno(err, "%s: cannot write", out->name) : st;
+    return s.error ? sc_fail_errno(err, "%s: cannot write", out->name)
+                   : sc_err_name(err, st, sc_reader_name(in));
 }
 
 static sc_status run(void *opts, sc_err *err)

@@ -125,6 +125,8 @@ int main(int argc, char **argv)
     if (st == SC_OK)
         st = run(&j, &err);
 
+    if (j.in)
+        (void)sc_err_name(&err, st, sc_reader_name(j.in));
     if (j.plugin)
         sc_format_of(j.plugin)->discard(j.state);
     target_close(&j.to);

@@ -1,30 +1,14 @@
+#include "sc_category.h"
 #include "sc_groups.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static sc_status no_column(const sc_header *h, const char *key, sc_err *err)
-{
-    sc_strs names = {0};
-    char near[256] = "";
-    sc_status st = SC_OK;
-    for (int c = 0; c < h->obs.n_cols && st == SC_OK; c++)
-        st = sc_strs_push(&names, h->obs.cols[c].name, strlen(h->obs.cols[c].name), err);
-    if (st == SC_OK) {
-        sc_strs_near(&names, key, near, sizeof near);
-        st = sc_fail(err, SC_EDATA, "obs has no column '%s'%s%s", key, *near ? "; near ones: " : "",
-                     near);
-    }
-    sc_strs_free(&names);
-    return st;
-}
-
 sc_status sc_groups_open(sc_groups *g, const sc_header *h, const char *key, sc_err *err)
 {
     memset(g, 0, sizeof *g);
-    if (!sc_table_find(&h->obs, key))
-        return no_column(h, key, err);
+    SC_TRY(sc_require_obs(h, key, err));
     const size_t len = strlen(key) + 1;
     SC_TRY(sc_alloc(&g->key, len, 1, err));
     memcpy(g->key, key, len);

@@ -12,6 +12,7 @@ typedef struct repeats {
     char *first;        /* of those the first */
 } repeats;
 
+/* Takes note of the names of further cells, which are not kept; SC_ENOMEM. */
 sc_status repeats_add(repeats *r, const sc_strs *names, sc_err *err) SC_MUST_CHECK;
 void repeats_free(repeats *r);
 
