@@ -287,3 +287,10 @@ big_mtx() {
     run sc-read -o "$T/many.scz" "$T/many.csv"
     [[ $output != *"the name of another"* ]]
 }
+
+@test "a folder is read from stdin, too" {
+    printf 'cell,A,B\nc1,1,0\nc2,2,3\n' | sc-read -q | sc-write -q -o "$T/m/"
+    sc-read -q <"$T/m" | sc-view -t X | cmp - <(sc-read -q "$T/m" | sc-view -t X)
+    mkdir "$T/none"
+    fails 1 "sc-read: stdin: there is no matrix.mtx in this folder" sc-read <"$T/none"
+}

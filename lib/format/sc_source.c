@@ -113,7 +113,7 @@ static sc_status open_fd(source_impl *s, const char *path, sc_err *err)
     s->src.is_dir = S_ISDIR(info.st_mode);
     if (!is_stdin && (S_ISREG(info.st_mode) || s->src.is_dir))
         s->src.path = path;
-    else if (S_ISREG(info.st_mode) && lseek(s->fd, 0, SEEK_CUR) == 0) {
+    else if (s->src.is_dir || (S_ISREG(info.st_mode) && lseek(s->fd, 0, SEEK_CUR) == 0)) {
         (void)snprintf(s->fd_path, sizeof s->fd_path, "/proc/self/fd/%d", s->fd);
         s->src.path = s->fd_path;
     }
