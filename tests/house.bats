@@ -275,6 +275,29 @@ too_long() {
     done <"$T/named"
 }
 
+@test "a standard stream that is closed is an error or unheard, and never another file" {
+    cd "$T"
+    sc-sim -q --n-obs 60 --n-vars 20 -o c.scz
+    sc-fit -q -m scvi --n-hidden 4 --max-epochs 1 -o m.scm c.scz
+    fails 1 "stdin: cannot read: Bad file descriptor" bash -c 'sc-fit -q -m scvi -o x.scm <&-'
+    fails 1 "stdin: Bad file descriptor" bash -c 'sc-read <&-'
+    for tool in "sc-norm c.scz" "sc-score m.scm c.scz" "sc-write --format csv c.scz" "sc-view c.scz" "sc-loadings l.scm" "sc-fit -q -m ldvae --max-epochs 1 c.scz" sc-sim "sc-model list"; do
+        [ -e l.scm ] || sc-fit -q -m ldvae --n-latent 2 --max-epochs 1 -o l.scm c.scz
+        fails 1 "stdout: " bash -c "$tool >&-"
+        [[ $output == *"Bad file descriptor"* ]]
+    done
+    sc-filter --min-counts 1 -o told.scz c.scz
+    sc-filter --min-counts 1 -o untold.scz c.scz 2>&- # what it would say does not go into the file
+    sc-view -t X told.scz | cmp - <(sc-view -t X untold.scz)
+}
+
+@test "an operand that is empty, as of an unset variable, is said to be" {
+    for tool in sc-norm sc-view sc-read sc-loadings "sc-fit -m scvi" sc-plot; do
+        fails 2 "operand 1 is empty: usage is '${tool%% *} " $tool ""
+    done
+    fails 2 "operand 2 is empty: usage is 'sc-embed [options] MODEL [IN]'" sc-embed m.scm ""
+}
+
 @test "every header begins with a comment, and says of its functions what their names do not" {
     cd "$ROOT"
     run awk 'FNR == 1 && !/^\/\*/ { print FILENAME ": begins without a comment" }

@@ -211,7 +211,8 @@ static sc_status run_surgery(const surgery_opts *o, sc_err *err)
     int64_t n_empty = 0;
     sc_status st;
     if (o->common.n_operands > 2)
-        return sc_fail(err, SC_EUSAGE, "unexpected operand '%s': usage is 'sc-surgery REF [QUERY]'",
+        return sc_fail(err, SC_EUSAGE,
+                       "unexpected operand '%s': usage is 'sc-surgery [options] REF [QUERY]'",
                        o->common.operands[2]);
     SC_GOTO(st, parse_unfreeze(o, &s, err), out);
     SC_GOTO(st, sc_train_cli_opts(&o->train, (uint64_t)o->common.seed, &t, err), out);

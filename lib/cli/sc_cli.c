@@ -227,6 +227,10 @@ static sc_status check_operands(const sc_tool *t, const sc_common *common, sc_er
     if (t->max_operands >= 0 && common->n_operands > t->max_operands)
         return sc_fail(err, SC_EUSAGE, "unexpected operand '%s': usage is '%s [options]%s%s'",
                        common->operands[t->max_operands], t->name, *usage ? " " : "", usage);
+    for (int i = 0; i < common->n_operands; i++)
+        if (!*common->operands[i])
+            return sc_fail(err, SC_EUSAGE, "operand %d is empty: usage is '%s [options] %s'", i + 1,
+                           t->name, usage);
     return SC_OK;
 }
 
@@ -311,6 +315,7 @@ sc_status sc_cli_parse_with(const sc_tool *t, void *opts, const char *pick_name,
     sc_common *common = opts;
     sc_cli_extra extra = {0};
     memset(opts, 0, t->opts_size);
+    sc_cli_hold_fds();
     /* A pipe closed by its reader is then an error that write() reports, and ends the tool quietly;
      * so is a file above the limit that a scheduler set, which is said. */
     (void)signal(SIGPIPE, SIG_IGN);

@@ -29,6 +29,9 @@ typedef struct sc_cli {
     bool has_pick;         /* it was given */
 } sc_cli;
 
+/* Takes the places of standard streams that are closed, so that no other file gets their numbers.
+ */
+void sc_cli_hold_fds(void);
 /* True if a row takes a value ("--name=VALUE"). */
 bool sc_param_takes_value(const sc_param *p);
 /* The word that stands for the value in --help: "N", "FILE", "a|b|c". */

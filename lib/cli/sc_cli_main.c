@@ -1,4 +1,17 @@
-#include "sc_cli.h"
+#include "sc_cli_impl.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+/* What was closed when we began would else be the next file that is opened, and messages go into
+ * it. Opened the wrong way round, so that using it fails. */
+void sc_cli_hold_fds(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null",
+                       fd == STDIN_FILENO ? O_WRONLY : O_RDONLY); /* takes the lowest */
+}
 
 int sc_cli_main(const sc_tool *t, void *opts, int argc, char **argv,
                 sc_status (*run)(void *opts, sc_err *err))

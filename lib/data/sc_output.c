@@ -76,6 +76,11 @@ sc_status sc_output_open(sc_output *o, const char *path, bool is_binary, sc_err 
         if (is_binary && isatty(STDOUT_FILENO))
             return sc_fail(err, SC_EUSAGE,
                            "stdout is a terminal, and the output is binary: use -o or a pipe");
+        const int mode = fcntl(STDOUT_FILENO, F_GETFL);
+        if (mode >= 0 && (mode & O_ACCMODE) == O_RDONLY) { /* as where it was closed */
+            errno = EBADF;
+            return sc_fail_errno(err, "stdout: cannot write");
+        }
         return SC_OK;
     }
     SC_TRY(take_path(o, path, err));
