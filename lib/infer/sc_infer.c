@@ -33,12 +33,12 @@ static bool ran_last(sc_infer *x, int64_t from, const int64_t *rows, int64_t n)
 /* A few cells need little memory, and clearing much of it would take longer than they do. */
 static sc_status room_to_run(sc_infer *x, int64_t n, sc_err *err)
 {
-    enum { FEW = 32 };
+    enum { FEW = 32, STEP = 64 };
     if (x->e && n <= x->max_rows)
         return SC_OK;
     sc_exec_free_f32(x->e);
     x->e = NULL;
-    x->max_rows = n <= FEW ? FEW : SC_INFER_ROWS;
+    x->max_rows = n <= FEW ? FEW : (n + STEP - 1) / STEP * STEP;
     return sc_exec_new_lent_f32(&x->e, x->net->g, x->max_rows, x->net->weights, x->pool, x->k, err);
 }
 

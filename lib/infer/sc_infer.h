@@ -47,8 +47,8 @@ sc_status sc_infer_block(sc_infer *x, sc_block *b, sc_err *err) SC_MUST_CHECK;
 void sc_infer_transform(sc_infer *x, int32_t batch);
 enum { SC_INFER_ROWS = 512 };
 /* How many of `left` rows to run at once where nodes of genes' width are wanted: SC_INFER_ROWS, or
- * fewer where genes are so many that their values would fill memory. Results do not depend on it.
- */
+ * fewer where genes are so many, or threads that work on their own, that their values would fill
+ * memory. Results do not depend on it. */
 int64_t sc_infer_piece(const sc_infer *x, int64_t left);
 /*
  * Runs rows [from, from + n) of the block, n <= SC_INFER_ROWS. draw: SC_DRAW_MEAN, or
