@@ -24,7 +24,7 @@ typedef struct saved {
 /* A model of one tensor, put together byte by byte. */
 static sc_pt *open_tensor(const saved *t)
 {
-    sc_buf b = {0};
+    sc_bytes b = {0};
     sc_zip_writer z = {0};
     sc_err err = {0};
     sc_pt *pt;
@@ -41,7 +41,7 @@ static sc_pt *open_tensor(const saved *t)
         {S("\x89)tRsX\11\0\0\0var_names]X\11\0\0\0attr_dict}X\11\0\0\0registry_}su.")},
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        assert_int_equal(sc_buf_put(&b, parts[i].s, parts[i].n, &err), SC_OK);
+        assert_int_equal(sc_bytes_put(&b, parts[i].s, parts[i].n, &err), SC_OK);
     assert_int_equal(sc_zip_put(&z, "top/data.pkl", b.p, b.n, &err), SC_OK);
     assert_int_equal(sc_zip_put(&z, "top/data/0", t->storage, t->n_bytes, &err), SC_OK);
     assert_int_equal(sc_zip_finish(&z, &err), SC_OK);

@@ -20,7 +20,7 @@ void sc_pickle_put_raw(sc_pickle_out *o, const void *bytes, size_t n)
     if (n > SC_PT_MAX_PICKLE - o->buf.n)
         sc_pickle_fail(o, SC_EUSAGE, "the values of a model exceed %d MiB", SC_PT_MAX_PICKLE >> 20);
     if (o->status == SC_OK)
-        o->status = sc_buf_put(&o->buf, bytes, n, &o->err);
+        o->status = sc_bytes_put(&o->buf, bytes, n, &o->err);
 }
 
 void sc_pickle_op(sc_pickle_out *o, int op)

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 typedef struct sc_pickle_out {
-    sc_buf buf; /* at most SC_PT_MAX_PICKLE bytes; owned by who has the struct */
+    sc_bytes buf; /* at most SC_PT_MAX_PICKLE bytes; owned by who has the struct */
     sc_status status;
     sc_err err;
 } sc_pickle_out;

@@ -8,7 +8,7 @@
 
 enum { DATE = 33, VERSION_NEEDED = 10 }; /* 1980-01-01; stored members need version 1.0 */
 
-sc_status sc_buf_put(sc_buf *b, const void *bytes, size_t n, sc_err *err)
+sc_status sc_bytes_put(sc_bytes *b, const void *bytes, size_t n, sc_err *err)
 {
     if (n > b->cap - b->n) {
         const size_t want = b->n + n, half = b->cap + b->cap / 2;
@@ -62,9 +62,9 @@ sc_status sc_zip_put(sc_zip_writer *z, const char *name, const void *bytes, size
     record r = {0};
     add(&r, 4, 0x04034b50);
     add_member(&r, crc, n, name_len);
-    SC_TRY(sc_buf_put(&z->file, r.bytes, r.n, err));
-    SC_TRY(sc_buf_put(&z->file, name, name_len, err));
-    SC_TRY(sc_buf_put(&z->file, bytes, n, err));
+    SC_TRY(sc_bytes_put(&z->file, r.bytes, r.n, err));
+    SC_TRY(sc_bytes_put(&z->file, name, name_len, err));
+    SC_TRY(sc_bytes_put(&z->file, bytes, n, err));
 
     r.n = 0;
     add(&r, 4, 0x02014b50);
@@ -75,8 +75,8 @@ sc_status sc_zip_put(sc_zip_writer *z, const char *name, const void *bytes, size
     add(&r, 2, 0); /* attributes */
     add(&r, 4, 0);
     add(&r, 4, at);
-    SC_TRY(sc_buf_put(&z->directory, r.bytes, r.n, err));
-    SC_TRY(sc_buf_put(&z->directory, name, name_len, err));
+    SC_TRY(sc_bytes_put(&z->directory, r.bytes, r.n, err));
+    SC_TRY(sc_bytes_put(&z->directory, name, name_len, err));
     z->n_members++;
     return SC_OK;
 }
@@ -94,8 +94,8 @@ sc_status sc_zip_finish(sc_zip_writer *z, sc_err *err)
     add(&r, 4, z->directory.n);
     add(&r, 4, at);
     add(&r, 2, 0); /* comment */
-    SC_TRY(sc_buf_put(&z->file, z->directory.p, z->directory.n, err));
-    return sc_buf_put(&z->file, r.bytes, r.n, err);
+    SC_TRY(sc_bytes_put(&z->file, z->directory.p, z->directory.n, err));
+    return sc_bytes_put(&z->file, r.bytes, r.n, err);
 }
 
 void sc_zip_writer_free(sc_zip_writer *z)

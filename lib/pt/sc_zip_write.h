@@ -8,17 +8,17 @@
 #include "sc_err.h"
 
 /* Bytes that grow. {0} is empty; free(p) at the end. */
-typedef struct sc_buf {
+typedef struct sc_bytes {
     unsigned char *p;
     size_t n, cap;
-} sc_buf;
+} sc_bytes;
 
 /* Puts n bytes at the end; with bytes NULL they are for the caller to fill. */
-sc_status sc_buf_put(sc_buf *b, const void *bytes, size_t n, sc_err *err) SC_MUST_CHECK;
+sc_status sc_bytes_put(sc_bytes *b, const void *bytes, size_t n, sc_err *err) SC_MUST_CHECK;
 
 /* {0} is an empty archive. */
 typedef struct sc_zip_writer {
-    sc_buf file, directory; /* file is the archive, whole after sc_zip_finish */
+    sc_bytes file, directory; /* file is the archive, whole after sc_zip_finish */
     size_t n_members;
 } sc_zip_writer;
 
