@@ -164,12 +164,12 @@ static void refuses_tensors_outside_their_storage(void **state)
 static void refuse_repeated(const char *head, size_t head_n, const char *unit, size_t unit_n,
                             size_t n, const char *tail, size_t tail_n, const char *why)
 {
-    sc_buf b = {0};
+    sc_bytes b = {0};
     sc_err err;
-    assert_int_equal(sc_buf_put(&b, head, head_n, &err), SC_OK);
+    assert_int_equal(sc_bytes_put(&b, head, head_n, &err), SC_OK);
     for (size_t i = 0; i < n; i++)
-        assert_int_equal(sc_buf_put(&b, unit, unit_n, &err), SC_OK);
-    assert_int_equal(sc_buf_put(&b, tail, tail_n, &err), SC_OK);
+        assert_int_equal(sc_bytes_put(&b, unit, unit_n, &err), SC_OK);
+    assert_int_equal(sc_bytes_put(&b, tail, tail_n, &err), SC_OK);
     refuse_pickle(b.p, b.n, why);
     free(b.p);
 }
@@ -188,15 +188,15 @@ static void refuses_bombs(void **state)
     refuse_repeated(S("\x80\2ccollections\nOrderedDict\nq\0]q\1(NN\x86q\2"), S("h\2"), 1000,
                     S("eh\1\x85q\3."), "holds no dict");
     /* fifty thousand pairs, made into a thousand dicts of three bytes each */
-    sc_buf b = {0};
+    sc_bytes b = {0};
     sc_err err;
-    assert_int_equal(sc_buf_put(&b, S("\x80\2ccollections\nOrderedDict\nq\0NN\x86q\2]("), &err),
+    assert_int_equal(sc_bytes_put(&b, S("\x80\2ccollections\nOrderedDict\nq\0NN\x86q\2]("), &err),
                      SC_OK);
     for (int i = 0; i < 50000; i++)
-        assert_int_equal(sc_buf_put(&b, S("h\2"), &err), SC_OK);
-    assert_int_equal(sc_buf_put(&b, S("e\x85q\1"), &err), SC_OK);
+        assert_int_equal(sc_bytes_put(&b, S("h\2"), &err), SC_OK);
+    assert_int_equal(sc_bytes_put(&b, S("e\x85q\1"), &err), SC_OK);
     for (int i = 0; i < 1000; i++)
-        assert_int_equal(sc_buf_put(&b, S("h\0h\1R"), &err), SC_OK);
+        assert_int_equal(sc_bytes_put(&b, S("h\0h\1R"), &err), SC_OK);
     refuse_pickle(b.p, b.n, "more memory than a file of its size can justify");
     free(b.p);
 }
@@ -211,7 +211,7 @@ static sc_zip_writer small_model(void)
     assert_int_equal(sc_pt_writer_new(&w, &err), SC_OK);
     pt_model_put(w);
     assert_int_equal(sc_pt_writer_finish(w, &bytes, &n, &err), SC_OK);
-    assert_int_equal(sc_buf_put(&copy.file, bytes, n, &err), SC_OK);
+    assert_int_equal(sc_bytes_put(&copy.file, bytes, n, &err), SC_OK);
     sc_pt_writer_free(w);
     return copy;
 }
@@ -331,6 +331,26 @@ static void refuses_zips_that_lie(void **state)
     sc_zip_writer_free(&z);
 }
 
+static void refuses_versions(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"99\n",   "0", "11", "", "3x\n", "-3", "99999999999999999999",
+                                      "\33[31m"};
+    static const char *const good[] = {"3\n", "3", "1\n", "10\n"};
+    sc_err err = {0};
+    for (size_t k = 0; k < sizeof bad / sizeof *bad + sizeof good / sizeof *good; k++) {
+        const bool is_bad = k < sizeof bad / sizeof *bad;
+        const char *version = is_bad ? bad[k] : good[k - sizeof bad / sizeof *bad];
+        sc_zip_writer z = {0};
+        assert_int_equal(sc_zip_put(&z, "m/data.pkl", "N.", 2, &err), SC_OK);
+        assert_int_equal(sc_zip_put(&z, "m/version", version, strlen(version), &err), SC_OK);
+        assert_int_equal(sc_zip_finish(&z, &err), SC_OK);
+        refuse(z.file.p, z.file.n,
+               is_bad ? "of torch's file format: only 1 to 10 are read" : "data.pkl holds no dict");
+        sc_zip_writer_free(&z);
+    }
+}
+
 static void says_which_file(void **state)
 {
     (void)state;
@@ -357,6 +377,7 @@ int main(void)
         cmocka_unit_test(survives_every_flip),
         cmocka_unit_test(survives_every_flip_in_the_pickle),
         cmocka_unit_test(refuses_zips_that_lie),
+        cmocka_unit_test(refuses_versions),
         cmocka_unit_test(says_which_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -226,12 +226,34 @@ static sc_status check_byte_order(const sc_zip *z, const char *top, sc_err *err)
     return SC_OK;
 }
 
+/* That of torch.save's file format, which has been 3 for years; torch reads 1 to 10, and what a
+ * later one changes can't be known. */
+static sc_status check_version(const sc_zip *z, const char *top, sc_err *err)
+{
+    char name[300] = "", text[12] = "";
+    const sc_zip_member *m;
+    strcat(strcpy(name, top), "/version");
+    SC_TRY(sc_zip_find(z, name, &m, err));
+    if (!m)
+        return SC_OK;
+    memcpy(text, m->data, m->n < sizeof text ? m->n : sizeof text - 1);
+    text[strcspn(text, "\n")] = '\0';
+    const bool is_number = *text && text[strspn(text, "0123456789")] == '\0';
+    const long version = is_number ? strtol(text, NULL, 10) : 0;
+    return version >= 1 && version <= 10
+               ? SC_OK
+               : sc_fail(err, SC_EFORMAT,
+                         "version %s of torch's file format: only 1 to 10 are read",
+                         is_number ? text : "'?'");
+}
+
 static sc_status decode(sc_pt *pt, const sc_zip *z, size_t file_size, sc_err *err)
 {
     char top[256];
     const sc_zip_member *m = NULL;
     SC_TRY(find_pickle(z, top, sizeof top, &m, err));
     SC_TRY(check_byte_order(z, top, err));
+    SC_TRY(check_version(z, top, err));
     pt->arena.budget = MIN_BUDGET + m->n * SC_PT_VALUE_COST;
     sc_pickle p = {.arena = &pt->arena, .zip = z, .top = top, .n_left = file_size};
     sc_status st = sc_pickle_load(&p, m->data, m->n, &pt->root, err);
