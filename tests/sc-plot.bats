@@ -143,6 +143,22 @@ six() {
   awk -F '[,\t]' '$1 < 60 && $2 < 20 && $3 > 70 { dark += $4 } END { exit !(dark > 10) }' "$T/colours"
 }
 
+@test "several colours, with commas between them, are a panel each" {
+  six
+  sc-read -q "$T/six.csv" | sc-annotate --obs <(sed 's/guess/a,b/' "$T/six.tsv") > "$T/comma.scz"
+  sc-pca -q -n 2 "$T/comma.scz" > "$T/p.scz"
+  width() { sed -n 's/.*<svg.* width="\([0-9]*\).*/\1/p' "$1" | head -n 1; }
+  sc-plot latent --color truth,score,LYZ --title "Six cells" -o "$T/3.svg" "$T/p.scz"
+  is_svg "$T/3.svg"
+  sc-plot latent --color truth -o "$T/1.svg" "$T/p.scz"
+  [ "$(width "$T/3.svg")" -gt $((2 * $(width "$T/1.svg"))) ]
+  sc-plot latent --color a,b -o "$T/comma.svg" "$T/p.scz"
+  [ "$(width "$T/comma.svg")" -lt $((2 * $(width "$T/1.svg"))) ]
+  fails 3 "no gene 'a'" sc-plot latent --color a,b,truth "$T/p.scz"
+  fails 3 "no gene 'trut'; near to it: 'truth'" sc-plot latent --color LYZ,trut "$T/p.scz"
+  fails 2 "more than 24 names" sc-plot latent --color "$(printf 'truth,%.0s' {1..30})" "$T/p.scz"
+}
+
 @test "violins: a number or a gene, by groups or of all cells; missing values are left out" {
   six
   for o in "--key score" "--key score --group-by truth" "--key LYZ --group-by guess"; do

@@ -13,8 +13,9 @@ typedef struct options {
 } options;
 
 static const sc_param params[] = {
-    SC_STRING(options, plot.color, "color", "NAME",
-              "latent, umap: obs column or gene to colour by; otherwise by density"),
+    SC_STRING(
+        options, plot.color, "color", "NAME[,NAME]",
+        "latent, umap: obs columns or genes to colour by, a panel each; otherwise by density"),
     SC_CHOICE(options, plot.names, "names", PLOT_NAMES_AUTO, "auto|on|off",
               "latent, umap: write categories on the cells; auto: where one panel has more than 8"),
     SC_STRING(options, plot.layer, "layer", "NAME",

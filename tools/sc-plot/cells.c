@@ -100,9 +100,36 @@ static sc_status take_block(plot_cells *c, sc_block *b, const sc_header *h, cons
     for (int d = 0; d < c->n_dims; d++)
         for (int64_t i = 0; i < n; i++)
             c->dims[d][c->n + i] = z->values[i * z->n_cols + d];
-    if (c->tint.kind != SC_VECTOR_ANY)
-        SC_TRY(sc_vector_block(&c->tint, b, h, err));
+    for (int k = 0; k < c->n_tints; k++)
+        if (c->tints[k].kind != SC_VECTOR_ANY)
+            SC_TRY(sc_vector_block(&c->tints[k], b, h, err));
     c->n += n;
+    return SC_OK;
+}
+
+/* One name, though it may have commas, or else several with commas between them. */
+static sc_status open_tints(plot_cells *c, const sc_header *h, const char *color, const char *layer,
+                            sc_err *err)
+{
+    c->n_tints = 1;
+    if (!color)
+        return SC_OK;
+    sc_status st = sc_vector_open(&c->tints[0], h, color, layer, SC_VECTOR_ANY, err);
+    if (st == SC_OK || !strchr(color, ','))
+        return st;
+    sc_vector_free(&c->tints[0]);
+    c->n_tints = 0;
+    for (const char *s = color, *end; s; s = *end ? end + 1 : NULL) {
+        end = s + strcspn(s, ",");
+        if (c->n_tints == PLOT_COLOURS_MAX)
+            return sc_fail(err, SC_EUSAGE, "--color has more than %d names", PLOT_COLOURS_MAX);
+        char *name = strndup(s, (size_t)(end - s));
+        if (!name)
+            return sc_fail(err, SC_ENOMEM, "out of memory");
+        st = sc_vector_open(&c->tints[c->n_tints++], h, name, layer, SC_VECTOR_ANY, err);
+        free(name);
+        SC_TRY(st);
+    }
     return SC_OK;
 }
 
@@ -122,8 +149,7 @@ sc_status plot_cells_read(plot_cells *c, sc_reader *in, const char *rep, const c
     if (m->n_cols < 2)
         return sc_fail(err, SC_EDATA, "obsm '%s' has one column, and a scatter needs two",
                        m->path + 5);
-    if (color)
-        SC_TRY(sc_vector_open(&c->tint, h, color, layer, SC_VECTOR_ANY, err));
+    SC_TRY(open_tints(c, h, color, layer, err));
     c->n_dims = m->n_cols < max_dims ? (int)m->n_cols : max_dims;
     c->rep = strdup(m->path + 5);
     if (!c->rep)
@@ -135,7 +161,9 @@ sc_status plot_cells_read(plot_cells *c, sc_reader *in, const char *rep, const c
         return st;
     if (c->n == 0)
         return sc_fail(err, SC_EDATA, "%s has no cells", sc_reader_name(in));
-    return sc_vector_finish(&c->tint, err);
+    for (int k = 0; k < c->n_tints; k++)
+        SC_TRY(sc_vector_finish(&c->tints[k], err));
+    return SC_OK;
 }
 
 void plot_cells_free(plot_cells *c)
@@ -149,5 +177,6 @@ void plot_cells_free(plot_cells *c)
     free(c->dims);
     free(c->names);
     free(c->rep);
-    sc_vector_free(&c->tint);
+    for (int k = 0; k < c->n_tints; k++)
+        sc_vector_free(&c->tints[k]);
 }
