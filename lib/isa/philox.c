@@ -5,74 +5,127 @@
 #include "isa.h"
 #include "vmath.h"
 
-typedef vu block[4]; /* by word; a lane is a block */
+typedef vu block[4];                                                /* by word; a lane is a block */
+typedef uint64_t vq __attribute__((vector_size(4 * SC_ISA_WIDTH))); /* half as many lanes */
 
-/* high and low words of the products of all lanes with m */
-static inline void multiply(vu a, uint32_t m, vu *high, vu *low)
+/* Products of the lower halves. */
+static inline vq multiply(vq a, uint32_t m)
 {
 #if SC_ISA_WIDTH == 16
-    const __m512i f = _mm512_set1_epi64(m);
-    const __m512i even = _mm512_mul_epu32((__m512i)a, f);
-    const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64((__m512i)a, 32), f);
-    *high = (vu)_mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
-    *low = (vu)_mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
+    return (vq)_mm512_mul_epu32((__m512i)a, _mm512_set1_epi64(m));
 #elif SC_ISA_WIDTH == 8
-    const __m256i f = _mm256_set1_epi64x(m);
-    const __m256i even = _mm256_mul_epu32((__m256i)a, f);
-    const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64((__m256i)a, 32), f);
-    *high = (vu)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
-    *low = (vu)_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+    return (vq)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi64x(m));
 #else
-    for (int i = 0; i < W; i++) {
-        const uint64_t p = (uint64_t)m * a[i];
-        (*high)[i] = (uint32_t)(p >> 32);
-        (*low)[i] = (uint32_t)p;
-    }
+    return (a & 0xffffffff) * m;
 #endif
 }
 
-static inline void ten_rounds(block c, vu k0, vu k1)
+/* Of words in the lower halves; what is in the upper ones is nobody's. */
+static inline __attribute__((always_inline)) void one_round(vq c[4], vq k0, vq k1)
 {
-    for (int round = 0; round < 10; round++) {
-        vu high0, low0, high1, low1;
-        multiply(c[0], 0xD2511F53u, &high0, &low0);
-        multiply(c[2], 0xCD9E8D57u, &high1, &low1);
-        c[0] = high1 ^ c[1] ^ k0;
-        c[2] = high0 ^ c[3] ^ k1;
-        c[1] = low1;
-        c[3] = low0;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
+    const vq p0 = multiply(c[0], 0xD2511F53u), p1 = multiply(c[2], 0xCD9E8D57u);
+    c[0] = p1 >> 32 ^ c[1] ^ k0;
+    c[2] = p0 >> 32 ^ c[3] ^ k1;
+    c[1] = p1;
+    c[3] = p0;
 }
 
-/* Which blocks the lanes are: from number `first` on, counted over the rows, n_blocks a row; behind
- * the last row: of the last. */
+/* The lower halves of a, and those of b between them. */
+static inline vu mesh(vq a, vq b)
+{
+#if SC_ISA_WIDTH == 16
+    return (vu)_mm512_mask_shuffle_epi32((__m512i)a, 0xaaaa, (__m512i)b, _MM_PERM_CCAA);
+#else
+    return (vu)((a & 0xffffffff) | b << 32);
+#endif
+}
+
+/* Even lanes and odd ones go through the rounds apart, as products take twice the room. k: both
+ * keys, those of the odd lanes behind those of the even ones. */
+static inline __attribute__((always_inline)) void ten_rounds(block c, vq k[2][2])
+{
+    vq x[2][4];
+    for (int t = 0; t < 4; t++) {
+        x[0][t] = (vq)c[t];
+        x[1][t] = (vq)c[t] >> 32;
+    }
+#pragma GCC unroll 10
+    for (int round = 0; round < 10; round++)
+#pragma GCC unroll 2
+        for (int h = 0; h < 2; h++) {
+            one_round(x[h], k[h][0], k[h][1]);
+            k[h][0] += 0x9E3779B9u;
+            k[h][1] += 0xBB67AE85u;
+        }
+    for (int t = 0; t < 4; t++)
+        c[t] = mesh(x[0][t], x[1][t]);
+}
+
+/* Where W blocks are: block `b` of the row is the first, behind the row's last is the next row's
+ * first; behind the last row all are that row's last. */
 typedef struct place {
-    int64_t n_rows, n_blocks, n;
+    int64_t n_rows, n;
+    int row, b, n_blocks; /* of a row */
     const sc_key *keys;
     float *out;
 } place;
 
-static bool is_one_row(const place *p, int64_t first)
+static inline place first_of(int64_t n_rows, const sc_key *keys, int64_t n, float *out)
 {
-    return first % p->n_blocks + W <= p->n_blocks && (first % p->n_blocks + W) * 4 <= p->n;
+    return (place){n_rows, n, 0, 0, (int)((n + 3) / 4), keys, out};
 }
 
-static inline void draw(const place *p, int64_t first, block c)
+static inline bool is_one_row(const place *p)
 {
+    return p->b + W <= p->n_blocks && (p->b + W) * 4 <= p->n;
+}
+
+static inline void next(place *p)
+{
+    p->b += W;
+    while (p->b >= p->n_blocks) {
+        p->b -= p->n_blocks;
+        p->row++;
+    }
+}
+
+static inline vu splat(uint32_t x)
+{
+    return (vu){0} + x;
+}
+
+/* Of one row's key, from block b on. */
+static inline void draw_in_row(const sc_key *k, int b, block c)
+{
+    vu lane;
+    for (int i = 0; i < W; i++)
+        lane[i] = (uint32_t)i;
+    c[0] = splat((uint32_t)b) + lane;
+    c[1] = splat(k->a);
+    c[2] = splat(k->b);
+    c[3] = splat(k->c);
+    const vq low = (vq){0} + k->seed, high = (vq){0} + (k->seed >> 32);
+    vq keys[2][2] = {{low, high}, {low, high}};
+    ten_rounds(c, keys);
+}
+
+static inline void draw(const place *p, block c)
+{
+    if (is_one_row(p)) {
+        draw_in_row(&p->keys[p->row], p->b, c);
+        return;
+    }
     uint32_t at[6][W];
-    int64_t row = first / p->n_blocks, b = first % p->n_blocks;
-    const bool is_one = is_one_row(p, first);
+    int row = p->row, b = p->b;
     for (int i = 0; i < W; i++) {
         const sc_key *k = &p->keys[row];
-        at[0][i] = (uint32_t)(b + (is_one ? i : 0));
+        at[0][i] = (uint32_t)b;
         at[1][i] = k->a;
         at[2][i] = k->b;
         at[3][i] = k->c;
         at[4][i] = (uint32_t)k->seed;
         at[5][i] = (uint32_t)(k->seed >> 32);
-        if (!is_one && ++b == p->n_blocks) {
+        if (++b == p->n_blocks) {
             b = 0;
             row = row + 1 < p->n_rows ? row + 1 : row;
         }
@@ -81,22 +134,48 @@ static inline void draw(const place *p, int64_t first, block c)
     memcpy(c, at, sizeof(block));
     memcpy(&k0, at[4], sizeof k0);
     memcpy(&k1, at[5], sizeof k1);
-    ten_rounds(c, k0, k1);
+    vq keys[2][2] = {{(vq)k0, (vq)k1}, {(vq)k0 >> 32, (vq)k1 >> 32}};
+    ten_rounds(c, keys);
+}
+
+/* Lanes of a and b in turns: those of the first half, and those of the second. */
+static inline void weave(vf a, vf b, vf *low, vf *high)
+{
+#if SC_ISA_WIDTH == 16
+    *low = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    *high =
+        __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#elif SC_ISA_WIDTH == 8
+    *low = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+    *high = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+    *low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    *high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#endif
+}
+
+/* Words of W blocks of one row, block by block. */
+static inline void put_in_row(float *to, const vf words[4])
+{
+    vf even[2], odd[2], x[4];
+    weave(words[0], words[2], &even[0], &even[1]);
+    weave(words[1], words[3], &odd[0], &odd[1]);
+    weave(even[0], odd[0], &x[0], &x[1]);
+    weave(even[1], odd[1], &x[2], &x[3]);
+    for (int t = 0; t < 4; t++)
+        v_store(to + t * W, x[t]);
 }
 
 /* Words of W blocks to their places in the rows of n. */
-static inline void put(const place *p, int64_t first, const vf words[4])
+static inline void put(const place *p, const vf words[4])
 {
     float w[4][W];
-    int64_t row = first / p->n_blocks, b = first % p->n_blocks;
-    memcpy(w, words, sizeof w);
-    if (is_one_row(p, first)) {
-        float *to = p->out + row * p->n + 4 * b;
-        for (int i = 0; i < W; i++)
-            for (int t = 0; t < 4; t++)
-                to[4 * i + t] = w[t][i];
+    int64_t row = p->row, b = p->b;
+    if (is_one_row(p)) {
+        put_in_row(p->out + row * p->n + 4 * b, words);
         return;
     }
+    memcpy(w, words, sizeof w);
     for (int i = 0; i < W && row < p->n_rows; i++) {
         const int64_t left = p->n - 4 * b;
         for (int t = 0; t < (left < 4 ? left : 4); t++)
@@ -108,19 +187,35 @@ static inline void put(const place *p, int64_t first, const vf words[4])
     }
 }
 
+/* Numbers to what is kept of a value: scale, or nothing. */
+static inline void to_mask(const block c, float keep, float scale, vf m[4])
+{
+    for (int t = 0; t < 4; t++) {
+        const vf u = __builtin_convertvector((vi)(c[t] >> 8), vf);
+        m[t] = v_select(v_lt(u, v_set(keep * 0x1p24f)), v_set(scale), v_set(0));
+    }
+}
+
 void SC_NAME(masks)(int64_t n_rows, const sc_key *keys, float keep, float scale, int64_t n,
                     float *out)
 {
-    const place p = {n_rows, (n + 3) / 4, n, keys, out};
-    for (int64_t first = 0; first < n_rows * p.n_blocks; first += W) {
-        block c;
-        vf m[4];
-        draw(&p, first, c);
-        for (int t = 0; t < 4; t++) {
-            const vf u = __builtin_convertvector((vi)(c[t] >> 8), vf) * 0x1p-24f;
-            m[t] = v_select(v_lt(u, v_set(keep)), v_set(scale), v_set(0));
+    block c[2]; /* two at a time: the rounds of one fill the gaps of the other's */
+    vf m[4];
+    for (int64_t i = 0; i < n_rows && n % (8 * W) == 0; i++)
+        for (int64_t j = 0; j < n; j += 8 * W) {
+            draw_in_row(&keys[i], (int)(j / 4), c[0]);
+            draw_in_row(&keys[i], (int)(j / 4) + W, c[1]);
+            for (int t = 0; t < 2; t++) {
+                to_mask(c[t], keep, scale, m);
+                put_in_row(out + i * n + j + t * 4 * W, m);
+            }
         }
-        put(&p, first, m);
+    if (n % (8 * W) == 0)
+        return;
+    for (place p = first_of(n_rows, keys, n, out); p.row < n_rows; next(&p)) {
+        draw(&p, c[0]);
+        to_mask(c[0], keep, scale, m);
+        put(&p, m);
     }
 }
 
@@ -156,13 +251,12 @@ static inline void box_muller(vu u0, vu u1, vf out[2])
 
 void SC_NAME(normals)(int64_t n_rows, const sc_key *keys, int64_t n, float *out)
 {
-    const place p = {n_rows, (n + 3) / 4, n, keys, out};
-    for (int64_t first = 0; first < n_rows * p.n_blocks; first += W) {
+    for (place p = first_of(n_rows, keys, n, out); p.row < n_rows; next(&p)) {
         block c;
         vf z[4];
-        draw(&p, first, c);
+        draw(&p, c);
         box_muller(c[0], c[1], z);
         box_muller(c[2], c[3], z + 2);
-        put(&p, first, z);
+        put(&p, z);
     }
 }

@@ -102,56 +102,90 @@ static void parts(const lanes *l, int64_t c, float *restrict square, float *rest
         ratio[k] *= ratio[k];
 }
 
+/* Sums c terms, of which the first is number k0 of the node, to rows of `cols`; `s` is what the row
+ * has that begins before and, afterwards, what the row has that ends behind. */
+static double sum_terms(int64_t k0, int64_t c, const double *term, int64_t cols, double s, float *y)
+{
+    int64_t row = k0 / cols, left = cols - k0 % cols;
+    for (int64_t k = 0; k < c;) {
+        const int64_t end = k + min64(left, c - k);
+        left -= end - k;
+        for (; k < end; k++)
+            s += term[k];
+        if (left > 0)
+            continue;
+        y[row++] = (float)s;
+        s = 0;
+        left = cols;
+    }
+    return s;
+}
+
 static void fwd_simple(ex *e, int32_t id, int64_t i0, int64_t i1)
 {
     const sc_gnode *n = nd(e, id);
     const int64_t cols = cols_of(e, n->q.a.id);
     float square[CHUNK], ratio[CHUNK], log_ratio[CHUNK];
-    double s = 0;
+    double term[CHUNK], s = 0;
     for (int64_t k0 = i0 * cols; k0 < i1 * cols; k0 += CHUNK) {
         const int64_t c = min64(CHUNK, i1 * cols - k0);
         const lanes l = lanes_at(e, n, k0, false);
         parts(&l, c, square, ratio);
         e->k->log(c, ratio, log_ratio);
-        for (int64_t k = 0; k < c; k++) {
-            if (!l.mask || l.mask[k] != 0)
-                s += 0.5 * ((double)ratio[k] - 1 - (double)log_ratio[k] + (double)square[k]);
-            if ((k0 + k + 1) % cols == 0) {
-                e->val[id][(k0 + k) / cols] = (float)s;
-                s = 0;
-            }
-        }
+        for (int64_t k = 0; k < c; k++)
+            term[k] = 0.5 * ((double)ratio[k] - 1 - (double)log_ratio[k] + (double)square[k]);
+        for (int64_t k = 0; k < c && l.mask; k++)
+            term[k] = l.mask[k] != 0 ? term[k] : 0;
+        s = sum_terms(k0, c, term, cols, s, e->val[id]);
     }
 }
 
-/* By mean, by spread, and by those of the prior; dy is 0 where the mask is. */
-static void bwd_row(const lanes *l, int64_t n, float row_dy)
+/* By mean and spread of q, c entries; dy is 0 where the mask is. */
+static void add_to_q(const lanes *l, int64_t c, const float *restrict dy)
 {
-    for (int64_t k = 0; k < n; k++) {
-        const float dy = l->mask && l->mask[k] == 0 ? 0 : row_dy;
-        const float pm = l->pm ? l->pm[k] : 0, pv = l->pv ? l->pv[k] : 1, v = l->v[k];
-        const float d = l->m[k] - pm, p2 = l->is_sd ? pv * pv : pv, i = 1 / p2;
-        const float half = l->is_sd ? dy : 0.5f * dy; /* of s^2 the gradient is by s: 2 s of it */
-        if (l->dm)
-            l->dm[k] += dy * d * i;
+    const float *restrict m = l->m, *restrict v = l->v, *restrict pm = l->pm, *restrict pv = l->pv;
+    float *restrict dm = l->dm, *restrict dv = l->dv;
+    for (int64_t k = 0; k < c && dm && !pm; k++)
+        dm[k] += dy[k] * m[k];
+    for (int64_t k = 0; k < c && dm && pm; k++)
+        dm[k] += dy[k] * (m[k] - pm[k]) / (l->is_sd ? pv[k] * pv[k] : pv[k]);
+    for (int64_t k = 0; k < c && dv && !l->is_sd; k++)
+        dv[k] += 0.5f * dy[k] * (1 / (pv ? pv[k] : 1) - 1 / v[k]);
+    for (int64_t k = 0; k < c && dv && l->is_sd; k++) /* of s^2 the gradient is by s: 2 s of it */
+        dv[k] += dy[k] * (v[k] / (pv ? pv[k] * pv[k] : 1) - 1 / v[k]);
+}
+
+/* By those of the prior. */
+static void add_to_prior(const lanes *l, int64_t c, const float *restrict dy)
+{
+    for (int64_t k = 0; k < c; k++) {
+        const float pv = l->pv[k], v = l->v[k], d = l->m[k] - l->pm[k];
+        const float i = 1 / (l->is_sd ? pv * pv : pv), v2 = l->is_sd ? v * v : v;
+        const float g = i - (v2 + d * d) * i * i;
         if (l->dpm)
-            l->dpm[k] -= dy * d * i;
-        if (l->dv)
-            l->dv[k] += l->is_sd ? half * (v * i - 1 / v) : half * (i - 1 / v);
-        if (l->dpv) {
-            const float v2 = l->is_sd ? v * v : v, g = i - (v2 + d * d) * i * i;
-            l->dpv[k] += half * (l->is_sd ? g * pv : g);
-        }
+            l->dpm[k] -= dy[k] * d * i;
+        if (l->dpv)
+            l->dpv[k] += l->is_sd ? dy[k] * g * pv : 0.5f * dy[k] * g;
     }
 }
 
 static void bwd_simple(ex *e, int32_t id, int64_t i0, int64_t i1)
 {
     const sc_gnode *n = nd(e, id);
-    const int64_t cols = cols_of(e, n->q.a.id);
-    for (int64_t i = i0; i < i1; i++) {
-        const lanes l = lanes_at(e, n, i * cols, true);
-        bwd_row(&l, cols, e->grad[id][i]);
+    const int64_t cols = cols_of(e, n->q.a.id), step = min64(CHUNK, cols), rows = CHUNK / step;
+    float dy[CHUNK];
+    for (int64_t i = i0; i < i1; i += rows) { /* some whole rows, or one in parts */
+        const int64_t m = min64(rows, i1 - i);
+        for (int64_t j = 0; j < cols; j += step) {
+            const int64_t part = min64(step, cols - j), c = m * part;
+            const lanes l = lanes_at(e, n, i * cols + j, true);
+            spread_rows(m, part, e->grad[id] + i, dy);
+            for (int64_t k = 0; k < c && l.mask; k++)
+                dy[k] = l.mask[k] != 0 ? dy[k] : 0;
+            add_to_q(&l, c, dy);
+            if (l.dpm || l.dpv)
+                add_to_prior(&l, c, dy);
+        }
     }
 }
 #else
