@@ -21,7 +21,8 @@ static sc_status decode_mat(const sc_mat *m, sc_block *b, sc_csr **csr, sc_dense
                         : sc_block_dense(b, m->path, dense, err);
 }
 
-static sc_status decode_all(void *ctx, int tid, sc_block *b, sc_err *err)
+/* obs and what is shown, or all where that is to be checked. */
+static sc_status decode(void *ctx, int tid, sc_block *b, sc_err *err)
 {
     const rows *r = ctx;
     sc_table *obs;
@@ -30,7 +31,7 @@ static sc_status decode_all(void *ctx, int tid, sc_block *b, sc_err *err)
     (void)tid;
     SC_TRY(sc_block_obs(b, &obs, err));
     for (int k = 0; k < r->h->n_mats; k++)
-        if (!r->h->mats[k].varm.values)
+        if (r->v->check ? !r->h->mats[k].varm.values : r->m == &r->h->mats[k])
             SC_TRY(decode_mat(&r->h->mats[k], b, &csr, &dense, err));
     return SC_OK;
 }
@@ -58,7 +59,7 @@ static sc_status each_block(const view *v, sc_reader *in, const sc_each *each, s
 static sc_status read_rest(const view *v, sc_reader *in, int64_t *n_cells, sc_err *err)
 {
     rows r = {.v = v, .h = sc_reader_header(in)};
-    const sc_each each = {.work = v->check ? decode_all : NULL, .turn = count_rows, .ctx = &r};
+    const sc_each each = {.work = v->check ? decode : NULL, .turn = count_rows, .ctx = &r};
     const sc_status st =
         v->check ? each_block(v, in, &each, err) : sc_reader_each(in, NULL, NULL, &each, err);
     *n_cells = r.n;
@@ -224,17 +225,6 @@ static sc_status put_mat_rows(FILE *to, const sc_mat *m, sc_block *b, int64_t n,
     return SC_OK;
 }
 
-static sc_status decode_shown(void *ctx, int tid, sc_block *b, sc_err *err)
-{
-    const rows *r = ctx;
-    sc_table *obs;
-    sc_csr *csr;
-    sc_dense *dense;
-    (void)tid;
-    SC_TRY(sc_block_obs(b, &obs, err));
-    return r->m ? decode_mat(r->m, b, &csr, &dense, err) : SC_OK;
-}
-
 static sc_status put_block(void *ctx, int tid, sc_block *b, sc_err *err)
 {
     rows *r = ctx;
@@ -254,7 +244,7 @@ static sc_status put_block(void *ctx, int tid, sc_block *b, sc_err *err)
 static sc_status put_cells(const view *v, sc_reader *in, const sc_mat *m, sc_err *err)
 {
     rows r = {v, sc_reader_header(in), m, 0, v->n_rows < 0 ? INT64_MAX : v->n_rows};
-    const sc_each each = {.work = decode_shown, .turn = put_block, .ctx = &r};
+    const sc_each each = {.work = decode, .turn = put_block, .ctx = &r};
     if (m)
         put_mat_head(v->to, r.h, m);
     else
