@@ -57,7 +57,7 @@ obs() { sc-view -t obs "$@"; }
 @test "no column is overwritten, and near names are named" {
     sc-annotate --obs obs.tsv in.scz >out.scz
     fails 3 "there is an obs column 'label' already" sc-annotate -o x.scz --obs obs.tsv out.scz
-    fails 3 "neither obs nor var has a column 'lable'; near to it in obs: 'label'" \
+    fails 3 "sc-annotate: out.scz: neither obs nor var has a column 'lable'; near to it in obs: 'label'" \
         sc-annotate -o x.scz --drop lable out.scz
     fails 3 "there is an obs column 'score' already" sc-annotate -o x.scz --rename label=score out.scz
     fails 3 "obs 'c1': column 'label': 'B' is no int value" sc-annotate -o x.scz --cast label=int out.scz

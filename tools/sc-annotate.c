@@ -1,7 +1,6 @@
 /* Columns of obs and var joined by name from tables, dropped, renamed, cast. */
-#include "sc_cli.h"
 #include "sc_edit.h"
-#include "sc_stream.h"
+#include "sc_pass.h"
 #include "sc_tsv.h"
 
 #include <inttypes.h>
@@ -36,6 +35,8 @@ static const sc_tool tool = {
 };
 
 typedef struct edits {
+    annotate_opts o;
+    sc_pass p;
     sc_edit obs, var;
     sc_table obs_tsv, var_tsv;
 } edits;
@@ -97,8 +98,9 @@ static sc_status split(const char *option, const char *arg, size_t *len, const c
     return SC_OK;
 }
 
-static sc_status drop_and_rename(edits *e, const annotate_opts *o, sc_err *err)
+static sc_status drop_and_rename(edits *e, sc_err *err)
 {
+    const annotate_opts *o = &e->o;
     char buf[512];
     sc_edit *axis = NULL;
     for (int i = 0; i < o->drop.n; i++) {
@@ -116,8 +118,9 @@ static sc_status drop_and_rename(edits *e, const annotate_opts *o, sc_err *err)
     return SC_OK;
 }
 
-static sc_status cast(edits *e, const annotate_opts *o, sc_err *err)
+static sc_status cast(edits *e, sc_err *err)
 {
+    const annotate_opts *o = &e->o;
     char buf[512];
     sc_edit *axis = NULL;
     for (int i = 0; i < o->cast.n; i++) {
@@ -132,25 +135,29 @@ static sc_status cast(edits *e, const annotate_opts *o, sc_err *err)
     return SC_OK;
 }
 
-static sc_status plan(edits *e, const annotate_opts *o, const sc_header *h, sc_err *err)
+static sc_status read_tables(edits *e, sc_err *err)
 {
-    SC_TRY(sc_edit_open(&e->obs, "obs", &h->obs, err));
-    SC_TRY(sc_edit_open(&e->var, "var", &h->var, err));
-    SC_TRY(drop_and_rename(e, o, err));
-    if (o->obs) {
-        SC_TRY(sc_tsv_read(&e->obs_tsv, o->obs, err));
+    if (e->o.obs)
+        SC_TRY(sc_tsv_read(&e->obs_tsv, e->o.obs, err));
+    return e->o.var ? sc_tsv_read(&e->var_tsv, e->o.var, err) : SC_OK;
+}
+
+static sc_status plan(edits *e, sc_err *err)
+{
+    SC_TRY(sc_edit_open(&e->obs, "obs", &e->p.out.obs, err));
+    SC_TRY(sc_edit_open(&e->var, "var", &e->p.out.var, err));
+    SC_TRY(drop_and_rename(e, err));
+    if (e->o.obs)
         SC_TRY(sc_edit_join(&e->obs, &e->obs_tsv, err));
-    }
-    if (o->var) {
-        SC_TRY(sc_tsv_read(&e->var_tsv, o->var, err));
+    if (e->o.var)
         SC_TRY(sc_edit_join(&e->var, &e->var_tsv, err));
-    }
-    return cast(e, o, err);
+    return cast(e, err);
 }
 
 /* A cast to category: the header has the categories, so all cells are seen before it is written. */
-static sc_status look(edits *e, sc_reader *in, sc_err *err)
+static sc_status look(edits *e, sc_err *err)
 {
+    sc_reader *in = e->p.in;
     sc_block *b = NULL;
     sc_status st;
     SC_TRY(sc_reader_keep(in, err));
@@ -183,8 +190,9 @@ static sc_status report(const annotate_opts *o, const sc_edit *e, const char *fi
     return SC_OK;
 }
 
-static sc_status edit_header(edits *e, const annotate_opts *o, sc_header *h, sc_err *err)
+static sc_status edit_header(edits *e, sc_err *err)
 {
+    sc_header *h = &e->p.out;
     sc_table obs = {0}, var = {0};
     SC_TRY(sc_edit_schema(&e->obs, &h->obs, &obs, err));
     sc_table_free(&h->obs);
@@ -193,17 +201,15 @@ static sc_status edit_header(edits *e, const annotate_opts *o, sc_header *h, sc_
     SC_TRY(sc_edit_apply(&e->var, &h->var, &var, err));
     sc_table_free(&h->var);
     h->var = var;
-    SC_TRY(report(o, &e->var, o->var, err));
-    return o->common.no_pg ? SC_OK
-                           : sc_header_record(h, tool.name, o->common.argc, o->common.argv, err);
+    return report(&e->o, &e->var, e->o.var, err);
 }
 
-static sc_status copy_rows(edits *e, const annotate_opts *o, sc_reader *in, sc_writer *out,
-                           sc_err *err)
+static sc_status copy_rows(void *ctx, sc_writer *out, sc_err *err)
 {
+    edits *e = ctx;
     sc_block *b = NULL;
     sc_status st;
-    while ((st = sc_reader_next(in, &b, err)) == SC_OK) {
+    while ((st = sc_reader_next(e->p.in, &b, err)) == SC_OK) {
         sc_table *obs = NULL, edited = {0};
         if (e->obs.is_changed) {
             SC_TRY(sc_block_obs(b, &obs, err));
@@ -214,52 +220,32 @@ static sc_status copy_rows(edits *e, const annotate_opts *o, sc_reader *in, sc_w
         }
         SC_TRY(sc_writer_put(out, b, err));
     }
-    if (st != SC_END)
-        return st;
-    SC_TRY(report(o, &e->obs, o->obs, err));
-    return sc_writer_finish(out, err);
+    return st == SC_END ? report(&e->o, &e->obs, e->o.obs, err) : st;
 }
 
-static sc_status run(edits *e, const annotate_opts *o, sc_reader *in, sc_header *h, sc_err *err)
+static sc_status run(edits *e, sc_err *err)
 {
-    sc_output file = {0};
-    sc_writer *out = NULL;
-    SC_TRY(sc_header_copy(h, sc_reader_header(in), err));
-    SC_TRY(plan(e, o, h, err));
+    SC_TRY(read_tables(e, err));
+    SC_TRY(sc_pass_open(&e->p, &tool, &e->o.common, err));
+    SC_TRY(plan(e, err));
     if (sc_edit_wants_look(&e->obs))
-        SC_TRY(look(e, in, err));
-    SC_TRY(edit_header(e, o, h, err));
-    SC_TRY(sc_output_open(&file, o->common.output, true, err));
-    sc_status st = sc_writer_open(&out, file.fd, file.name, h, err);
-    if (st == SC_OK)
-        st = copy_rows(e, o, in, out, err);
-    sc_writer_close(out);
-    if (st == SC_OK)
-        st = sc_output_commit(&file, err);
-    sc_output_abandon(&file);
-    return st;
+        SC_TRY(look(e, err));
+    SC_TRY(edit_header(e, err));
+    return sc_pass_write(&e->p, copy_rows, e, err);
 }
 
 int main(int argc, char **argv)
 {
-    annotate_opts o;
     edits e = {0};
-    sc_header h = {0};
-    sc_reader *in = NULL;
     sc_err err = {0};
-
-    sc_status st = sc_cli_parse(&tool, &o, argc, argv, &err);
+    sc_status st = sc_cli_parse(&tool, &e.o, argc, argv, &err);
     if (st == SC_OK)
-        st = sc_reader_open_path(&in, o.common.n_operands ? o.common.operands[0] : NULL, &err);
-    if (st == SC_OK)
-        st = run(&e, &o, in, &h, &err);
-
+        st = run(&e, &err);
+    const int code = sc_pass_exit(&e.p, &tool, st, &err);
     sc_edit_free(&e.obs);
     sc_edit_free(&e.var);
     sc_table_free(&e.obs_tsv);
     sc_table_free(&e.var_tsv);
-    sc_header_free(&h);
-    sc_reader_close(in);
-    sc_cli_free(&o);
-    return sc_cli_exit(&tool, st, &err);
+    sc_cli_free(&e.o);
+    return code;
 }
