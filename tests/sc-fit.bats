@@ -154,6 +154,9 @@ kl_weights() {
     fails 2 "--reduce-lr-on-plateau needs validation cells, and there are none" fit --reduce-lr-on-plateau --train-size 1 "$F/sim.scz"
     fit --max-epochs 2 --reduce-lr-on-plateau --lr-scheduler-metric elbo_train --train-size 1 "$F/sim.scz" >"$T/m.scm"
     sc-view -t obs "$F/sim.scz" | cut -f1 | sed -n '2,9p' >"$T/cells"
+    fit --validation-cells "$T/cells" "$F/sim.scz" >"$T/list.scm"
+    sc-view -t obs "$F/sim.scz" | sed -n '1,9p' >"$T/table" # names first, below a header row
+    fit --validation-cells "$T/table" "$F/sim.scz" | cmp - "$T/list.scm"
     fails 2 "--train-size means nothing with --validation-cells" fit --validation-cells "$T/cells" --train-size 0.8 "$F/sim.scz"
     fails 2 "--validation-size means nothing with --validation-cells" fit --validation-cells "$T/cells" --validation-size 0.1 "$F/sim.scz"
 }

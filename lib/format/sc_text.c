@@ -290,3 +290,26 @@ sc_status sc_text_fail(const sc_text *in, sc_err *err, sc_status st, const char 
     va_end(ap);
     return sc_err_prefix(err, st, "%s: line %" PRId64, in->name, in->line_no);
 }
+
+sc_status sc_text_names(const char *path, sc_strs *names, sc_err *err)
+{
+    sc_text *in = NULL;
+    char *line;
+    size_t len;
+    sc_status st;
+    SC_TRY(sc_text_open_path(&in, path, path, err));
+    while ((st = sc_text_line(in, &line, &len, err)) == SC_OK) {
+        const size_t n = strcspn(line, "\t");
+        const bool is_header = in->line_no == 1 && n == 4 &&
+                               (strncmp(line, "cell", 4) == 0 || strncmp(line, "gene", 4) == 0);
+        if (n == 0 || is_header)
+            continue;
+        st = sc_strs_push(names, line, n, err);
+        if (st != SC_OK) {
+            (void)sc_err_prefix(err, st, "%s: line %" PRId64, path, in->line_no);
+            break;
+        }
+    }
+    sc_text_close(in);
+    return st == SC_END ? SC_OK : st;
+}

@@ -33,6 +33,10 @@ int64_t sc_text_line_number(const sc_text *in); /* of the last line given, from 
 const char *sc_text_name(const sc_text *in);
 void sc_text_close(sc_text *in);
 
+/* Adds the names that a file has, one a line up to the first tab; empty lines and a header row as
+ * sc-view prints it ("cell", "gene") are none. Errors name the file. */
+sc_status sc_text_names(const char *path, sc_strs *names, sc_err *err) SC_MUST_CHECK;
+
 /* Cuts a line at `delim` in place; the fields are lent from it. Returns their number, at most
  * cap. */
 int64_t sc_text_split(char *line, char delim, char **fields, int64_t cap);

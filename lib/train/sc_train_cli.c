@@ -117,22 +117,6 @@ sc_status sc_train_cli_opts(const sc_train_cli *o, uint64_t seed, sc_train_opts 
     return milestones(o->lr_milestones, &t->schedule, err);
 }
 
-/* Names, one a line; empty lines are skipped. */
-static sc_status read_names(const char *path, sc_strs *names, sc_err *err)
-{
-    sc_text *in = NULL;
-    char *line;
-    size_t len;
-    sc_status st;
-    SC_TRY(sc_text_open_path(&in, path, path, err));
-    while ((st = sc_text_line(in, &line, &len, err)) == SC_OK)
-        if (len)
-            SC_GOTO(st, sc_strs_push(names, line, len, err), out);
-out:
-    sc_text_close(in);
-    return st == SC_END ? SC_OK : st;
-}
-
 /* The number after `key` in a file of the system; INT64_MAX where there is none. */
 static int64_t number_in(const char *path, const char *key, int64_t unit)
 {
@@ -174,7 +158,7 @@ sc_status sc_train_cli_run(const sc_train_cli *o, const sc_tool *tool, const sc_
             out);
     SC_GOTO(st, sc_pool_new(&pool, (int)common->n_threads, err), out);
     if (o->validation_cells)
-        SC_GOTO(st, read_names(o->validation_cells, &validation, err), out);
+        SC_GOTO(st, sc_text_names(o->validation_cells, &validation, err), out);
     t->validation_cells = o->validation_cells ? &validation : NULL;
     t->stop = o->checkpoint ? sc_progress_stop : NULL;
     t->stop_ctx = &p;

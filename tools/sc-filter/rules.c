@@ -8,30 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Names up to the first tab, one a line; a header row of sc-view's is none. */
-static sc_status read_names(name_list *l, sc_err *err)
-{
-    sc_text *in = NULL;
-    char *line;
-    size_t len;
-    sc_status st;
-    SC_TRY(sc_text_open_path(&in, l->path, l->path, err));
-    while ((st = sc_text_line(in, &line, &len, err)) == SC_OK) {
-        const size_t n = strcspn(line, "\t");
-        const bool is_header = sc_text_line_number(in) == 1 && n == 4 &&
-                               (strncmp(line, "cell", 4) == 0 || strncmp(line, "gene", 4) == 0);
-        if (n == 0 || is_header)
-            continue;
-        st = sc_strs_push(&l->names, line, n, err);
-        if (st != SC_OK) {
-            (void)sc_err_prefix(err, st, "%s: line %" PRId64, l->path, sc_text_line_number(in));
-            break;
-        }
-    }
-    sc_text_close(in);
-    return st == SC_END ? SC_OK : st;
-}
-
 static sc_status next_rule(rules *r, rule **out, sc_err *err)
 {
     if (r->n == RULES_MAX)
@@ -51,7 +27,7 @@ static sc_status add_list(rules *r, const char *option, const char *path, bool k
     name_list *l = next->list;
     l->path = path;
     l->keeps = keeps;
-    SC_TRY(read_names(l, err));
+    SC_TRY(sc_text_names(path, &l->names, err));
     if (l->names.n == 0)
         return sc_fail(err, SC_EDATA, "%s: there are no names in it, one is expected on each line",
                        path);

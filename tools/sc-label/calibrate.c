@@ -26,17 +26,7 @@ typedef struct calibration {
 
 static sc_status read_cells(calibration *c, const char *path, sc_err *err)
 {
-    sc_text *in = NULL;
-    char *line;
-    size_t len;
-    sc_status st;
-    SC_TRY(sc_text_open_path(&in, path, path, err));
-    while ((st = sc_text_line(in, &line, &len, err)) == SC_OK)
-        if (len)
-            SC_GOTO(st, sc_strs_push(&c->cells, line, len, err), out);
-out:
-    sc_text_close(in);
-    SC_TRY(st == SC_END ? SC_OK : st);
+    SC_TRY(sc_text_names(path, &c->cells, err));
     return sc_names_new(&c->is_used, &c->cells, err);
 }
 
