@@ -24,7 +24,8 @@ typedef struct inputs { /* one case's cells, ready for the executor */
     int64_t n;
     int64_t *indptr;
     int32_t *indices, *codes[SC_IN_MAX];
-    float *values, *lgamma;
+    float *values;
+    double *log_factorial;
     float *cont, *size_factor, *proteins;
     const float *gate; /* of gradients, by element of the flat weights: 0 or 1; NULL: all pass */
     const bool *moves; /* of surgery, by weight; NULL: all */
@@ -111,15 +112,15 @@ static void load_from(inputs *in, const sc_net *net, const char *of_case, const 
     in->indptr = calloc(n + 1, sizeof *in->indptr);
     in->indices = calloc(x.n, sizeof *in->indices);
     in->values = calloc(x.n, sizeof *in->values);
-    in->lgamma = calloc(x.n, sizeof *in->lgamma);
+    in->log_factorial = calloc(n, sizeof *in->log_factorial);
     int64_t k = 0;
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < g; j++) {
             const double v = npy_at(&x, i * g + j);
             if (v != 0) {
                 in->indices[k] = (int32_t)j;
-                in->values[k] = (float)v;
-                in->lgamma[k++] = (float)lgamma(v + 1);
+                in->values[k++] = (float)v;
+                in->log_factorial[i] += lgamma(v + 1);
             }
         }
         in->indptr[i + 1] = k;
@@ -131,7 +132,8 @@ static void load_from(inputs *in, const sc_net *net, const char *of_case, const 
     (void)read_codes_in(&in->codes[0], dir, "batch", 0);
     (void)read_codes_in(&in->codes[SC_IN_LABELS - SC_IN_BATCH], dir, "labels", 0);
     for (int i = 0; i < net->dims.n_cat_covs; i++)
-        assert_true(read_codes_in(&in->codes[SC_IN_CAT_COV_0 - SC_IN_BATCH + i], dir, "cat_covs", i));
+        assert_true(
+            read_codes_in(&in->codes[SC_IN_CAT_COV_0 - SC_IN_BATCH + i], dir, "cat_covs", i));
     if (net->dims.n_panels == net->dims.n_batch && in->codes[0])
         (void)read_codes_in(&in->codes[SC_IN_PANEL - SC_IN_BATCH], dir, "batch", 0);
     in->proteins = net->dims.n_proteins ? read_floats_in(dir, "proteins") : NULL;
@@ -154,7 +156,7 @@ static void pick_cells(inputs *to, const inputs *from, const npy *cells)
     to->indptr = calloc(cells->n + 1, sizeof *to->indptr);
     to->indices = calloc(nnz, sizeof *to->indices);
     to->values = calloc(nnz, sizeof *to->values);
-    to->lgamma = calloc(nnz, sizeof *to->lgamma);
+    to->log_factorial = calloc(cells->n, sizeof *to->log_factorial);
     to->codes[labels] = calloc(cells->n, sizeof **to->codes);
     int64_t at = 0;
     for (size_t i = 0; i < cells->n; i++) {
@@ -162,10 +164,10 @@ static void pick_cells(inputs *to, const inputs *from, const npy *cells)
         for (int64_t k = from->indptr[row]; k < from->indptr[row + 1]; k++, at++) {
             to->indices[at] = from->indices[k];
             to->values[at] = from->values[k];
-            to->lgamma[at] = from->lgamma[k];
         }
         to->indptr[i + 1] = at;
         to->keys[i] = (uint64_t)row;
+        to->log_factorial[i] = from->log_factorial[row];
         to->codes[labels][i] = from->codes[labels][row];
     }
 }
@@ -186,7 +188,7 @@ static void unload(inputs *in)
     free(in->indptr);
     free(in->indices);
     free(in->values);
-    free(in->lgamma);
+    free(in->log_factorial);
     free(in->cont);
     free(in->size_factor);
     free(in->proteins);
@@ -201,7 +203,7 @@ static sc_mini mini_of(const inputs *in, int64_t n)
                  .indptr = in->indptr,
                  .indices = in->indices,
                  .values = in->values,
-                 .lgamma_x1 = in->lgamma,
+                 .log_factorial = in->log_factorial,
                  .cont_covs = in->cont,
                  .size_factor = in->size_factor,
                  .proteins = in->proteins};

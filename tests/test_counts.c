@@ -10,7 +10,8 @@ typedef struct cells {
     uint64_t keys[ROWS];
     int64_t indptr[ROWS + 1];
     int32_t indices[ROOM], codes[TINY_CODES][ROWS];
-    float values[ROOM], lgamma_x1[ROOM], cont[ROWS * TINY_CONT];
+    float values[ROOM], cont[ROWS * TINY_CONT];
+    double log_factorial[ROWS];
 } cells;
 
 static cells dense, thin;
@@ -26,8 +27,7 @@ static void fill(cells *c, double share, uint64_t seed)
             if (tiny_uniform(&seed) < share) {
                 c->indices[k] = j;
                 c->values[k] = (float)(1 + (int)(5 * tiny_uniform(&seed)));
-                c->lgamma_x1[k] = (float)lgamma((double)c->values[k] + 1);
-                k++;
+                c->log_factorial[i] += lgamma((double)c->values[k++] + 1);
             }
         c->indptr[i + 1] = k;
         for (int q = 0; q < TINY_CODES; q++)
@@ -44,7 +44,7 @@ static sc_mini mini_of(const cells *c)
                  .indptr = c->indptr,
                  .indices = c->indices,
                  .values = c->values,
-                 .lgamma_x1 = c->lgamma_x1,
+                 .log_factorial = c->log_factorial,
                  .cont_covs = c->cont};
     for (int q = 0; q < TINY_CODES; q++)
         m.codes[q][0] = m.codes[q][1] = c->codes[q];

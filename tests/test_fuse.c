@@ -14,7 +14,8 @@ typedef struct many {
     uint64_t keys[ROWS];
     int64_t indptr[ROWS + 1];
     int32_t indices[ROWS * TINY_VARS], codes[TINY_CODES][ROWS];
-    float values[ROWS * TINY_VARS], lgamma_x1[ROWS * TINY_VARS];
+    float values[ROWS * TINY_VARS];
+    double log_factorial[ROWS];
     float proteins[ROWS * TINY_PROTEINS], cont[ROWS * TINY_CONT], size_factor[ROWS];
 } many;
 
@@ -27,7 +28,7 @@ static sc_mini many_mini(many *to, const tiny *from)
         to->indptr[i + 1] = to->indptr[i] + n;
         memcpy(to->indices + to->indptr[i], from->indices + k, bytes);
         memcpy(to->values + to->indptr[i], from->values + k, bytes);
-        memcpy(to->lgamma_x1 + to->indptr[i], from->lgamma_x1 + k, bytes);
+        to->log_factorial[i] = from->log_factorial[r];
         memcpy(to->proteins + i * TINY_PROTEINS, from->proteins + r * TINY_PROTEINS,
                TINY_PROTEINS * sizeof(float));
         memcpy(to->cont + i * TINY_CONT, from->cont_covs + r * TINY_CONT,
@@ -41,7 +42,7 @@ static sc_mini many_mini(many *to, const tiny *from)
                  .indptr = to->indptr,
                  .indices = to->indices,
                  .values = to->values,
-                 .lgamma_x1 = to->lgamma_x1,
+                 .log_factorial = to->log_factorial,
                  .proteins = to->proteins,
                  .cont_covs = to->cont,
                  .size_factor = to->size_factor};

@@ -27,7 +27,7 @@ typedef struct sc_adam_args {
 typedef struct sc_head_row {
     int64_t n, nnz;
     const int32_t *index; /* nnz, rising */
-    const float *value, *lgamma_x1;
+    const float *value;
     const float *logits;                    /* n: of the softmax */
     const float *theta, *inverse, *dropout; /* n: inverse is 1 / (theta + 1e-8); dropout NULL: NB */
     float library, scale;
@@ -75,7 +75,7 @@ typedef struct sc_kernels {
     void (*sparse_row)(int64_t nnz, const int32_t *index, const float *value, const float *w,
                        int64_t ldw, float *y, int n);
     void (*sparse_sum)(int64_t nnz, const int32_t *index, const float *value, const float *w,
-                       int64_t ldw, float *y, int n);           /* the same, but y = */
+                       int64_t ldw, float *y, int n); /* the same, but y = */
     /* Two sums over the same entries, from two matrices: the bits of sparse_sum of each. */
     void (*sparse_pair)(int64_t nnz, const int32_t *index, const float *value, const float *w,
                         const float *w2, int64_t ldw, float *y, float *y2, int n);
@@ -105,18 +105,18 @@ typedef struct sc_kernels {
 
     /*
      * One cell's log-likelihood under NB / ZINB (spec: eps 1e-8), x sparse (index rises), mu,
-     * theta, logit dense over n genes; lgamma_x1 (nnz): lgamma(x + 1). Returns the sum in double.
+     * theta, logit dense over n genes. Returns the sum in double, without - lgamma(x + 1) of its
+     * counts, on which nothing depends (sc_log_factorial.h).
      * Gradients of the log-likelihood times `scale` are ADDED to d_mu, d_theta, d_logit where those
      * are not NULL. logit NULL: NB.
      */
     double (*zinb_row)(int64_t n, int64_t nnz, const int32_t *index, const float *value,
-                       const float *lgamma_x1, const float *mu, const float *theta,
-                       const float *logit, float scale, float *d_mu, float *d_theta,
-                       float *d_logit);
+                       const float *mu, const float *theta, const float *logit, float scale,
+                       float *d_mu, float *d_theta, float *d_logit);
 
     /*
      * The same likelihood with mu = library softmax(logits), from the logits to their gradients;
-     * the gradients are scaled. Good to 1e-6 of the sum.
+     * the gradients are scaled. Good to 1e-6 of the sum, which again lacks - lgamma(x + 1).
      */
     double (*head_row)(const sc_head_row *row);
 

@@ -24,8 +24,7 @@ void sc_made_fill(sc_made_cells *t, int n_vars, bool with_empty)
                 continue;
             t->indices[k] = j;
             t->values[k] = (float)ceil((u - 0.6) * 30);
-            t->lgamma_x1[k] = (float)lgamma((double)t->values[k] + 1);
-            k++;
+            t->log_factorial[i] += lgamma((double)t->values[k++] + 1);
         }
         t->indptr[i + 1] = k;
         for (int j = 0; j < SC_MADE_PROTEINS; j++)
@@ -45,10 +44,10 @@ void sc_made_order(sc_made_cells *to, const sc_made_cells *from, const int *orde
     for (int i = 0; i < n; i++) {
         const int r = order[i];
         to->keys[i] = from->keys[r];
+        to->log_factorial[i] = from->log_factorial[r];
         for (int64_t at = from->indptr[r]; at < from->indptr[r + 1]; at++, k++) {
             to->indices[k] = from->indices[at];
             to->values[k] = from->values[at];
-            to->lgamma_x1[k] = from->lgamma_x1[at];
         }
         to->indptr[i + 1] = k;
         memcpy(to->proteins + i * SC_MADE_PROTEINS, from->proteins + r * SC_MADE_PROTEINS,
@@ -68,7 +67,7 @@ sc_mini sc_made_mini(const sc_made_cells *t, int from, int n)
                  .indptr = t->indptr + from,
                  .indices = t->indices,
                  .values = t->values,
-                 .lgamma_x1 = t->lgamma_x1,
+                 .log_factorial = t->log_factorial + from,
                  .proteins = t->proteins + from * SC_MADE_PROTEINS,
                  .cont_covs = t->cont_covs + from * SC_MADE_CONT,
                  .size_factor = t->size_factor + from};

@@ -24,7 +24,8 @@ typedef struct sc_mini {
         *keys; /* of draws: row of the data set in training, hash of the cell's name in inference */
     const int64_t *indptr; /* counts: CSR, from indptr[0] */
     const int32_t *indices;
-    const float *values, *lgamma_x1;                 /* lgamma(x + 1) of the values */
+    const float *values;
+    const double *log_factorial;                     /* of each row: sc_log_factorial_sum */
     const float *proteins, *cont_covs, *size_factor; /* row-major */
     const int32_t *codes[SC_IN_MAX][2]; /* by input - SC_IN_BATCH; encoder's and decoder's side */
     const sc_gene_order *by_gene; /* the counts' order by gene; NULL: forward sorts for backward */
@@ -102,7 +103,8 @@ sc_status sc_plan_make_given(sc_plan *p, const sc_built *g, const int32_t *roots
 /* Marks what the nodes of a plan that was not fused read, by weight. */
 void sc_plan_weights(const sc_plan *p, const sc_built *g, bool *weights);
 void sc_plan_free(sc_plan *p);
-/* Of sc_plan_make: fills assigned, twin, is_taken and mate; readers: by weight, nodes of the graph. */
+/* Of sc_plan_make: fills assigned, twin, is_taken and mate; readers: by weight, nodes of the graph.
+ */
 sc_status sc_plan_twins(sc_plan *p, const sc_built *g, int group, const int *readers,
                         sc_err *err) SC_MUST_CHECK;
 enum { SC_WIDE_COLS = 256 }; /* a linear of more, and without counts, is cut by columns */

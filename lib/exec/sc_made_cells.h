@@ -19,7 +19,8 @@ typedef struct sc_made_cells {
     uint64_t keys[SC_MADE_ROWS];
     int64_t indptr[SC_MADE_ROWS + 1];
     int32_t indices[SC_MADE_ROWS * SC_MADE_VARS];
-    float values[SC_MADE_ROWS * SC_MADE_VARS], lgamma_x1[SC_MADE_ROWS * SC_MADE_VARS];
+    float values[SC_MADE_ROWS * SC_MADE_VARS];
+    double log_factorial[SC_MADE_ROWS];
     float proteins[SC_MADE_ROWS * SC_MADE_PROTEINS], cont_covs[SC_MADE_ROWS * SC_MADE_CONT],
         size_factor[SC_MADE_ROWS];
     int32_t codes[SC_MADE_CODES][SC_MADE_ROWS];

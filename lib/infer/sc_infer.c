@@ -72,7 +72,7 @@ sc_status sc_infer_run(sc_infer *x, int64_t from, int64_t n, sc_draw draw, uint6
                     .indptr = m->indptr + from,
                     .indices = m->indices,
                     .values = m->values,
-                    .lgamma_x1 = m->lgamma_x1,
+                    .log_factorial = m->log_factorial + from,
                     .cont_covs = m->cont_covs ? m->cont_covs + from * x->n_cont : NULL,
                     .size_factor = m->size_factor + from,
                     .proteins = m->proteins ? m->proteins + from * x->proteins.n : NULL};
@@ -117,9 +117,9 @@ static void pick_row(sc_infer *x, int64_t i, int64_t row)
     if (nnz) {
         memcpy(to->indices + at, from->indices + k0, nnz * sizeof *to->indices);
         memcpy(to->values + at, from->values + k0, nnz * sizeof *to->values);
-        memcpy(to->lgamma_x1 + at, from->lgamma_x1 + k0, nnz * sizeof *to->lgamma_x1);
     }
     to->keys[i] = from->keys[row];
+    to->log_factorial[i] = from->log_factorial[row];
     to->size_factor[i] = from->size_factor[row];
     if (x->n_cont)
         memcpy(to->cont_covs + i * x->n_cont, from->cont_covs + row * x->n_cont,
@@ -148,7 +148,7 @@ sc_status sc_infer_run_rows(sc_infer *x, const int64_t *rows, int64_t n, sc_draw
                     .indptr = m->indptr,
                     .indices = m->indices,
                     .values = m->values,
-                    .lgamma_x1 = m->lgamma_x1,
+                    .log_factorial = m->log_factorial,
                     .cont_covs = m->cont_covs,
                     .size_factor = m->size_factor,
                     .proteins = m->proteins};

@@ -128,8 +128,9 @@ static sc_status take_counts(sc_infer *x, sc_block *b, sc_err *err)
         nnz += n;
         m->indptr[i + 1] = nnz;
     }
-    if (x->needs_lgamma)
-        sc_minibuf_lgamma(m, nnz, m->values, m->lgamma_x1);
+    for (int64_t i = 0; i < x->n_rows && x->needs_lgamma; i++)
+        m->log_factorial[i] = sc_log_factorial_sum(&x->factorials, m->indptr[i + 1] - m->indptr[i],
+                                                   m->values + m->indptr[i]);
     return SC_OK;
 }
 
@@ -152,7 +153,7 @@ static sc_status take_library(sc_infer *x, sc_block *b, sc_err *err)
             return not_a_posterior(b, i, SC_MINIFY_LIBRARY, m->values[i], err);
         m->indptr[i] = i;
         m->indices[i] = 0;
-        m->lgamma_x1[i] = 0;
+        m->log_factorial[i] = 0;
     }
     m->indptr[x->n_rows] = x->n_rows;
     return SC_OK;

@@ -3,6 +3,7 @@
 #define SC_INFER_INT_H
 
 #include "sc_infer.h"
+#include "sc_log_factorial.h"
 #include "sc_minify.h"
 #include "sc_numbers.h"
 #include "sc_proteins.h"
@@ -17,8 +18,9 @@ struct sc_infer {
     int64_t max_rows; /* that e has room for */
     char *path;       /* of the counts */
     bool is_sparse, in_order, is_same; /* same: to_model leaves each gene where it is */
-    bool needs_lgamma;                 /* of the counts: a likelihood is among the nodes wanted */
-    bool is_stored; /* the posterior is read from the stream, and counts are not */
+    sc_log_factorial factorials;
+    bool needs_lgamma; /* of the counts: a likelihood is among the nodes wanted */
+    bool is_stored;    /* the posterior is read from the stream, and counts are not */
     sc_minified stored;
     float *posterior[32];   /* rows of the block, by stored.given */
     float *picked[32];      /* SC_INFER_ROWS of them */

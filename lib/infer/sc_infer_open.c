@@ -180,6 +180,8 @@ sc_status sc_infer_open(sc_infer **out, const sc_net *net, const sc_header *h, c
     SC_GOTO(st, plan_again(x, nodes, n_nodes, err), fail);
     assert(sc_net_has(net, &x->plan));
     x->needs_lgamma = takes_likelihood(&x->plan, net->g) || takes_likelihood(&x->again, net->g);
+    if (x->needs_lgamma)
+        sc_log_factorial_init(&x->factorials);
     SC_GOTO(st, match_genes(x, h, keys->min_gene_overlap, note, note_len, err), fail);
     SC_GOTO(st, check_named(h, keys, err), fail);
     SC_GOTO(st, open_inputs(x, h, keys, err), fail);

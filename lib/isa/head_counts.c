@@ -127,14 +127,10 @@ static void entries(const head *o, int64_t k, sums *s)
     const int64_t end = r->nnz - k < LIST ? r->nnz : k + LIST;
     list few, many;
     few.n = many.n = 0;
-    for (; k + W <= end; k += W) {
+    for (; k + W <= end; k += W)
         sort(r->index + k, r->value + k, &few, &many);
-        v_add_double(s->loglik, -v_load(r->lgamma_x1 + k));
-    }
-    if (k < end) {
+    if (k < end)
         sort_part(r, k, end - k, &few, &many);
-        v_add_double(s->loglik, -v_load_part(r->lgamma_x1 + k, end - k, 0));
-    }
     take(o, &few, count_few, s);
     take(o, &many, count_many, s);
 }

@@ -46,9 +46,8 @@ void SC_NAME(softplus)(int64_t n, const float *x, float *y);
 void SC_NAME(lgamma_diff)(int64_t n, const float *x, const float *theta, float *y, float *dy);
 
 double SC_NAME(zinb_row)(int64_t n, int64_t nnz, const int32_t *index, const float *value,
-                         const float *lgamma_x1, const float *mu, const float *theta,
-                         const float *logit, float scale, float *d_mu, float *d_theta,
-                         float *d_logit);
+                         const float *mu, const float *theta, const float *logit, float scale,
+                         float *d_mu, float *d_theta, float *d_logit);
 
 double SC_NAME(head_row)(const sc_head_row *r);
 double SC_NAME(mixture_row)(const sc_mixture_row *r);

@@ -103,12 +103,12 @@ static inline point at_zero(vf mu, vf theta, const vf *logit)
 }
 
 /* What a count x > 0 adds to log p(0); the same struct, with differences in its first four. */
-static inline point at_count(vf x, vf lgamma_x1, vf mu, vf theta, const vf *logit)
+static inline point at_count(vf x, vf mu, vf theta, const vf *logit)
 {
     point o = at_zero(mu, theta, logit);
     const vf a = mu + eps, i_a = 1.0f / a, i_total = o.i_total;
     vf dpsi;
-    const vf rise = v_lgamma_diff(x, theta, &dpsi) - lgamma_x1;
+    const vf rise = v_lgamma_diff(x, theta, &dpsi);
     const vf rest = rise - x * v_log1p_over(theta * i_a, a * i_total);
     const vf rest_mu = x * i_a * (theta * i_total); /* x / a - x / T */
     const vf rest_theta = dpsi - x * i_total;
@@ -204,14 +204,13 @@ static void zeros_tail(const row *o, int64_t from, int64_t n, vd sum[2])
 
 /* W stored entries; one that holds 0 (or less than eps, as scvi-tools has it) adds nothing. */
 static inline __attribute__((always_inline)) vf entries_of(bool is_zinb, const row *o,
-                                                           const int32_t *index, const float *value,
-                                                           const float *lgamma_x1)
+                                                           const int32_t *index, const float *value)
 {
     const vf x = v_load(value), none = v_set(0), scale = v_set(o->scale);
     const vf l = is_zinb ? v_gather(o->logit, index) : none;
     const vm is_count = v_lt(v_set(eps), x);
-    const point t = at_count(x, v_load(lgamma_x1), v_gather(o->mu, index),
-                             v_gather(o->theta, index), is_zinb ? &l : NULL);
+    const point t =
+        at_count(x, v_gather(o->mu, index), v_gather(o->theta, index), is_zinb ? &l : NULL);
     if (o->d_mu)
         v_scatter_add(o->d_mu, index, W, scale, v_select(is_count, t.d_mu, none));
     if (o->d_theta)
@@ -221,25 +220,21 @@ static inline __attribute__((always_inline)) vf entries_of(bool is_zinb, const r
     return v_select(is_count, t.loglik, none);
 }
 
-static __attribute__((noinline)) vf entries(const row *o, const int32_t *index, const float *value,
-                                            const float *lgamma_x1)
+static __attribute__((noinline)) vf entries(const row *o, const int32_t *index, const float *value)
 {
-    return o->logit ? entries_of(true, o, index, value, lgamma_x1)
-                    : entries_of(false, o, index, value, lgamma_x1);
+    return o->logit ? entries_of(true, o, index, value) : entries_of(false, o, index, value);
 }
 
 /* The last n (< W) entries, filled up with genes of their own in a small cell. */
-static vf entries_tail(const row *o, int n, const int32_t *index, const float *value,
-                       const float *lgamma_x1)
+static vf entries_tail(const row *o, int n, const int32_t *index, const float *value)
 {
     int32_t own[W];
     float mu[W], theta[W], logit[W], d[3][W] = {{0}};
     float *const into[3] = {o->d_mu, o->d_theta, o->d_logit};
     const row tail = {mu, theta, o->logit ? logit : NULL, o->scale, d[0], d[1], d[2]};
-    float x[W], g[W];
+    float x[W];
 
     v_store(x, v_load_part(value, n, 0));
-    v_store(g, v_load_part(lgamma_x1, n, 0));
     for (int i = 0; i < W; i++) {
         own[i] = i;
         mu[i] = i < n ? o->mu[index[i]] : 0;
@@ -248,7 +243,7 @@ static vf entries_tail(const row *o, int n, const int32_t *index, const float *v
         for (int a = 0; a < 3; a++)
             d[a][i] = i < n && into[a] ? into[a][index[i]] : 0;
     }
-    const vf loglik = entries(&tail, own, x, g);
+    const vf loglik = entries(&tail, own, x);
     for (int a = 0; a < 3; a++)
         for (int i = 0; i < n && into[a]; i++)
             into[a][index[i]] = d[a][i];
@@ -256,9 +251,8 @@ static vf entries_tail(const row *o, int n, const int32_t *index, const float *v
 }
 
 double SC_NAME(zinb_row)(int64_t n, int64_t nnz, const int32_t *index, const float *value,
-                         const float *lgamma_x1, const float *mu, const float *theta,
-                         const float *logit, float scale, float *d_mu, float *d_theta,
-                         float *d_logit)
+                         const float *mu, const float *theta, const float *logit, float scale,
+                         float *d_mu, float *d_theta, float *d_logit)
 {
     const row o = {mu, theta, logit, scale, d_mu, d_theta, logit ? d_logit : NULL};
     const int64_t whole = n / W * W;
@@ -269,8 +263,8 @@ double SC_NAME(zinb_row)(int64_t n, int64_t nnz, const int32_t *index, const flo
         zeros_tail(&o, whole, n - whole, sum);
     for (int64_t k = 0; k < nnz; k += W) {
         const int part = nnz - k < W ? (int)(nnz - k) : W;
-        v_add_double(sum, part == W ? entries(&o, index + k, value + k, lgamma_x1 + k)
-                                    : entries_tail(&o, part, index + k, value + k, lgamma_x1 + k));
+        v_add_double(sum, part == W ? entries(&o, index + k, value + k)
+                                    : entries_tail(&o, part, index + k, value + k));
     }
     sum[0] = sum[0] + sum[1];
     double total = 0;

@@ -83,7 +83,6 @@ void SC_X(sc_head_fwd)(ex *e, int32_t id, const sc_head *h, int64_t tile)
         r.nnz = m->indptr[i + 1] - k;
         r.index = m->indices + k;
         r.value = m->values + k;
-        r.lgamma_x1 = m->lgamma_x1 + k;
         r.logits = e->val[h->logits] + i * cols;
         r.dropout = dropout ? e->val[dropout] + i * cols : NULL;
         r.theta = at_row(e, e->val, theta, i);
@@ -96,7 +95,7 @@ void SC_X(sc_head_fwd)(ex *e, int32_t id, const sc_head *h, int64_t tile)
         r.d_library = e->aux[id] + i;
         if (by_row)
             memset(r.d_theta, 0, (size_t)cols * sizeof *r.d_theta);
-        e->val[id][i] = (real)e->k->head_row(&r);
+        e->val[id][i] = (real)(e->k->head_row(&r) - m->log_factorial[i]);
     }
 }
 

@@ -106,10 +106,11 @@ static double kernel_row(ex *e, int32_t id, int64_t i, real *const *d)
     for (int t = 0; t < 3; t++)
         if (d[t])
             memset(d[t], 0, (size_t)cols * sizeof(real));
-    return e->k->zinb_row(
-        cols, m->indptr[i + 1] - k0, m->indices + k0, m->values + k0, m->lgamma_x1 + k0,
+    const double sum = e->k->zinb_row(
+        cols, m->indptr[i + 1] - k0, m->indices + k0, m->values + k0,
         at_row(e, e->val, n->q.a.id, i), at_row(e, e->val, n->q.b.id, i),
         n->q.kind == SC_ZINB ? at_row(e, e->val, n->q.c.id, i) : NULL, 1, d[0], d[1], d[2]);
+    return sum - m->log_factorial[i];
 }
 static bool has_mixture_kernel(const ex *e, const sc_gnode *n)
 {

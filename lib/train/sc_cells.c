@@ -1,6 +1,7 @@
 #include "sc_cells.h"
 
 #include "sc_genes.h"
+#include "sc_log_factorial.h"
 #include "sc_numbers.h"
 #include "sc_panels.h"
 #include "sc_proteins.h"
@@ -25,6 +26,7 @@ typedef struct loader {
     int32_t *index;
     float *value;
     sc_proteins proteins;
+    sc_log_factorial factorials;
     bool lacks_labels;  /* a query without the column: no cell has a label */
     sc_numbers numbers; /* continuous covariates */
     int n_coders;
@@ -37,6 +39,7 @@ static sc_status room(sc_cells *c, int64_t n_obs, sc_err *err)
     if (c->n_obs + n_obs + 1 > c->cap_obs) {
         c->cap_obs = (c->n_obs + n_obs + 1) * 3 / 2;
         SC_TRY(sc_resize(&c->totals, (size_t)c->cap_obs, sizeof *c->totals, err));
+        SC_TRY(sc_resize(&c->log_factorial, (size_t)c->cap_obs, sizeof(double), err));
         if (c->n_cont_covs)
             SC_TRY(sc_resize(&c->cont_covs, (size_t)(c->cap_obs * c->n_cont_covs), sizeof(float),
                              err));
@@ -86,6 +89,7 @@ static sc_status add_row(loader *l, sc_block *b, int64_t i, int64_t n, const int
         total += (double)row[k].count;
     }
     c->totals[c->n_obs + i] = total;
+    c->log_factorial[c->n_obs + i] = sc_log_factorial_sum(&l->factorials, n_counts, l->value);
     return sc_packed_add(c->counts, n_counts, l->index, l->value, err);
 }
 
@@ -304,6 +308,7 @@ sc_status sc_cells_load(sc_cells *c, sc_reader *in, const sc_keys *keys, sc_err 
     SC_TRY(sc_alloc(&l, 1, sizeof *l, err));
     l->c = c;
     l->keys = keys;
+    sc_log_factorial_init(&l->factorials);
     l->h = sc_reader_header(in);
     c->dims =
         (sc_dims){.n_batch = 1, .n_cat_covs = keys->n_cat_covs, .n_cont_covs = keys->n_cont_covs};
@@ -347,6 +352,7 @@ void sc_cells_free(sc_cells *c)
     sc_strs_free(&c->records);
     sc_packed_free(c->counts);
     free(c->totals);
+    free(c->log_factorial);
     free(c->cont_covs);
     free(c->size_factor);
     free(c->proteins);

@@ -39,7 +39,8 @@ typedef struct sc_cells {
     sc_table var;  /* names and columns */
     sc_strs names; /* of the cells */
     sc_packed *counts;
-    double *totals; /* of each cell's counts */
+    double *totals;        /* of each cell's counts */
+    double *log_factorial; /* likewise (sc_log_factorial.h) */
     int64_t cap_obs;
     sc_category cats[SC_IN_MAX]; /* by input - SC_IN_BATCH */
     int32_t *codes[SC_IN_MAX];
@@ -71,9 +72,9 @@ typedef struct sc_minibuf {
     uint64_t *keys;
     int64_t *indptr;
     int32_t *indices, *codes[SC_IN_MAX];
-    float *values, *lgamma_x1, *cont_covs, *size_factor, *proteins;
+    float *values, *cont_covs, *size_factor, *proteins;
+    double *log_factorial;
     sc_gene_order order;
-    float lgamma_small[1024]; /* lgamma(x + 1) of small counts */
     const sc_cells *cells;
     const int64_t *rows;
     atomic_bool has_failed;
@@ -91,8 +92,6 @@ sc_status sc_minibuf_begin(sc_minibuf *g, const sc_cells *c, const int64_t *rows
 void sc_minibuf_unpack(sc_minibuf *g, int64_t tile);
 void sc_minibuf_sort(sc_minibuf *g, int64_t tile);
 sc_status sc_minibuf_end(sc_minibuf *g, sc_err *err) SC_MUST_CHECK;
-/* lgamma(x + 1) of n values. */
-void sc_minibuf_lgamma(const sc_minibuf *g, int64_t n, const float *x, float *out);
 sc_status sc_minibuf_room(sc_minibuf *g, int64_t nnz, sc_err *err) SC_MUST_CHECK;
 void sc_minibuf_free(sc_minibuf *g);
 

@@ -1,10 +1,7 @@
 #include "sc_cells.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SMALL = sizeof((sc_minibuf *)0)->lgamma_small / sizeof(float) }; /* counts below */
 
 sc_status sc_minibuf_new(sc_minibuf **out, int64_t n_rows, sc_err *err)
 {
@@ -14,32 +11,14 @@ sc_status sc_minibuf_new(sc_minibuf **out, int64_t n_rows, sc_err *err)
     SC_TRY(sc_alloc(&g, 1, sizeof *g, err));
     g->n_rows = n_rows;
     SC_GOTO(st, sc_alloc(&g->keys, (size_t)n_rows, sizeof *g->keys, err), fail);
+    SC_GOTO(st, sc_alloc(&g->log_factorial, (size_t)n_rows, sizeof(double), err), fail);
     SC_GOTO(st, sc_alloc(&g->indptr, (size_t)n_rows + 1, sizeof *g->indptr, err), fail);
     SC_GOTO(st, sc_alloc(&g->size_factor, (size_t)n_rows, sizeof(float), err), fail);
-    for (int x = 0; x < SMALL; x++) {
-        int sign;
-        g->lgamma_small[x] = (float)lgamma_r(x + 1, &sign);
-    }
     *out = g;
     return SC_OK;
 fail:
     sc_minibuf_free(g);
     return st;
-}
-
-void sc_minibuf_lgamma(const sc_minibuf *g, int64_t n, const float *x, float *out)
-{
-    int n_other = 0;
-    for (int64_t k = 0; k < n; k++) { /* no branch, no call: this is of each minibatch */
-        const int i = (int)(x[k] < SMALL ? x[k] : SMALL - 1);
-        n_other += (float)i != x[k];
-        out[k] = g->lgamma_small[i];
-    }
-    for (int64_t k = 0; k < n && n_other; k++) {
-        int sign;
-        if (!(x[k] < SMALL) || x[k] != (float)(int)x[k])
-            out[k] = (float)lgamma_r((double)x[k] + 1, &sign);
-    }
 }
 
 sc_status sc_minibuf_room(sc_minibuf *g, int64_t nnz, sc_err *err)
@@ -48,8 +27,7 @@ sc_status sc_minibuf_room(sc_minibuf *g, int64_t nnz, sc_err *err)
         return SC_OK;
     g->cap_nnz = nnz + nnz / 4;
     SC_TRY(sc_resize(&g->indices, (size_t)g->cap_nnz, sizeof *g->indices, err));
-    SC_TRY(sc_resize(&g->values, (size_t)g->cap_nnz, sizeof *g->values, err));
-    return sc_resize(&g->lgamma_x1, (size_t)g->cap_nnz, sizeof *g->lgamma_x1, err);
+    return sc_resize(&g->values, (size_t)g->cap_nnz, sizeof *g->values, err);
 }
 
 static sc_gene_rows gene_rows(const sc_minibuf *g)
@@ -70,7 +48,6 @@ void sc_minibuf_unpack(sc_minibuf *g, int64_t tile)
                 g->failure = err;
             return;
         }
-        sc_minibuf_lgamma(g, g->indptr[r + 1] - k, g->values + k, g->lgamma_x1 + k);
     }
     const sc_gene_rows rows = gene_rows(g);
     if (g->mini.by_gene)
@@ -110,6 +87,7 @@ sc_status sc_minibuf_begin(sc_minibuf *g, const sc_cells *c, const int64_t *rows
     g->indptr[0] = 0;
     for (int64_t r = 0; r < n; r++) {
         g->keys[r] = (uint64_t)rows[r];
+        g->log_factorial[r] = c->log_factorial[rows[r]];
         g->indptr[r + 1] = g->indptr[r] + sc_packed_count(c->counts, rows[r]);
     }
     SC_TRY(room(g, c, by_gene, g->indptr[n], err));
@@ -118,7 +96,7 @@ sc_status sc_minibuf_begin(sc_minibuf *g, const sc_cells *c, const int64_t *rows
                         .indptr = g->indptr,
                         .indices = g->indices,
                         .values = g->values,
-                        .lgamma_x1 = g->lgamma_x1,
+                        .log_factorial = g->log_factorial,
                         .cont_covs = g->cont_covs,
                         .size_factor = g->size_factor,
                         .proteins = g->proteins,
@@ -158,7 +136,7 @@ void sc_minibuf_free(sc_minibuf *g)
     free(g->indptr);
     free(g->indices);
     free(g->values);
-    free(g->lgamma_x1);
+    free(g->log_factorial);
     free(g->cont_covs);
     free(g->size_factor);
     free(g->proteins);

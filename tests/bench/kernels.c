@@ -215,7 +215,7 @@ enum { CELLS = 128, STORED = ELEMENTS * 8 / 100, HIDDEN = 128, CELL_KERNELS = 7 
 
 typedef struct cells {
     float *mu, *theta, *logit, *d, *w, *y, *head, *state;
-    float value[STORED], g[STORED];
+    float value[STORED];
     int32_t index[STORED];
 } cells;
 
@@ -228,12 +228,12 @@ static double one_cell(const sc_kernels *k, cells *c, int what)
     switch (what) {
     case 0:
     case 1:
-        return k->zinb_row(ELEMENTS, STORED, c->index, c->value, c->g, c->mu, c->theta,
+        return k->zinb_row(ELEMENTS, STORED, c->index, c->value, c->mu, c->theta,
                            what ? NULL : c->logit, 1e-3f, c->d, c->d + ELEMENTS,
                            c->d + 2 * ELEMENTS);
     case 2:
-        return k->zinb_row(ELEMENTS, 0, c->index, c->value, c->g, c->mu, c->theta, c->logit, 1e-3f,
-                           c->d, c->d + ELEMENTS, c->d + 2 * ELEMENTS);
+        return k->zinb_row(ELEMENTS, 0, c->index, c->value, c->mu, c->theta, c->logit, 1e-3f, c->d,
+                           c->d + ELEMENTS, c->d + 2 * ELEMENTS);
     case 3:
         k->sparse_row(STORED, c->index, c->value, c->w, HIDDEN, c->y, HIDDEN);
         return 0;
@@ -242,7 +242,7 @@ static double one_cell(const sc_kernels *k, cells *c, int what)
         return 0;
     default:
         return k->head_row(&(sc_head_row){
-            ELEMENTS, STORED, c->index, c->value, c->g, c->logit, c->theta, c->head,
+            ELEMENTS, STORED, c->index, c->value, c->logit, c->theta, c->head,
             what == 5 ? c->logit : NULL, 800, 1e-3f, c->head + ELEMENTS, c->head + 2 * ELEMENTS,
             c->head + 3 * ELEMENTS, c->head + 4 * ELEMENTS, &by_library});
     }
@@ -262,7 +262,6 @@ static void bench_cells(const sc_kernels *k)
     for (int i = 0; i < STORED; i++) {
         c.index[i] = i * ELEMENTS / STORED;
         c.value[i] = (float)(1 + i % 5);
-        c.g[i] = (float)lgamma((double)c.value[i] + 1);
     }
     for (int r = 0; r < ROUNDS; r++) {
         for (int what = 0; what < CELL_KERNELS; what++) {

@@ -94,6 +94,8 @@ static sc_status draw_cells(sc_cells *c, int64_t n_obs, int64_t n_vars, sc_err *
     c->dims.n_batch = 1;
     SC_GOTO(st, sc_packed_new(&c->counts, n_vars, 0, err), out);
     SC_GOTO(st, sc_alloc(&c->totals, (size_t)n_obs, sizeof *c->totals, err), out);
+    /* nobody looks at the loss: its constant stays 0 */
+    SC_GOTO(st, sc_alloc(&c->log_factorial, (size_t)n_obs, sizeof(double), err), out);
     SC_GOTO(st, sc_alloc(&c->codes[0], (size_t)n_obs, sizeof **c->codes, err), out);
     SC_GOTO(st, draw_labels(c, err), out);
     SC_GOTO(st, sc_alloc(&index, (size_t)n_vars, sizeof *index, err), out);
