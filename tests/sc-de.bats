@@ -123,7 +123,7 @@ agrees() {
     fails 2 "'cell_type == ' is no condition" sc-de --idx1 'cell_type == ' "$F/m.scm" "$F/sim.scz"
     fails 3 "obs has no column 'celltype'" sc-de --idx1 'celltype == b' "$F/m.scm" "$F/sim.scz"
     fails 2 "has no numbers" sc-de --idx1 'cell_type > 3' "$F/m.scm" "$F/sim.scz"
-    fails 3 "there is no cell for which 'cell_type == type_9' holds" sc-de --groupby cell_type --group1 type_9 "$F/m.scm" "$F/sim.scz"
+    fails 3 "there is no cell for which 'cell_type == type_9' holds; near to it: 'type_1'" sc-de --groupby cell_type --group1 type_9 "$F/m.scm" "$F/sim.scz"
     fails 2 "can't be compared with itself" sc-de --groupby cell_type --group1 type_1 --group2 type_1 "$F/m.scm" "$F/sim.scz"
     fails 2 "are for --mode change" sc-de --groupby cell_type --delta 1 "$F/m.scm" "$F/sim.scz"
     fails 2 "are for --batch-correction" sc-de --groupby cell_type --batchid1 a "$F/m.scm" "$F/sim.scz"

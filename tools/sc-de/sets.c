@@ -149,6 +149,18 @@ static sc_status count_cells(de *d, sc_err *err)
     return st == SC_END ? sc_reader_rewind(d->s.in, err) : st;
 }
 
+/* A name that was asked for and is no group's; near ones among those that there are. */
+static sc_status no_cells(de *d, const char *set, const char *name, sc_err *err)
+{
+    char near[512] = "";
+    if (name && !d->levels.n)
+        SC_TRY(find_levels(d, d->o->groupby, err));
+    if (name)
+        sc_strs_near(&d->levels, name, near, sizeof near);
+    return sc_fail(err, SC_EDATA, "there is no cell for which '%s' holds%s%s", set,
+                   near[0] ? "; near to it: " : "", near);
+}
+
 /* Categories that no cell has are passed over, unless they were asked for. */
 static sc_status drop_empty(de *d, sc_err *err)
 {
@@ -160,8 +172,7 @@ static sc_status drop_empty(de *d, sc_err *err)
             continue;
         for (int side = 0; side < 2; side++)
             if (d->sets[p->sets[side]].n_cells == 0)
-                return sc_fail(err, SC_EDATA, "there is no cell for which '%s' holds",
-                               d->sets[p->sets[side]].name);
+                return no_cells(d, d->sets[p->sets[side]].name, p->names[side], err);
         d->pairs[kept++] = *p;
     }
     d->n_pairs = kept;
