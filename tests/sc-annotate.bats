@@ -49,7 +49,7 @@ obs() { sc-view -t obs "$@"; }
     [ "$output" = "sc-annotate: 2 of 3 rows of obs are not in 'part.tsv'; 1 of its 2 rows are in no obs" ]
     [ "$(obs out.scz | tail -1)" = "$(printf 'c3\t')" ]
     printf 'x\tlabel\nyy\tB\nzz\tT\n' >none.tsv
-    fails 3 "no name in obs is a name in 'none.tsv' (there: 'yy' and 1 more)" \
+    fails 3 "no name in obs is a name in 'none.tsv' (there: 'yy' and 1 more; here: 'c1' and 2 more)" \
         sc-annotate -o none.scz --obs none.tsv in.scz
     [ ! -e none.scz ]
 }

@@ -179,8 +179,10 @@ static sc_status report(const annotate_opts *o, const sc_edit *e, const char *fi
         n_used += e->is_used[i];
     if (e->n_matched == 0)
         return sc_fail(err, SC_EDATA,
-                       "no name in %s is a name in '%s' (there: '%s' and %" PRId64 " more)",
-                       e->axis, file, sc_strs_at(&e->joined->names, 0), e->joined->n_rows - 1);
+                       "no name in %s is a name in '%s' (there: '%s' and %" PRId64
+                       " more; here: '%s' and %" PRId64 " more)",
+                       e->axis, file, sc_strs_at(&e->joined->names, 0), e->joined->n_rows - 1,
+                       e->first ? e->first : "", e->n_seen - 1);
     if (e->n_matched < e->n_seen || n_used < e->joined->n_rows)
         sc_cli_note(&tool, o,
                     "%" PRId64 " of %" PRId64 " rows of %s are not in '%s'; %" PRId64

@@ -201,6 +201,8 @@ sc_status sc_edit_schema(const sc_edit *e, const sc_table *t, sc_table *to, sc_e
 
 static void match_rows(sc_edit *e, const sc_table *t, int64_t *row_of)
 {
+    if (!e->first && t->n_rows > 0)
+        e->first = strdup(sc_strs_at(&t->names, 0));
     for (int64_t i = 0; i < t->n_rows; i++) {
         row_of[i] = sc_names_find(e->by_name, sc_strs_at(&t->names, i));
         if (row_of[i] >= 0) {
@@ -235,5 +237,6 @@ void sc_edit_free(sc_edit *e)
     free(e->cols);
     sc_names_free(e->by_name);
     free(e->is_used);
+    free(e->first);
     *e = (sc_edit){0};
 }

@@ -25,6 +25,7 @@ typedef struct sc_edit {
     const sc_table *joined; /* lent; NULL: none */
     sc_names *by_name;
     uint8_t *is_used; /* of joined's rows */
+    char *first;      /* name of the first row that sc_edit_apply saw */
     int64_t n_seen, n_matched;
 } sc_edit;
 
