@@ -4,6 +4,9 @@
 SHELL = /bin/bash -o pipefail
 HERE := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 DATA ?= ../shared/data
+ifeq ($(wildcard $(DATA)/*),)
+$(error there is nothing in '$(DATA)'; DATA=FOLDER says where the data are)
+endif
 GENES ?= 2000
 
 MODELS = joint reseeded alone_A alone_B chain_AB
