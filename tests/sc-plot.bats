@@ -159,6 +159,18 @@ six() {
   fails 2 "more than 24 names" sc-plot latent --color "$(printf 'truth,%.0s' {1..30})" "$T/p.scz"
 }
 
+@test "cells that are Unknown are grey, as those without a value are" {
+  six
+  sed 's/\tMono\t/\tUnknown\t/' "$T/six.tsv" > "$T/u.tsv"
+  sc-read -q "$T/six.csv" | sc-annotate -q --obs "$T/u.tsv" | sc-pca -q -n 2 > "$T/u.scz"
+  sc-view -t obs "$T/u.scz" | grep -q Unknown
+  sc-plot latent --color truth --dpi 100 -o "$T/u.png" "$T/u.scz"
+  colours "$T/u.png" > "$T/colours"
+  grep -q "^0,114,178" "$T/colours"        # B
+  grep -q "^230,159,0" "$T/colours"        # T
+  ! grep -q "^0,158,115" "$T/colours"      # the third, which would be Unknown's
+}
+
 @test "violins: a number or a gene, by groups or of all cells; missing values are left out" {
   six
   for o in "--key score" "--key score --group-by truth" "--key LYZ --group-by guess"; do

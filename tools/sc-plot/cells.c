@@ -107,6 +107,18 @@ static sc_status take_block(plot_cells *c, sc_block *b, const sc_header *h, cons
     return SC_OK;
 }
 
+/* Cells without a label would hide the few that have one: they are drawn like those without a
+ * value. */
+static void grey_unlabelled(sc_vector *v)
+{
+    int32_t unknown = 0;
+    while (unknown < v->levels.n && strcmp(sc_strs_at(&v->levels, unknown), "Unknown") != 0)
+        unknown++;
+    for (int64_t i = 0; v->kind == SC_VECTOR_CATEGORY && i < v->n; i++)
+        if (v->code[i] == unknown)
+            v->code[i] = PLOT_UNLABELLED;
+}
+
 /* One name, though it may have commas, or else several with commas between them. */
 static sc_status open_tints(plot_cells *c, const sc_header *h, const char *color, const char *layer,
                             sc_err *err)
@@ -161,8 +173,10 @@ sc_status plot_cells_read(plot_cells *c, sc_reader *in, const char *rep, const c
         return st;
     if (c->n == 0)
         return sc_fail(err, SC_EDATA, "%s has no cells", sc_reader_name(in));
-    for (int k = 0; k < c->n_tints; k++)
+    for (int k = 0; k < c->n_tints; k++) {
         SC_TRY(sc_vector_finish(&c->tints[k], err));
+        grey_unlabelled(&c->tints[k]);
+    }
     return SC_OK;
 }
 

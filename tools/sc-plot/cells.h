@@ -6,7 +6,7 @@
 
 #include "sc_vector.h"
 
-enum { PLOT_COLOURS_MAX = 24 };
+enum { PLOT_COLOURS_MAX = 24, PLOT_UNLABELLED = -2 /* code of cells that are 'Unknown' */ };
 
 typedef struct plot_cells {
     int64_t n, room;

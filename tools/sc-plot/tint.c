@@ -151,13 +151,14 @@ static sc_status name_levels(plot_figure *f, sc_err *err)
     const sc_vector *c = f->tint;
     bool has_missing = false;
     for (int64_t i = 0; i < c->n && !has_missing; i++)
-        has_missing = c->code[i] < 0;
+        has_missing = c->code[i] < 0 && c->code[i] != PLOT_UNLABELLED;
     const int64_t n = c->levels.n < PLOT_LEVELS_MAX ? c->levels.n : PLOT_LEVELS_MAX;
     SC_TRY(sc_alloc(&f->names, (size_t)n + 1, sizeof *f->names, err));
     SC_TRY(sc_alloc(&f->colours, (size_t)n + 1, sizeof *f->colours, err));
     for (int64_t k = 0; k < n; k++) {
         f->names[k] = sc_strs_at(&c->levels, k);
-        f->colours[k] = plot_category_colour(k);
+        f->colours[k] =
+            strcmp(f->names[k], "Unknown") == 0 ? plot_missing : plot_category_colour(k);
     }
     f->names[n] = c->levels.n > n ? "further ones" : "missing";
     f->colours[n] = plot_missing;
