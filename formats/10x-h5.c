@@ -147,6 +147,7 @@ static sc_status reader_next(void *state, sc_format_rows *r, sc_err *err)
 {
     tenx_reader *s = state;
     const int64_t left = s->n_obs - s->row, n = left < SC_BLOCK_ROWS ? left : SC_BLOCK_ROWS;
+    h5_quiet();
     if (n == 0)
         return SC_END;
     sc_csr all = {0};

@@ -307,6 +307,7 @@ static sc_status reader_next(void *state, sc_format_rows *r, sc_err *err)
 {
     loom_reader *s = state;
     const int64_t left = s->cells.n - s->row, n = left < SC_BLOCK_ROWS ? left : SC_BLOCK_ROWS;
+    h5_quiet();
     if (n == 0)
         return SC_END;
     SC_TRY(sc_format_rows_init(r, &s->own, s->row, n, err));

@@ -8,9 +8,14 @@
 static const uint64_t max_ratio = 1100;
 static const uint64_t small_bytes = (uint64_t)1 << 26;
 
-bool h5_try_open(hid_t *file, const char *path)
+void h5_quiet(void)
 {
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+bool h5_try_open(hid_t *file, const char *path)
+{
+    h5_quiet();
     const htri_t is_hdf5 = H5Fis_hdf5(path);
     if (is_hdf5 <= 0)
         return false;

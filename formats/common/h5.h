@@ -15,6 +15,10 @@
 
 enum { H5_PATH_MAX = 512, H5_MAX_RANK = 4 };
 
+/* HDF5 prints what it trips over, on every thread that has not told it to be silent: to be called
+ * first in what a host may call on a thread of its own. */
+void h5_quiet(void);
+
 /* Opens for reading, with the filters that h5py writes by default (gzip, shuffle, lzf). */
 sc_status h5_open(hid_t *file, const char *path, sc_err *err) SC_MUST_CHECK;
 /* True if the file is HDF5 and can be opened; *file is then to be closed. For probes. */

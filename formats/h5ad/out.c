@@ -26,7 +26,7 @@ sc_status h5out_fail(const h5out *o, const char *where, sc_err *err)
 sc_status h5out_open(h5out *o, const char *path, const char *name, bool is_gzip, sc_err *err)
 {
     *o = (h5out){.is_gzip = is_gzip, .name = name};
-    (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    h5_quiet();
     hid_t fapl = H5Pcreate(H5P_FILE_ACCESS), fcpl = H5Pcreate(H5P_FILE_CREATE);
     o->driver = h5disk_use(fapl, &o->disk_errno);
     (void)H5Pset_obj_track_times(fcpl, false);

@@ -174,6 +174,7 @@ sc_status h5ad_next(void *state, sc_format_rows *r, sc_err *err)
 {
     h5ad_reader *s = state;
     const int64_t left = s->n_obs - s->row, n = left < SC_BLOCK_ROWS ? left : SC_BLOCK_ROWS;
+    h5_quiet();
     if (n == 0)
         return SC_END;
     SC_TRY(sc_format_rows_init(r, &s->own, s->row, n, err));
