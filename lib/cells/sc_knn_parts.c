@@ -78,6 +78,26 @@ typedef struct assigning {
     float **scratch; /* by thread */
 } assigning;
 
+/* The first of the least, by minima that do not wait for each other. */
+static int least_of(const float *row, int n)
+{
+    enum { LANES = 8 };
+    float least[LANES];
+    int j = 0;
+    for (int i = 0; i < LANES; i++)
+        least[i] = INFINITY;
+    for (; j + LANES <= n; j += LANES)
+        for (int i = 0; i < LANES; i++)
+            least[i] = row[j + i] < least[i] ? row[j + i] : least[i];
+    for (; j < n; j++)
+        least[0] = row[j] < least[0] ? row[j] : least[0];
+    for (int i = 1; i < LANES; i++)
+        least[0] = least[i] < least[0] ? least[i] : least[0];
+    for (j = 0; j < n - 1 && row[j] > least[0];)
+        j++;
+    return j;
+}
+
 static void assign_tile(void *ctx, int64_t tile, int tid)
 {
     assigning *a = ctx;
@@ -92,13 +112,8 @@ static void assign_tile(void *ctx, int64_t tile, int tid)
     }
     a->kernels->gemm_nn(n, n_parts, d + 1, left, d + 1, a->p->to_parts, n_parts, product, n_parts,
                         false);
-    for (int i = 0; i < n; i++) {
-        const float *row = product + (int64_t)i * n_parts;
-        int best = 0;
-        for (int j = 1; j < n_parts; j++)
-            best = row[j] < row[best] ? j : best;
-        a->part[from + i] = best;
-    }
+    for (int i = 0; i < n; i++)
+        a->part[from + i] = least_of(product + (int64_t)i * n_parts, n_parts);
 }
 
 sc_status sc_knn_assign(const sc_knn_parts *p, const float *x, int64_t n, int32_t *part,
