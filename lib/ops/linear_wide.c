@@ -56,6 +56,8 @@ int64_t SC_X(sc_wide_aux)(const ex *e, int32_t id, int64_t rows)
 int64_t SC_X(sc_wide_tiles)(const ex *e, int32_t id, int phase, bool backward)
 {
     const int64_t n_out = cols_of(e, id), rows = rows_of(e, id);
+    if (!backward && phase == 1) /* only of sums by ranges of genes */
+        return 0;
     if (!backward)
         return e->with_backward + ceil_div(rows, BLOCK) * ceil_div(n_out, FWD_COLS);
     return phase == 1 ? GROUPS : phase == 2 ? ceil_div(rows, SUM_ROWS) : 0;
