@@ -65,6 +65,7 @@ typedef struct sc_head {
 typedef struct sc_thin {
     int32_t linear;
     bool only_moves; /* nobody wants the value, only that the statistics move */
+    bool is_in_head; /* nobody but a head, which takes it row by row */
 } sc_thin;
 
 /* Which nodes a run needs, in order. */

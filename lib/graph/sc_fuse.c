@@ -160,7 +160,7 @@ static sc_thin find_thin(const search *s, int32_t id, const int32_t *roots, int 
     if (!sc_thin_inputs(s->g, id) || !is_inside(s, norm->in[0]))
         return (sc_thin){0};
     const sc_gnode *l = at(s, norm->in[0]);
-    sc_thin thin = {norm->in[0], s->uses[id] == 0};
+    sc_thin thin = {.linear = norm->in[0], .only_moves = s->uses[id] == 0};
     for (int i = 0; i < n_roots; i++)
         if (roots[i] == id)
             thin.only_moves = false;
@@ -196,6 +196,9 @@ sc_status sc_plan_fuse(sc_plan *p, const sc_built *g, const int32_t *roots, int 
         mark_over(&s, p->fwd[i]);
         p->thin[p->fwd[i]] = find_thin(&s, p->fwd[i], roots, n_roots);
         inside[p->thin[p->fwd[i]].linear] = 1;
+        const sc_head *h = &p->head[p->fwd[i]];
+        if (h->logits)
+            p->thin[h->logits].is_in_head = !h->keeps_logits;
     }
     p->n_fwd = drop(p->head, inside, p->n_fwd, p->fwd);
     for (int k = 0; k < SC_GROUPS_MAX; k++)

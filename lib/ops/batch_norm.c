@@ -142,6 +142,14 @@ static void normalise(ex *e, int32_t id, int64_t i0, int64_t i1)
     }
 }
 
+#ifdef SC_ISA
+void SC_X(sc_thin_values)(const ex *e, int32_t id, int64_t i0, int64_t i1)
+{
+    if (thin_of(e, id) && thin_of(e, id)->is_in_head)
+        SC_X(sc_thin_rows)(e, id, e->aux[id] + own_aux(e, id), i0, i1);
+}
+#endif
+
 static void fwd(ex *e, int32_t id, int phase, int64_t tile)
 {
 #ifdef SC_ISA

@@ -1,5 +1,7 @@
 #include "head.h"
 
+#include "thin.h"
+
 #include <string.h>
 
 /*
@@ -78,6 +80,7 @@ void SC_X(sc_head_fwd)(ex *e, int32_t id, const sc_head *h, int64_t tile)
                      .e = aux_row(e, id, tile, SCRATCH),
                      .scale = scale_of(e, h)};
     memset(sum, 0, (size_t)cols * sizeof *sum);
+    SC_X(sc_thin_values)(e, h->logits, i0, i1);
     for (int64_t i = i0; i < i1; i++) {
         const int64_t k = m->indptr[i];
         r.nnz = m->indptr[i + 1] - k;

@@ -86,7 +86,9 @@ int64_t SC_X(sc_thin_tiles)(const ex *e, int32_t id, int phase, bool backward)
 {
     const thin t = open(e, id, e->aux[id]);
     if (!backward && phase == 2)
-        return thin_of(e, id)->only_moves ? 0 : ceil_div(t.rows, ROW_TILE);
+        return thin_of(e, id)->only_moves || thin_of(e, id)->is_in_head
+                   ? 0
+                   : ceil_div(t.rows, ROW_TILE);
     if (!backward)
         return phase == 0 ? 1 : ceil_div(t.n, COLUMNS);
     if (phase == 1)
@@ -202,10 +204,16 @@ static void columns(ex *e, int32_t id, const thin *t, int64_t j0, int64_t nc)
     }
 }
 
-static void values(ex *e, int32_t id, const thin *t, int64_t i0, int64_t m)
+static void values(const ex *e, int32_t id, const thin *t, int64_t i0, int64_t m)
 {
     e->k->gemm_nn_from((int)m, (int)t->n, (int)t->d, t->across + i0 * t->d, (int)t->d, t->scaled,
                        (int)t->n, e->val[id] + i0 * t->n, (int)t->n, t->shift);
+}
+
+void SC_X(sc_thin_rows)(const ex *e, int32_t id, real *from, int64_t i0, int64_t i1)
+{
+    const thin t = open(e, id, from);
+    values(e, id, &t, i0, i1 - i0);
 }
 
 void SC_X(sc_thin_fwd)(ex *e, int32_t id, real *from, int phase, int64_t tile)

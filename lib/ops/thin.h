@@ -29,9 +29,14 @@ static inline const sc_thin *thin_of(const ex *e, int32_t id)
 #ifdef SC_ISA
 int64_t SC_X(sc_thin_aux)(const ex *e, int32_t id, int64_t rows);
 /* from: of aux, where the batch norm's own scratch ends. Forward has phases 0, 1 by columns and 2,
- * which writes the values, by rows; backward 1 by columns and 2 by rows, which alone writes to the
- * parents. */
+ * which writes the values, by rows, unless the head does; backward 1 by columns and 2 by rows,
+ * which alone writes to the parents. */
 int64_t SC_X(sc_thin_tiles)(const ex *e, int32_t id, int phase, bool backward);
+/* The values of rows i0 .. i1, where phase 2 leaves them to the head. */
+void SC_X(sc_thin_rows)(const ex *e, int32_t id, real *from, int64_t i0, int64_t i1);
+/* The same, if node id is a thin layer's and left to its head, which wants its rows in the cache;
+ * else nothing happens. */
+void SC_X(sc_thin_values)(const ex *e, int32_t id, int64_t i0, int64_t i1);
 void SC_X(sc_thin_fwd)(ex *e, int32_t id, real *from, int phase, int64_t tile);
 void SC_X(sc_thin_bwd)(ex *e, int32_t id, real *from, int phase, int64_t tile);
 #endif
