@@ -276,7 +276,6 @@ static void products(const ex *e, const thin *t, const real *dy, int64_t nc, con
     for (int64_t i = 0; i < t->rows; i += BLOCK) {
         const int64_t m = min64(BLOCK, t->rows - i);
         const real *from = dy + i * t->n;
-        fetch(from + m * t->n, min64(BLOCK, t->rows - i - m), nc, t->n);
         if (sums)
             e->k->gemm_nn((int)m, (int)t->wide, (int)nc, from, (int)t->n, turned, (int)t->wide,
                           sums + i * t->wide, (int)t->wide, !is_first);
@@ -320,6 +319,18 @@ static void by_weight(ex *e, const thin *t, int64_t j0, int64_t nc, real *restri
         SC_X(sc_settle)(e, l->bias, e->g->weights[l->bias].offset + j0, 1, nc, t->n, s, COLUMNS);
 }
 
+/* Of dY, which is the most, nothing: the products wait less for it than this would. */
+static void fetch_weights(const ex *e, const thin *t, int64_t j0, int64_t nc)
+{
+    const int64_t at = e->g->weights[t->layer->weight].offset + j0;
+    fetch(t->scaled + j0, t->d, nc, t->n);
+    fetch(t->w + j0, t->d, nc, t->n);
+    if (e->descent) {
+        fetch(e->descent->m + at, t->d, nc, t->n);
+        fetch(e->descent->v + at, t->d, nc, t->n);
+    }
+}
+
 static void one_group(ex *e, int32_t id, const thin *t, int64_t group)
 {
     _Alignas(64) real g[(D + 1) * COLUMNS], turned[D * COLUMNS], c[COLUMNS], a[COLUMNS];
@@ -331,8 +342,7 @@ static void one_group(ex *e, int32_t id, const thin *t, int64_t group)
         memset(sums, 0, (size_t)group_size(t->rows, t->d) * sizeof *sums);
     for (int64_t j0 = from; j0 < to; j0 += COLUMNS) {
         const int64_t nc = min64(COLUMNS, to - j0);
-        fetch(t->scaled + j0, t->d, nc, t->n);
-        fetch(e->grad[id] + j0, min64(BLOCK, t->rows), nc, t->n);
+        fetch_weights(e, t, j0, nc);
         if (goes_on)
             turn(t, j0, nc, turned);
         products(e, t, e->grad[id] + j0, nc, turned, g, goes_on ? sums : NULL, j0 == from);
