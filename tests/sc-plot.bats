@@ -171,6 +171,23 @@ six() {
   ! grep -q "^0,158,115" "$T/colours"      # the third, which would be Unknown's
 }
 
+@test "dots: as large as the share of cells that have the gene, as dark as their mean" {
+  six
+  sc-plot dots --key CD3E,LYZ,MS4A1 --group-by truth --title "Three genes" -o "$T/d.svg" "$T/six.scz"
+  is_svg "$T/d.svg"
+  # of the darkest colour: the dot of the group with the highest mean, and an end of the ramp
+  dark() { colours "$1" | awk -F '[,\t]' '$1 < 50 && $2 < 15 && $3 > 70 { n += $4 } END { print n }'; }
+  sc-plot dots --key CD3E --group-by truth --dpi 200 -o "$T/all.png" "$T/six.scz"
+  sed 's/^c2,5/c2,0/' "$T/six.csv" | sc-read -q --format csv | sc-annotate -q --obs "$T/six.tsv" > "$T/half.scz"
+  sc-plot dots --key CD3E --group-by truth --dpi 200 -o "$T/half.png" "$T/half.scz"
+  [ "$(dark "$T/all.png")" -gt 1100 ] && [ "$(dark "$T/all.png")" -lt 1900 ]
+  echo "$(dark "$T/all.png") $(dark "$T/half.png")"
+  [ $((10 * $(dark "$T/half.png"))) -lt $((7 * $(dark "$T/all.png"))) ]
+  fails 2 "dots needs --key" sc-plot dots --group-by truth "$T/six.scz"
+  fails 2 "and --group-by" sc-plot dots --key CD3E "$T/six.scz"
+  fails 3 "no gene 'CD3'; near to it: 'CD3E'" sc-plot dots --key LYZ,CD3 --group-by truth "$T/six.scz"
+}
+
 @test "violins: a number or a gene, by groups or of all cells; missing values are left out" {
   six
   for o in "--key score" "--key score --group-by truth" "--key LYZ --group-by guess"; do

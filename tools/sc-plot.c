@@ -22,8 +22,9 @@ static const sc_param params[] = {
               "matrix of the gene: X, raw or a layer; default X, then raw"),
     SC_STRING(options, plot.use_rep, "use-rep", "KEY",
               "obsm to draw; default X_umap for umap, for others the only one, layouts aside"),
-    SC_STRING(options, plot.key, "key", "NAME", "violin: obs column of numbers, or gene"),
-    SC_STRING(options, plot.group_by, "group-by", "COL", "violin: obs column of the groups"),
+    SC_STRING(options, plot.key, "key", "NAME",
+              "violin: obs column of numbers, or gene; dots: genes, with commas"),
+    SC_STRING(options, plot.group_by, "group-by", "COL", "violin, dots: obs column of the groups"),
     SC_STRING(options, plot.truth, "truth", "COL",
               "calibration, confusion: obs column of what is right"),
     SC_STRING(options, plot.pred, "pred", "COL", "confusion: obs column of what was predicted"),
@@ -39,7 +40,8 @@ static const sc_param params[] = {
 
 static const sc_tool tool = {
     .name = "sc-plot",
-    .brief = "Draws pictures: history, loadings, latent, umap, violin, calibration, confusion.",
+    .brief =
+        "Draws pictures: history, loadings, latent, umap, violin, dots, calibration, confusion.",
     .operands = "PICTURE [IN]",
     .min_operands = 1,
     .max_operands = 2,
@@ -73,6 +75,7 @@ static const picture pictures[] = {
     {"latent", plot_latent, TAKES_COLOR | TAKES_LAYER | TAKES_REP},
     {"umap", plot_umap, TAKES_COLOR | TAKES_LAYER | TAKES_REP},
     {"violin", plot_violin, TAKES_KEY | TAKES_LAYER},
+    {"dots", plot_dots, TAKES_KEY | TAKES_LAYER},
     {"calibration", plot_calibration, TAKES_TRUTH | TAKES_REP},
     {"confusion", plot_confusion, TAKES_TRUTH | TAKES_PRED},
 };
@@ -118,7 +121,7 @@ static sc_status find_picture(const options *o, const picture **out, sc_err *err
         }
     return sc_fail(err, SC_EUSAGE,
                    "there is no picture '%s': history, loadings, latent, umap, violin, "
-                   "calibration and confusion are drawn",
+                   "dots, calibration and confusion are drawn",
                    name);
 }
 

@@ -119,14 +119,13 @@ static void grey_unlabelled(sc_vector *v)
             v->code[i] = PLOT_UNLABELLED;
 }
 
-/* One name, though it may have commas, or else several with commas between them. */
-static sc_status open_tints(plot_cells *c, const sc_header *h, const char *color, const char *layer,
-                            sc_err *err)
+sc_status plot_tints_open(plot_cells *c, const sc_header *h, const char *color, const char *layer,
+                          sc_vector_kind wanted, sc_err *err)
 {
     c->n_tints = 1;
     if (!color)
         return SC_OK;
-    sc_status st = sc_vector_open(&c->tints[0], h, color, layer, SC_VECTOR_ANY, err);
+    sc_status st = sc_vector_open(&c->tints[0], h, color, layer, wanted, err);
     if (st == SC_OK || !strchr(color, ','))
         return st;
     sc_vector_free(&c->tints[0]);
@@ -134,11 +133,12 @@ static sc_status open_tints(plot_cells *c, const sc_header *h, const char *color
     for (const char *s = color, *end; s; s = *end ? end + 1 : NULL) {
         end = s + strcspn(s, ",");
         if (c->n_tints == PLOT_COLOURS_MAX)
-            return sc_fail(err, SC_EUSAGE, "--color has more than %d names", PLOT_COLOURS_MAX);
+            return sc_fail(err, SC_EUSAGE, "no more than %d names can be drawn at once",
+                           PLOT_COLOURS_MAX);
         char *name = strndup(s, (size_t)(end - s));
         if (!name)
             return sc_fail(err, SC_ENOMEM, "out of memory");
-        st = sc_vector_open(&c->tints[c->n_tints++], h, name, layer, SC_VECTOR_ANY, err);
+        st = sc_vector_open(&c->tints[c->n_tints++], h, name, layer, wanted, err);
         free(name);
         SC_TRY(st);
     }
@@ -161,7 +161,7 @@ sc_status plot_cells_read(plot_cells *c, sc_reader *in, const char *rep, const c
     if (m->n_cols < 2)
         return sc_fail(err, SC_EDATA, "obsm '%s' has one column, and a scatter needs two",
                        m->path + 5);
-    SC_TRY(open_tints(c, h, color, layer, err));
+    SC_TRY(plot_tints_open(c, h, color, layer, SC_VECTOR_ANY, err));
     c->n_dims = m->n_cols < max_dims ? (int)m->n_cols : max_dims;
     c->rep = strdup(m->path + 5);
     if (!c->rep)

@@ -25,6 +25,11 @@ sc_status plot_find_obsm(const sc_reader *in, const char *key, const char *suffi
 /* SC_EDATA if in is a model. */
 sc_status plot_need_cells(const sc_reader *in, sc_err *err) SC_MUST_CHECK;
 
+/* Opens the tints of color: one name, though it may have commas, or else several with commas
+ * between them; NULL: one tint, of kind SC_VECTOR_ANY. Otherwise as sc_vector_open. */
+sc_status plot_tints_open(plot_cells *c, const sc_header *h, const char *color, const char *layer,
+                          sc_vector_kind wanted, sc_err *err) SC_MUST_CHECK;
+
 /*
  * Reads all cells, of the obsm no more than max_dims columns. rep NULL: the only one that is no
  * layout, or the only one; color NULL: none, otherwise a name or several with commas between them;

@@ -140,6 +140,7 @@ sc_status plot_latent(const plot_opts *o, sc_reader *in, sc_err *err) SC_MUST_CH
 sc_status plot_umap(const plot_opts *o, sc_reader *in, sc_err *err) SC_MUST_CHECK;
 sc_status plot_loadings(const plot_opts *o, sc_reader *in, sc_err *err) SC_MUST_CHECK;
 sc_status plot_violin(const plot_opts *o, sc_reader *in, sc_err *err) SC_MUST_CHECK;
+sc_status plot_dots(const plot_opts *o, sc_reader *in, sc_err *err) SC_MUST_CHECK;
 sc_status plot_calibration(const plot_opts *o, sc_reader *in, sc_err *err) SC_MUST_CHECK;
 sc_status plot_confusion(const plot_opts *o, sc_reader *in, sc_err *err) SC_MUST_CHECK;
 
