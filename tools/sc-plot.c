@@ -137,6 +137,8 @@ static sc_status run(void *opts, sc_err *err)
         p->takes & OPENS_ITSELF ? SC_OK : sc_reader_open_any_path(&in, o->plot.input, err);
     if (st == SC_OK)
         st = p->draw(&o->plot, in, err);
+    if (in)
+        (void)sc_err_name(err, st, sc_reader_name(in));
     sc_reader_close(in);
     cairo_debug_reset_static_data(); /* fonts that were kept: a leak checker would count them */
     FcFini();

@@ -37,7 +37,9 @@ sc_status h5_open(hid_t *file, const char *path, sc_err *err)
     h5_lzf_register();
     if (h5_try_open(file, path))
         return SC_OK;
-    return sc_fail(err, SC_EFORMAT, "not a whole HDF5 file: it is cut or damaged");
+    return sc_fail(err, SC_EFORMAT,
+                   H5Fis_hdf5(path) > 0 ? "not a whole HDF5 file: it is cut or damaged"
+                                        : "not an HDF5 file");
 }
 
 int h5_probe(hid_t *file, const unsigned char *head, size_t head_len, const char *path,

@@ -96,7 +96,7 @@ static sc_status read_reference(transfer *t, sc_err *err)
     const sc_header *h = sc_reader_header(t->ref);
     st = sc_find_rep(h, o->use_rep, &mat, err);
     if (st != SC_OK)
-        return sc_err_prefix(err, st, "%s", o->reference);
+        return sc_err_name(err, st, o->reference);
     t->path = strdup(h->mats[mat].path);
     if (!t->path)
         return sc_fail(err, SC_ENOMEM, "out of memory");
@@ -108,7 +108,7 @@ static sc_status read_reference(transfer *t, sc_err *err)
     st = sort_classes(t, err);
 out:
     sc_coder_close(&codes);
-    return st;
+    return sc_err_name(err, st, o->reference);
 }
 
 static sc_status read_query(transfer *t, sc_err *err)

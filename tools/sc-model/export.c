@@ -51,13 +51,16 @@ sc_status model_export(const model_opts *o, const char *const *operands, FILE *t
     (void)to;
     SC_TRY(sc_net_read(&net, operands[1], err));
     sc_status st = SC_OK;
-    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
+    const bool is_new = mkdir(dir, 0777) == 0;
+    if (!is_new && errno != EEXIST)
         st = sc_fail_errno(err, "%s: cannot make the folder", dir);
     if (st == SC_OK && in)
         st = write_cells(o, &net, in, dir, &cells, err);
     const sc_scvi_cells told = {cells.n_obs, cells.layer, &cells.obs};
     if (st == SC_OK)
         st = write_model(&net, in ? &told : NULL, dir, err);
+    if (st != SC_OK && is_new)
+        (void)rmdir(dir); /* if it has nothing */
     exported_cells_free(&cells);
     sc_net_free(&net);
     return st;
