@@ -296,6 +296,7 @@ sc_status sc_text_names(const char *path, sc_strs *names, sc_err *err)
     sc_text *in = NULL;
     char *line;
     size_t len;
+    const int64_t n_before = names->n;
     sc_status st;
     SC_TRY(sc_text_open_path(&in, path, path, err));
     while ((st = sc_text_line(in, &line, &len, err)) == SC_OK) {
@@ -311,5 +312,8 @@ sc_status sc_text_names(const char *path, sc_strs *names, sc_err *err)
         }
     }
     sc_text_close(in);
+    if (st == SC_END && names->n == n_before)
+        return sc_fail(err, SC_EDATA, "%s: there are no names in it, one is expected on each line",
+                       path);
     return st == SC_END ? SC_OK : st;
 }

@@ -34,7 +34,8 @@ const char *sc_text_name(const sc_text *in);
 void sc_text_close(sc_text *in);
 
 /* Adds the names that a file has, one a line up to the first tab; empty lines and a header row as
- * sc-view prints it ("cell", "gene") are none. Errors name the file. */
+ * sc-view prints it ("cell", "gene") are none. SC_EDATA where there is no name; errors name the
+ * file. */
 sc_status sc_text_names(const char *path, sc_strs *names, sc_err *err) SC_MUST_CHECK;
 
 /* Cuts a line at `delim` in place; the fields are lent from it. Returns their number, at most

@@ -28,9 +28,6 @@ static sc_status add_list(rules *r, const char *option, const char *path, bool k
     l->path = path;
     l->keeps = keeps;
     SC_TRY(sc_text_names(path, &l->names, err));
-    if (l->names.n == 0)
-        return sc_fail(err, SC_EDATA, "%s: there are no names in it, one is expected on each line",
-                       path);
     SC_TRY(sc_names_new(&l->by_name, &l->names, err));
     return sc_alloc(&l->is_found, (size_t)l->names.n, 1, err);
 }
