@@ -291,6 +291,18 @@ too_long() {
     sc-view -t X told.scz | cmp - <(sc-view -t X untold.scz)
 }
 
+@test "a name for what a tool makes is neither empty nor a path" {
+    for tool in "sc-embed --key" "sc-label --key" "sc-neighbors --key-added" "sc-umap --key-added" "sc-leiden --key-added" "sc-smooth --key-added"; do
+        for key in "" a/b; do fails 2 "${tool#* } takes a name of 1 to 255 bytes without '/', not '$key'" $tool "$key" x; done
+    done
+}
+
+@test "where -1 stands for the model's own, no other number below 0 is taken" {
+    fails 2 "option '--lr' takes a number from 0 to 10, or -1, not '-0.5'" sc-fit -m scvi --lr -0.5 c.scz
+    fails 2 "option '--train-size' takes a number from 0 to 1, or -1, not '-3'" sc-fit -m scvi --train-size -3 c.scz
+    fails 1 "nowhere.scz" sc-fit -m scvi --lr -1 -o "$T/x" "$T/nowhere.scz"
+}
+
 @test "an operand that is empty, as of an unset variable, is said to be" {
     for tool in sc-norm sc-view sc-read sc-loadings "sc-fit -m scvi" sc-plot; do
         fails 2 "operand 1 is empty: usage is '${tool%% *} " $tool ""

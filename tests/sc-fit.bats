@@ -157,6 +157,9 @@ kl_weights() {
     fit --validation-cells "$T/cells" "$F/sim.scz" >"$T/list.scm"
     sc-view -t obs "$F/sim.scz" | sed -n '1,9p' >"$T/table" # names first, below a header row
     fit --validation-cells "$T/table" "$F/sim.scz" | cmp - "$T/list.scm"
+    fails 3 "/dev/null: there are no names in it" fit --validation-cells /dev/null "$F/sim.scz"
+    fails 2 "--cat-covariate names 'batch' twice" fit --cat-covariate batch --cat-covariate batch "$F/sim.scz"
+    fails 2 "unknown model 'own.so'; a plugin's file is named with its folder: './own.so'" sc-fit -m own.so "$F/sim.scz"
     fails 2 "--train-size means nothing with --validation-cells" fit --validation-cells "$T/cells" --train-size 0.8 "$F/sim.scz"
     fails 2 "--validation-size means nothing with --validation-cells" fit --validation-cells "$T/cells" --validation-size 0.1 "$F/sim.scz"
 }

@@ -67,6 +67,7 @@ typedef struct embedder {
 
 static sc_status check_opts(const embed_opts *o, sc_err *err)
 {
+    SC_TRY(sc_cli_check_key("key", o->key, err));
     if (o->latent != LATENT_SAMPLE && (o->n_samples > 1 || o->each_sample))
         return sc_fail(err, SC_EUSAGE, "--n-samples and --each-sample need --latent sample");
     return o->minify && o->each_sample

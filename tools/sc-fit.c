@@ -165,6 +165,15 @@ static sc_status add_record(sc_net *net, const fit_opts *o, sc_err *err)
     return st;
 }
 
+static sc_status check_repeats(const char *option, const sc_param_list *names, sc_err *err)
+{
+    for (int i = 1; i < names->n; i++)
+        for (int k = 0; k < i; k++)
+            if (strcmp(names->items[i], names->items[k]) == 0)
+                return sc_fail(err, SC_EUSAGE, "--%s names '%s' twice", option, names->items[i]);
+    return SC_OK;
+}
+
 /* The columns that the model needs, under the names that the user gave or the usual ones. What the
  * model has no use for is misuse. */
 static sc_status choose_keys(const sc_net *net, const fit_opts *o, sc_keys *k, sc_err *err)
@@ -192,6 +201,8 @@ static sc_status choose_keys(const sc_net *net, const fit_opts *o, sc_keys *k, s
     if (labelled && !o->labels_key)
         return sc_fail(err, SC_EUSAGE, "model '%s' learns from labels: name them with --labels-key",
                        o->model);
+    SC_TRY(check_repeats("cat-covariate", &o->cat_covariates, err));
+    SC_TRY(check_repeats("cont-covariate", &o->cont_covariates, err));
     *k = (sc_keys){.layer = o->layer,
                    .batch = o->batch_key,
                    .labels = o->labels_key,

@@ -60,6 +60,7 @@ static sc_status run(void *opts, sc_err *err)
                         : o->n_trees != 100    ? "--n-trees"
                         : o->any_space         ? "--any-space"
                                                : NULL;
+    SC_TRY(sc_cli_check_key("key", o->key, err));
     if (o->reference && o->seed_labels)
         return sc_fail(err, SC_EUSAGE, "--reference and --seed-labels exclude each other");
     if (o->reference)

@@ -101,6 +101,7 @@ static sc_status run(job *j, sc_err *err)
     const leiden_opts *o = &j->o;
     const sc_common *c = &o->common;
     char graph[512];
+    SC_TRY(sc_cli_check_key("key-added", o->key, err));
     if (o->n_iterations == 0)
         return sc_fail(err, SC_EUSAGE, "--n-iterations takes 1 or more, or -1");
     sc_graph_path(o->neighbors_key, "connectivities", graph, sizeof graph);

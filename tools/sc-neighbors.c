@@ -134,8 +134,7 @@ static sc_status run(job *j, sc_err *err)
 {
     const sc_common *c = &j->o.common;
     int mat;
-    if (j->o.key && (!*j->o.key || strlen(j->o.key) > 255))
-        return sc_fail(err, SC_EUSAGE, "--key-added takes a name of 1 to 255 bytes");
+    SC_TRY(sc_cli_check_key("key-added", j->o.key, err));
     SC_TRY(sc_twice_open(&j->t, &tool, c, err));
     SC_TRY(sc_find_rep(sc_reader_header(j->t.in), j->o.use_rep, &mat, err));
     const char *rep = sc_reader_header(j->t.in)->mats[mat].path;

@@ -137,8 +137,7 @@ static sc_status add(void *ctx, sc_block *b, sc_err *err)
 static sc_status run(job *j, sc_err *err)
 {
     const char *key = j->o.key ? j->o.key : "X_nearby";
-    if (!*key || strlen(key) > 255)
-        return sc_fail(err, SC_EUSAGE, "--key-added takes a name of 1 to 255 bytes");
+    SC_TRY(sc_cli_check_key("key-added", key, err));
     (void)snprintf(j->key, sizeof j->key, "obsm/%s", key);
     SC_TRY(sc_twice_open(&j->t, &tool, &j->o.common, err));
     SC_TRY(open_axes(j, err));

@@ -89,6 +89,7 @@ static sc_status run(job *j, sc_err *err)
     const umap_opts *o = &j->o;
     const sc_common *c = &o->common;
     char graph[512];
+    SC_TRY(sc_cli_check_key("key-added", o->key, err));
     if (o->min_dist > o->spread)
         return sc_fail(err, SC_EUSAGE, "--min-dist %g is above --spread %g", o->min_dist,
                        o->spread);

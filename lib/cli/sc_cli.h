@@ -68,6 +68,9 @@ typedef struct sc_cli_extra {
 typedef sc_status (*sc_cli_pick)(void *ctx, const char *value, sc_cli_extra *extra, sc_err *err);
 sc_status sc_cli_parse_with(const sc_tool *t, void *opts, const char *pick_name, sc_cli_pick pick,
                             void *ctx, int argc, char **argv, sc_err *err) SC_MUST_CHECK;
+/* SC_EUSAGE if `key`, the value of --option, can't be the name of a column or matrix: it is empty,
+ * longer than 255 bytes or has a '/', which leads into groups of an h5ad. NULL can. */
+sc_status sc_cli_check_key(const char *option, const char *key, sc_err *err) SC_MUST_CHECK;
 /* The i-th word of a choice, or NULL; it is not ended, its length goes to *len. */
 const char *sc_param_choice_at(const sc_param *p, int i, size_t *len);
 /* Fills a table's defaults only. */

@@ -1,6 +1,7 @@
 #include "sc_cli_impl.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 /* What was closed when we began would else be the next file that is opened, and messages go into
@@ -23,4 +24,13 @@ int sc_cli_main(const sc_tool *t, void *opts, int argc, char **argv,
     const int code = sc_cli_exit(t, st, &err);
     sc_cli_free(opts);
     return code;
+}
+
+sc_status sc_cli_check_key(const char *option, const char *key, sc_err *err)
+{
+    enum { KEY_MAX = 255 };
+    if (!key || (*key && strlen(key) <= KEY_MAX && !strchr(key, '/')))
+        return SC_OK;
+    return sc_fail(err, SC_EUSAGE, "--%s takes a name of 1 to %d bytes without '/', not '%.300s'",
+                   option, KEY_MAX, key);
 }

@@ -86,6 +86,12 @@ static sc_status set_bool(const sc_param *p, bool *field, const char *value, sc_
     return sc_fail(err, SC_EUSAGE, "option '--%s' takes true or false, not '%s'", p->name, value);
 }
 
+/* Then -1 stands for what a model or another option says, and no number below 0 means anything. */
+static bool is_unset_at_minus_1(const sc_param *p)
+{
+    return p->type == SC_PARAM_REAL && p->def == -1 && p->min == -1;
+}
+
 static sc_status bad_number(const sc_param *p, const char *value, sc_err *err)
 {
     const char *what = p->type == SC_PARAM_INT ? "a whole number" : "a number";
@@ -94,15 +100,17 @@ static sc_status bad_number(const sc_param *p, const char *value, sc_err *err)
     if (p->max >= 9e15)
         return sc_fail(err, SC_EUSAGE, "option '--%s' takes %s of %.12g or more, not '%s'", p->name,
                        what, p->min, value);
-    return sc_fail(err, SC_EUSAGE, "option '--%s' takes %s from %.12g to %.12g, not '%s'", p->name,
-                   what, p->min, p->max, value);
+    const bool is_unset = is_unset_at_minus_1(p);
+    return sc_fail(err, SC_EUSAGE, "option '--%s' takes %s from %.12g to %.12g%s, not '%s'",
+                   p->name, what, is_unset ? 0 : p->min, p->max, is_unset ? ", or -1" : "", value);
 }
 
 static sc_status set_real(const sc_param *p, double *field, const char *value, sc_err *err)
 {
     char *end = NULL;
     const double v = strtod(value, &end);
-    if (end == value || *end || !isfinite(v) || v < p->min || v > p->max)
+    if (end == value || *end || !isfinite(v) || v < p->min || v > p->max ||
+        (is_unset_at_minus_1(p) && v < 0 && v != -1))
         return bad_number(p, value, err);
     *field = v;
     return SC_OK;

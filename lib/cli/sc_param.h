@@ -12,7 +12,7 @@
 typedef enum sc_param_type {
     SC_PARAM_BOOL,   /* field: bool;       --name, --no-name */
     SC_PARAM_INT,    /* field: int64_t */
-    SC_PARAM_REAL,   /* field: double */
+    SC_PARAM_REAL,   /* field: double; with -1 as default and minimum, no other number below 0 */
     SC_PARAM_CHOICE, /* field: int, index into choices "a|b|c"; def is the index */
     SC_PARAM_STRING, /* field: const char *, NULL if not given; lent by argv */
     SC_PARAM_LIST,   /* field: sc_param_list, may be repeated */

@@ -230,6 +230,11 @@ static sc_status fail_unknown(const char *kind, const char *name, sc_err *err)
     sc_plugin_list list;
     sc_strs names = {0};
     char near[256] = "", all[256];
+    const char *suffix = strrchr(name, '.');
+    if (suffix && strcmp(suffix, ".so") == 0)
+        return sc_fail(err, SC_EUSAGE,
+                       "unknown %s '%s'; a plugin's file is named with its folder: './%s'", kind,
+                       name, name);
     SC_TRY(sc_plugin_list_load(kind, &list, err));
     sc_plugin_list_names(&list, all, sizeof all);
     sc_status st = SC_OK;
