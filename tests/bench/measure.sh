@@ -25,7 +25,7 @@ few() { echo "$((rounds < $1 ? rounds : ${#python} > 0 ? $1 : 1))"; }
 
 # share MODEL GENES BATCH THREADS: of the roof, as build/bench/train has it
 share() {
-    [ ! -x "$build/bench/train" ] || "$build/bench/train" "$@" 3 2>/dev/null |
+    [ ! -x "$build/bench/train" ] || "$build/bench/train" "$@" 15 2>/dev/null |
         awk 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "roof") c = i; next } c { print $c }' || true
 }
 
