@@ -9,10 +9,11 @@ WARN ?= -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 NOUNDEF = -Wl,-z,defs
 VERSION := $(shell cat VERSION)
 DEBS = gcc libc6-dev pkgconf libzstd-dev libarchive-dev libjansson-dev libcairo2-dev libhdf5-dev libxxhash-dev \
-	liblzf-dev zlib1g-dev libcmocka-dev bats mandoc
+	liblzf-dev libigraph-dev zlib1g-dev libcmocka-dev bats mandoc
 PKGS = libzstd libarchive jansson cairo hdf5 libxxhash
 $(foreach f,h5ad 10x-h5 loom,$(eval PKGS_$f = hdf5)$(eval LIBS_$f = -llzf))
 PKGS_sc-plot = cairo fontconfig
+PKGS_sc-leiden = igraph
 PKGS_sc-report = zlib
 
 pc = $(shell $(PKG_CONFIG) --$(1) $(2) 2>/dev/null)
