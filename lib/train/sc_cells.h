@@ -85,10 +85,10 @@ typedef struct sc_minibuf {
 sc_status sc_minibuf_new(sc_minibuf **out, int64_t n_rows, sc_err *err) SC_MUST_CHECK;
 /* Makes g->mini of n rows of c in three parts: begin takes all but the counts; unpack has the
  * counts; then sort their order by gene, if it is asked for. Unpack and sort are of
- * SC_GENE_ORDER_TILES tiles each, which may run at the same time. end says what failed: SC_EIO.
- * rows and c are lent until then. */
-sc_status sc_minibuf_begin(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int64_t n,
-                           bool by_gene, sc_err *err) SC_MUST_CHECK;
+ * SC_GENE_ORDER_TILES tiles each, which may run at the same time. end says what failed: SC_EIO,
+ * SC_ENOMEM. rows and c are lent until then. */
+void sc_minibuf_begin(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int64_t n,
+                      bool by_gene);
 void sc_minibuf_unpack(sc_minibuf *g, int64_t tile);
 void sc_minibuf_sort(sc_minibuf *g, int64_t tile);
 sc_status sc_minibuf_end(sc_minibuf *g, sc_err *err) SC_MUST_CHECK;

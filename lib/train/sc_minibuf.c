@@ -39,7 +39,7 @@ void sc_minibuf_unpack(sc_minibuf *g, int64_t tile)
 {
     int64_t r, end;
     sc_gene_order_range(g->mini.n, tile, &r, &end);
-    for (; r < end; r++) {
+    for (; r < end && !atomic_load(&g->has_failed); r++) {
         sc_err err = {0};
         const int64_t k = g->indptr[r];
         if (sc_packed_row(g->cells->counts, g->rows[r], g->indices + k, g->values + k, &err) !=
@@ -50,7 +50,7 @@ void sc_minibuf_unpack(sc_minibuf *g, int64_t tile)
         }
     }
     const sc_gene_rows rows = gene_rows(g);
-    if (g->mini.by_gene)
+    if (g->mini.by_gene && !atomic_load(&g->has_failed))
         sc_gene_order_cut(&g->order, &rows, tile);
 }
 
@@ -77,8 +77,8 @@ static sc_status room(sc_minibuf *g, const sc_cells *c, bool by_gene, int64_t nn
     return SC_OK;
 }
 
-sc_status sc_minibuf_begin(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int64_t n,
-                           bool by_gene, sc_err *err)
+void sc_minibuf_begin(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int64_t n,
+                      bool by_gene)
 {
     const int64_t n_proteins = c->dims.n_proteins;
     g->cells = c;
@@ -90,7 +90,10 @@ sc_status sc_minibuf_begin(sc_minibuf *g, const sc_cells *c, const int64_t *rows
         g->log_factorial[r] = c->log_factorial[rows[r]];
         g->indptr[r + 1] = g->indptr[r] + sc_packed_count(c->counts, rows[r]);
     }
-    SC_TRY(room(g, c, by_gene, g->indptr[n], err));
+    if (room(g, c, by_gene, g->indptr[n], &g->failure) != SC_OK) {
+        atomic_store(&g->has_failed, true);
+        return;
+    }
     g->mini = (sc_mini){.n = n,
                         .keys = g->keys,
                         .indptr = g->indptr,
@@ -116,7 +119,6 @@ sc_status sc_minibuf_begin(sc_minibuf *g, const sc_cells *c, const int64_t *rows
             memcpy(g->cont_covs + r * c->n_cont_covs, c->cont_covs + rows[r] * c->n_cont_covs,
                    (size_t)c->n_cont_covs * sizeof(float));
     }
-    return SC_OK;
 }
 
 sc_status sc_minibuf_end(sc_minibuf *g, sc_err *err)

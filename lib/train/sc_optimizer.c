@@ -22,7 +22,8 @@ struct sc_optimizer {
     bool is_limited;
     int64_t n_tiles;
     tile *tiles;
-    float *zeros; /* CHUNK of them, for tiles that only decay */
+    int64_t *left; /* room for the tiles of a step */
+    float *zeros;  /* CHUNK of them, for tiles that only decay */
 };
 
 sc_status sc_optimizer_new(sc_optimizer **out, const sc_built *g, sc_err *err)
@@ -40,6 +41,9 @@ sc_status sc_optimizer_new(sc_optimizer **out, const sc_built *g, sc_err *err)
         st,
         sc_alloc(&o->tiles, (size_t)(g->n_params / CHUNK + g->n_weights), sizeof *o->tiles, err),
         fail);
+    SC_GOTO(st,
+            sc_alloc(&o->left, (size_t)(g->n_params / CHUNK + g->n_weights), sizeof *o->left, err),
+            fail);
     for (int w = 0; w < g->n_weights; w++) {
         const int64_t n = g->weights[w].rows * g->weights[w].cols;
         for (int64_t at = 0; at < n && g->weights[w].is_trained; at += CHUNK)
@@ -59,10 +63,13 @@ sc_status sc_optimizer_limit(sc_optimizer *o, const sc_span *spans, int64_t n, s
     for (int64_t i = 0; i < n; i++)
         n_tiles += (spans[i].n + CHUNK - 1) / CHUNK;
     free(o->tiles);
+    free(o->left);
     o->tiles = NULL;
+    o->left = NULL;
     o->is_limited = true;
     o->n_tiles = 0;
     SC_TRY(sc_alloc(&o->tiles, (size_t)n_tiles, sizeof *o->tiles, err));
+    SC_TRY(sc_alloc(&o->left, (size_t)n_tiles, sizeof *o->left, err));
     SC_TRY(sc_alloc(&o->zeros, CHUNK, sizeof *o->zeros, err));
     for (int64_t i = 0; i < n; i++)
         for (int64_t at = 0; at < spans[i].n; at += CHUNK)
@@ -74,7 +81,6 @@ sc_status sc_optimizer_limit(sc_optimizer *o, const sc_span *spans, int64_t n, s
 
 typedef struct step {
     sc_optimizer *o;
-    const bool *moves, *is_done; /* by weight; is_done NULL: none */
     float *w;
     const float *grad;
     const sc_kernels *k;
@@ -85,36 +91,52 @@ static void move(void *ctx, int64_t i, int tid)
 {
     (void)tid;
     step *s = ctx;
-    const tile *t = &s->o->tiles[i];
-    if (!s->moves[t->weight] || (s->is_done && s->is_done[t->weight]))
-        return;
+    const tile *t = &s->o->tiles[s->o->left[i]];
     if (!s->k->adam(1, t->n, s->w + t->from, s->o->m + t->from, s->o->v + t->from, 0,
                     t->decays_only ? s->o->zeros : s->grad + t->from, 0, &s->o->args[t->weight]))
         atomic_store(&s->is_bad, true);
 }
 
+/* All that move and are not done; is_done NULL: none is. False: a gradient is not finite. */
+static bool move_rest(step *s, const bool *moves, const bool *is_done, sc_pool *pool)
+{
+    sc_optimizer *o = s->o;
+    int64_t n = 0;
+    for (int64_t i = 0; i < o->n_tiles; i++)
+        if (moves[o->tiles[i].weight] && !(is_done && is_done[o->tiles[i].weight]))
+            o->left[n++] = i;
+    sc_pool_for(pool, n, move, s);
+    return !atomic_load(&s->is_bad);
+}
+
 static void count_step(sc_optimizer *o, const bool *moves, double lr, double eps,
                        double weight_decay)
 {
+    double power1 = 1, power2 = 1; /* most weights have moved as often as those before */
+    int64_t of = 0;
     for (int i = 0; i < o->g->n_weights; i++) {
         o->t[i] += moves[i];
+        if (o->t[i] != of) {
+            of = o->t[i];
+            power1 = pow(0.9, (double)of);
+            power2 = pow(0.999, (double)of);
+        }
         o->args[i] = (sc_adam_args){(float)lr,
                                     0.9F,
                                     0.999F,
                                     (float)eps,
                                     (float)weight_decay,
-                                    (float)(1 - pow(0.9, (double)o->t[i])),
-                                    (float)sqrt(1 - pow(0.999, (double)o->t[i]))};
+                                    (float)(1 - power1),
+                                    (float)sqrt(1 - power2)};
     }
 }
 
 bool sc_optimizer_step(sc_optimizer *o, const bool *moves, float *w, const float *grad, double lr,
                        double eps, double weight_decay, sc_pool *pool, const sc_kernels *k)
 {
-    step s = {o, moves, NULL, w, grad, k, false};
+    step s = {o, w, grad, k, false};
     count_step(o, moves, lr, eps, weight_decay);
-    sc_pool_for(pool, o->n_tiles, move, &s);
-    return !atomic_load(&s.is_bad);
+    return move_rest(&s, moves, NULL, pool);
 }
 
 bool sc_optimizer_descend(sc_optimizer *o, sc_exec_f32 *e, const sc_plan *p, const sc_run *run,
@@ -130,9 +152,8 @@ bool sc_optimizer_descend(sc_optimizer *o, sc_exec_f32 *e, const sc_plan *p, con
     sc_descent d = {o->m, o->v, o->args, false};
     count_step(o, moves, lr, eps, weight_decay);
     sc_exec_descend_f32(e, p, run, group, &d);
-    step s = {o, moves, p->assigned[group], w, grad, k, false};
-    sc_pool_for(pool, o->n_tiles, move, &s);
-    return !atomic_load(&s.is_bad) && !atomic_load(&d.is_bad);
+    step s = {o, w, grad, k, false};
+    return move_rest(&s, moves, p->assigned[group], pool) && !atomic_load(&d.is_bad);
 }
 
 void sc_optimizer_clip(const sc_optimizer *o, const bool *moves, float *grad, double max_norm)
@@ -164,6 +185,7 @@ void sc_optimizer_free(sc_optimizer *o)
     free(o->t);
     free(o->args);
     free(o->tiles);
+    free(o->left);
     free(o->zeros);
     free(o);
 }

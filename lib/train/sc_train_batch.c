@@ -38,28 +38,44 @@ static sc_status plan_for(sc_trainer *t, sc_batch *b, sc_err *err)
                         err);
 }
 
-/* The streams that take part have SC_GENE_ORDER_TILES tiles each: the minibuf that has this one,
+/* The streams that take part have so many tiles each: the minibuf that has this one,
  * which becomes that of its own. */
-static sc_minibuf *buf_of(const sc_batch *b, int64_t *tile)
+static sc_minibuf *buf_of(const sc_batch *b, int64_t *tile, int64_t each)
 {
     for (int s = 0;; s++) {
-        if (b->d.n[s] && *tile < SC_GENE_ORDER_TILES)
+        if (b->d.n[s] && *tile < each)
             return b->buf[s];
-        *tile -= b->d.n[s] ? SC_GENE_ORDER_TILES : 0;
+        *tile -= b->d.n[s] ? each : 0;
     }
+}
+
+static void begin(void *ctx, int64_t tile, int tid)
+{
+    (void)tid;
+    sc_batch *b = ctx;
+    const sc_trainer *t = b->t;
+    sc_minibuf *g = buf_of(b, &tile, 1);
+    int s = 0;
+    while (b->buf[s] != g)
+        s++;
+    const sc_rows *r = &t->rows[s];
+    const int64_t *rows = (b->is_val ? r->val : r->order) + b->d.at[s];
+    sc_minibuf_begin(g, t->cells, rows, b->d.n[s], b->by_gene[s]);
+    for (int64_t i = 0; i < b->d.n[s] && b->d.round[s]; i++) /* else it would draw as it did */
+        g->keys[i] += (uint64_t)(b->d.round[s] * t->cells->n_obs);
 }
 
 static void unpack(void *ctx, int64_t tile, int tid)
 {
     (void)tid;
-    sc_minibuf *g = buf_of(ctx, &tile);
+    sc_minibuf *g = buf_of(ctx, &tile, SC_GENE_ORDER_TILES);
     sc_minibuf_unpack(g, tile);
 }
 
 static void sort(void *ctx, int64_t tile, int tid)
 {
     (void)tid;
-    sc_minibuf *g = buf_of(ctx, &tile);
+    sc_minibuf *g = buf_of(ctx, &tile, SC_GENE_ORDER_TILES);
     sc_minibuf_sort(g, tile);
 }
 
@@ -67,22 +83,17 @@ static sc_status offer(sc_trainer *t, sc_batch *b, sc_err *err)
 {
     sc_rows_step(t, b->step, b->is_val, &b->d);
     SC_TRY(plan_for(t, b, err));
-    int64_t tiles = 0;
+    int64_t n = 0; /* streams */
     bool by_gene = false;
     for (int s = 0; s < SC_N_STREAMS; s++) {
-        const sc_rows *r = &t->rows[s];
-        if (!b->d.n[s])
-            continue;
-        SC_TRY(sc_minibuf_begin(b->buf[s], t->cells, (b->is_val ? r->val : r->order) + b->d.at[s],
-                                b->d.n[s], !b->is_val && sc_exec_takes_genes_f32(t->e, b->plan, s),
-                                err));
-        for (int64_t i = 0; i < b->d.n[s] && b->d.round[s]; i++) /* else it would draw as it did */
-            b->buf[s]->keys[i] += (uint64_t)(b->d.round[s] * t->cells->n_obs);
-        tiles += SC_GENE_ORDER_TILES;
-        by_gene = by_gene || b->buf[s]->mini.by_gene;
+        n += b->d.n[s] > 0;
+        b->by_gene[s] = b->d.n[s] && !b->is_val && sc_exec_takes_genes_f32(t->e, b->plan, s);
+        by_gene = by_gene || b->by_gene[s];
     }
-    const sc_aside stages[] = {{tiles, unpack, b}, {tiles, sort, b}};
-    sc_pool_aside(t->pool, by_gene ? 2 : 1, stages);
+    b->t = t;
+    const sc_aside stages[] = {
+        {n, begin, b}, {n * SC_GENE_ORDER_TILES, unpack, b}, {n * SC_GENE_ORDER_TILES, sort, b}};
+    sc_pool_aside(t->pool, by_gene ? 3 : 2, stages);
     t->offered = b;
     return SC_OK;
 }

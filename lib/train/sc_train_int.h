@@ -25,7 +25,9 @@ typedef struct sc_batch {
     int64_t epoch, step;
     sc_draw_rows d;
     sc_plan *plan;
+    bool by_gene[SC_N_STREAMS]; /* the plan wants the counts in the order of genes, too */
     sc_minibuf *buf[SC_N_STREAMS];
+    const struct sc_trainer *t;
 } sc_batch;
 
 typedef struct sc_tally { /* sums over cells */
