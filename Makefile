@@ -93,7 +93,7 @@ asan: # the leak check of gcc 12 misreads the thread-local storage of some plugi
 	ASAN_OPTIONS=intercept_tls_get_addr=0 $(MAKE) B=build/asan CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
 		LDFLAGS="-fsanitize=address,undefined" NOUNDEF= check
 # ten times slower: what was made for it, and the C tests that have threads and end in a minute
-THREADED = threads.bats $(filter-out test_gradients test_transfer,$(basename $(notdir $(shell grep -l sc_pool_new tests/test_*.c))))
+THREADED = threads.bats $(filter-out test_gradients test_transfer test_counts,$(basename $(notdir $(shell grep -l sc_pool_new tests/test_*.c))))
 tsan:
 	$(MAKE) B=build/tsan CFLAGS="-O1 -g -fsanitize=thread" LDFLAGS=-fsanitize=thread NOUNDEF= TESTS="$(or $(TESTS),$(THREADED))" check
 install: all

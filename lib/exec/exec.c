@@ -126,7 +126,8 @@ void SC_R(sc_exec_free)(ex *e)
     if (!e)
         return;
     for (int i = 0; e->sparse && i < e->g->n_nodes; i++)
-        free(e->sparse[i]);
+        if (has_own_counts(&e->g->nodes[i]))
+            free(e->sparse[i]);
     if (!e->is_lent)
         sc_pages_free(e->w);
     sc_pages_free(e->gw);
@@ -196,7 +197,7 @@ sc_status SC_R(sc_exec_reserve)(ex *e, sc_err *err)
         return SC_OK;
     nnz += nnz / 4;
     for (int i = 1; i < e->g->n_nodes; i++)
-        if (e->g->nodes[i].form == SC_SPARSE)
+        if (has_own_counts(&e->g->nodes[i]))
             SC_TRY(sc_resize(&e->sparse[i], (size_t)nnz, sizeof(real), err));
     SC_TRY(reserve_columns(e, nnz, err));
     e->max_nnz = nnz;

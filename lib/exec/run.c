@@ -124,6 +124,17 @@ static void share_memory(ex *e)
     }
 }
 
+/* Counts that are not converted stay where the minibatch has them. */
+static void take_counts(ex *e)
+{
+    for (int i = 1; i < e->g->n_nodes; i++) {
+        const sc_gnode *n = nd(e, i);
+        const sc_mini *m = e->run->mini[n->stream];
+        if (n->form == SC_SPARSE && !has_own_counts(n) && m && m->indptr)
+            e->sparse[i] = (real *)(uintptr_t)(m->values + m->indptr[0]);
+    }
+}
+
 /* For backward, where the minibatch has not brought the order. */
 static void order_genes(ex *e)
 {
@@ -152,6 +163,7 @@ sc_status SC_R(sc_exec_forward)(ex *e, const sc_plan *p, const sc_run *run, sc_e
     e->plan = p;
     SC_TRY(SC_R(sc_exec_reserve)(e, err));
     share_memory(e);
+    take_counts(e);
     order_genes(e);
     for (int i = 0; i < run->n_given; i++) {
         const int32_t id = run->given[i].node;

@@ -1,10 +1,12 @@
 #include "op.h"
 
-/* Dense inputs are copied in tile by tile, counts converted; codes stay where they are. */
+/* Dense inputs are copied in tile by tile, counts where they must be converted; codes stay where
+ * they are. */
 static int64_t tiles(const ex *e, int32_t id, int phase, bool backward)
 {
     (void)phase, (void)backward;
-    return nd(e, id)->form == SC_CODES ? 0 : ceil_div(rows_of(e, id), ROW_TILE);
+    const sc_gnode *n = nd(e, id);
+    return n->form == SC_DENSE || has_own_counts(n) ? ceil_div(rows_of(e, id), ROW_TILE) : 0;
 }
 
 static void fwd(ex *e, int32_t id, int phase, int64_t tile)

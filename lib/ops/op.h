@@ -30,7 +30,7 @@ typedef struct sc_columns {
     sc_gene_order own;          /* where the minibatch does not bring its order */
     const sc_gene_order *order; /* of this minibatch; NULL: nobody asks for it */
     bool is_dense; /* forward may take counts by ranges of genes: each row has some in each */
-    int32_t of;                 /* the sparse node whose values are at hand in this order; or 0 */
+    int32_t of;    /* the sparse node whose values are at hand in this order; or 0 */
     real *value;
 } sc_columns;
 
@@ -56,7 +56,7 @@ struct SC_R(sc_exec) {
     real **val, **grad, **aux; /* by node */
     int64_t *at;               /* by node: where its own memory is in the slabs */
     real *slab_val, *slab_grad;
-    real **sparse; /* by sparse node: max_nnz values */
+    real **sparse; /* by sparse node: max_nnz values; see has_own_counts */
 };
 
 /* Where a phase of bwd writes: to gradients of the node's parents; to nothing that another node
@@ -107,6 +107,16 @@ static inline bool assigns(const ex *e, int32_t id)
 static inline bool is_over(const ex *e, int32_t id)
 {
     return e->plan->is_over && e->plan->is_over[id];
+}
+/* whether a sparse node's values are its own: in float, the input's are the minibatch's, which
+ * nobody writes to */
+static inline bool has_own_counts(const sc_gnode *n)
+{
+#ifdef SC_F64
+    return n->form == SC_SPARSE;
+#else
+    return n->form == SC_SPARSE && n->op != SC_OP_INPUT;
+#endif
 }
 /* the parent of a linear that has counts, or 0 */
 static inline int32_t counts_of(const ex *e, int32_t id)
@@ -234,9 +244,10 @@ void SC_X(sc_map_grad)(const ex *e, int map, double arg, int64_t n, const real *
     X(SC_OP_DIV, div)                                                                              \
     X(SC_OP_SOFTMAX, softmax)                                                                      \
     X(SC_OP_ROW_SUM, row_sum)                                                                      \
-    X(SC_OP_CONCAT, concat) X(SC_OP_SLICE, slice) X(SC_OP_GATHER, gather)                          \
-        X(SC_OP_STOP_GRADIENT, stop_gradient) X(SC_OP_ENUMERATE, enumerate)                        \
-            X(SC_OP_REPEAT_ROWS, repeat_rows) X(SC_OP_UNSTACK, unstack) X(SC_OP_PICK, pick)        \
-                X(SC_OP_LATENT, latent) X(SC_OP_KL, kl) X(SC_OP_LOG_PROB, log_prob)                \
-                    X(SC_OP_OBSERVE, observe)
+    X(SC_OP_CONCAT, concat)                                                                        \
+    X(SC_OP_SLICE, slice)                                                                          \
+    X(SC_OP_GATHER, gather) X(SC_OP_STOP_GRADIENT, stop_gradient) X(SC_OP_ENUMERATE, enumerate)    \
+        X(SC_OP_REPEAT_ROWS, repeat_rows) X(SC_OP_UNSTACK, unstack) X(SC_OP_PICK, pick)            \
+            X(SC_OP_LATENT, latent) X(SC_OP_KL, kl) X(SC_OP_LOG_PROB, log_prob)                    \
+                X(SC_OP_OBSERVE, observe)
 #endif
