@@ -24,6 +24,7 @@ scanvi:n-samples-per-label 5
 pyro-scanvi:n-samples-per-label 5
 cat-covariate       cell_type
 cont-covariate      library_size
+spatial:cont-covariate x
 size-factor-key     library_size
 library-prior       prior.tsv   --batch-key batch --no-use-observed-lib-size
 ldvae:library-prior prior.tsv   --batch-key batch
@@ -190,8 +191,8 @@ with_proteins() {
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return
     sc-sim -q --n-obs 120 --n-vars 30 --n-types 3 --n-batches 2 --seed 1 >plain.scz
-    sc-view -t obs plain.scz | awk -F'\t' -v OFS='\t' 'NR == 1 { print "cell", "partial", "seen"; next }
-        { print $1, NR % 3 ? $2 : "Unknown", NR % 2 ? $2 : "Unknown" }' >labels.tsv
+    sc-view -t obs plain.scz | awk -F'\t' -v OFS='\t' 'NR == 1 { print "cell", "partial", "seen", "x"; next }
+        { print $1, NR % 3 ? $2 : "Unknown", NR % 2 ? $2 : "Unknown", NR * NR % 7 / 2 }' >labels.tsv
     sc-annotate -q --obs labels.tsv plain.scz >sim.scz
     with_proteins 1 >proteins.scz
     with_proteins 0 >missing.scz
