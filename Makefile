@@ -90,7 +90,7 @@ run-check: all $(CTESTS)
 run-demo: all
 	@PATH="$(abspath $B)/bin:$$PATH" tests/workflows/tutorial.sh demo
 asan: # the leak check of gcc 12 misreads the thread-local storage of some plugins' libraries and crashes
-	ASAN_OPTIONS=intercept_tls_get_addr=0 $(MAKE) B=build/asan CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
+	ASAN_OPTIONS=intercept_tls_get_addr=0 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp $(MAKE) B=build/asan CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
 		LDFLAGS="-fsanitize=address,undefined" NOUNDEF= check
 # ten times slower: what was made for it, and the C tests that have threads and end in a minute
 THREADED = threads.bats $(filter-out test_gradients test_transfer test_counts,$(basename $(notdir $(shell grep -l sc_pool_new tests/test_*.c))))
