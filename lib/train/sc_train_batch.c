@@ -38,13 +38,13 @@ static sc_status plan_for(sc_trainer *t, sc_batch *b, sc_err *err)
                         err);
 }
 
-/* The streams that take part have so many tiles each: the minibuf that has this one,
- * which becomes that of its own. */
-static sc_minibuf *buf_of(const sc_batch *b, int64_t *tile, int64_t each)
+/* The streams that take part have so many tiles each: the stream that has this one, which becomes
+ * that of its own. */
+static int stream_of(const sc_batch *b, int64_t *tile, int64_t each)
 {
     for (int s = 0;; s++) {
         if (b->d.n[s] && *tile < each)
-            return b->buf[s];
+            return s;
         *tile -= b->d.n[s] ? each : 0;
     }
 }
@@ -52,31 +52,30 @@ static sc_minibuf *buf_of(const sc_batch *b, int64_t *tile, int64_t each)
 static void begin(void *ctx, int64_t tile, int tid)
 {
     (void)tid;
-    sc_batch *b = ctx;
+    const sc_batch *b = ctx;
     const sc_trainer *t = b->t;
-    sc_minibuf *g = buf_of(b, &tile, 1);
-    int s = 0;
-    while (b->buf[s] != g)
-        s++;
+    const int s = stream_of(b, &tile, 1);
     const sc_rows *r = &t->rows[s];
     const int64_t *rows = (b->is_val ? r->val : r->order) + b->d.at[s];
-    sc_minibuf_begin(g, t->cells, rows, b->d.n[s], b->by_gene[s]);
+    sc_minibuf_begin(b->buf[s], t->cells, rows, b->d.n[s], b->by_gene[s]);
     for (int64_t i = 0; i < b->d.n[s] && b->d.round[s]; i++) /* else it would draw as it did */
-        g->keys[i] += (uint64_t)(b->d.round[s] * t->cells->n_obs);
+        b->buf[s]->keys[i] += (uint64_t)(b->d.round[s] * t->cells->n_obs);
 }
 
 static void unpack(void *ctx, int64_t tile, int tid)
 {
     (void)tid;
-    sc_minibuf *g = buf_of(ctx, &tile, SC_GENE_ORDER_TILES);
-    sc_minibuf_unpack(g, tile);
+    const sc_batch *b = ctx;
+    const int s = stream_of(b, &tile, SC_GENE_ORDER_TILES);
+    sc_minibuf_unpack(b->buf[s], tile);
 }
 
 static void sort(void *ctx, int64_t tile, int tid)
 {
     (void)tid;
-    sc_minibuf *g = buf_of(ctx, &tile, SC_GENE_ORDER_TILES);
-    sc_minibuf_sort(g, tile);
+    const sc_batch *b = ctx;
+    const int s = stream_of(b, &tile, SC_GENE_ORDER_TILES);
+    sc_minibuf_sort(b->buf[s], tile);
 }
 
 static sc_status offer(sc_trainer *t, sc_batch *b, sc_err *err)
