@@ -93,6 +93,17 @@ selected() {
 
 @test "more genes than there are selects all" {
     [ "$(sc-hvg -q -n 1000 "$F/log.scz" | selected | wc -l)" -eq 60 ]
+    for o in "" "--flavor cell_ranger --batch-key batch"; do
+        sc-hvg $o -n 1000 -o "$T/h.scz" "$F/log.scz" 2>"$T/note"
+        grep -qx 'sc-hvg: 60 genes are fewer than -n 1000: marking all 60' "$T/note"
+    done
+    fails 0 "sc-hvg: 60 genes are fewer than -n 1000: marking the 59 that have a dispersion" \
+        sc-hvg --flavor seurat -n 1000 -o "$T/h.scz" "$F/log.scz"
+    [ "$(selected <"$T/h.scz" | wc -l)" -eq 59 ]
+    sc-hvg -n 60 -o "$T/h.scz" "$F/counts.scz" 2>"$T/note"
+    [ ! -s "$T/note" ]
+    sc-hvg -o "$T/h.scz" "$F/counts.scz" 2>"$T/note" # 2000 are marked where no number is named
+    grep -qx 'sc-hvg: 60 genes are fewer than -n 2000: marking all 60' "$T/note"
 }
 
 @test "the wrong kind of data is refused with one sentence" {

@@ -202,6 +202,12 @@ static sc_status find(job *j, sc_err *err)
         SC_TRY(pass(j, true, err));
     }
     SC_TRY(sc_hvg_select(&j->stats, &j->found, err));
+    const bool has_all = j->found.n_selected == j->found.n_vars;
+    if (j->stats.opts.n_top > j->found.n_vars)
+        sc_cli_note(&tool, &j->o,
+                    "%" PRId64 " genes are fewer than -n %" PRId64 ": marking %s %" PRId64 "%s",
+                    j->found.n_vars, j->stats.opts.n_top, has_all ? "all" : "the",
+                    j->found.n_selected, has_all ? "" : " that have a dispersion");
     if (j->o.common.verbose)
         sc_cli_note(&tool, &j->o, "%" PRId64 " of %" PRId64 " genes are highly variable",
                     j->found.n_selected, j->found.n_vars);
