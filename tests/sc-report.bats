@@ -77,6 +77,19 @@ meta() { sed -n 's|.*<script type="application/json" id="data-meta">\(.*\)</scri
   fails 1 "No space left" bash -c 'sc-report "$T/m.scm" "$T/c.scz" > /dev/full'
 }
 
+@test "cells that lack genes of the model are a page, and said to" {
+  fitted
+  sc-report -o "$T/r.html" "$T/m.scm" "$T/c.scz" 2> "$T/note"
+  [ ! -s "$T/note" ]
+  sc-view -t var "$T/c.scz" | sed -n '2,31p' > "$T/genes"
+  sc-filter -q --genes "$T/genes" -o "$T/few.scz" "$T/c.scz"
+  sc-report -o "$T/r.html" "$T/m.scm" "$T/few.scz" 2> "$T/note"
+  [ "$(cat "$T/note")" = "sc-report: $T/few.scz: has 30 of the model's 100 genes; are these cells that the model was run over?" ]
+  meta "$T/r.html" | grep -q '"n_genes":100,"n_matched":30'
+  sc-report -q -o "$T/r.html" "$T/m.scm" "$T/few.scz" 2> "$T/note"
+  [ ! -s "$T/note" ]
+}
+
 @test "a model without a linear decoder has a page too" {
   need_command sc-fit
   sc-sim --mock -o "$T/n.scz"

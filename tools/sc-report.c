@@ -3,6 +3,7 @@
 #include "sc_cli.h"
 #include "sc_loadings.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,6 +74,20 @@ out:
     return st;
 }
 
+/* Cells of another experiment than the model's make a page as well, but not in silence. */
+static sc_status match_genes(const options *o, const sc_net *net, sc_reader *in, report_cells *c,
+                             sc_err *err)
+{
+    const int64_t n = net->var.names.n;
+    SC_TRY(report_matched(net, sc_reader_header(in), &c->n_matched, err));
+    if (c->n_matched < n)
+        sc_cli_note(&tool, o,
+                    "%s: has %" PRId64 " of the model's %" PRId64
+                    " genes; are these cells that the model was run over?",
+                    sc_reader_name(in), c->n_matched, n);
+    return SC_OK;
+}
+
 static sc_status run(void *opts, sc_err *err)
 {
     options *o = opts;
@@ -90,6 +105,7 @@ static sc_status run(void *opts, sc_err *err)
     SC_GOTO(st, read_loadings(&l, &net, err), out);
     SC_GOTO(st, sc_reader_open_path(&in, cells, err), out);
     SC_GOTO(st, report_cells_read(&c, in, &o->report, err), out);
+    SC_GOTO(st, match_genes(o, &net, in, &c, err), out);
     (void)snprintf(title, sizeof title, "%s model", net.handle.plugin->name);
     if (!o->report.title)
         o->report.title = title;

@@ -136,16 +136,20 @@ static json_t *json_of_categories(const sc_net *net)
     return a;
 }
 
-static json_t *json_of_model(const sc_net *net, const sc_header *h, sc_err *err)
+sc_status report_matched(const sc_net *net, const sc_header *h, int64_t *n, sc_err *err)
+{
+    sc_names *there = NULL;
+    *n = 0;
+    SC_TRY(sc_names_new(&there, &h->var.names, err));
+    for (int64_t j = 0; j < net->var.names.n; j++)
+        *n += sc_names_find(there, sc_strs_at(&net->var.names, j)) >= 0;
+    sc_names_free(there);
+    return SC_OK;
+}
+
+static json_t *json_of_model(const sc_net *net, int64_t n_matched)
 {
     const sc_plugin *p = net->handle.plugin;
-    sc_names *there = NULL;
-    int64_t n_matched = 0;
-    if (sc_names_new(&there, &h->var.names, err) != SC_OK)
-        return NULL;
-    for (int64_t j = 0; j < net->var.names.n; j++)
-        n_matched += sc_names_find(there, sc_strs_at(&net->var.names, j)) >= 0;
-    sc_names_free(there);
     return json_pack("{s:s,s:s,s:o,s:O?,s:O?,s:I,s:I,s:I,s:o,s:o,s:s?}", "variant", p->name,
                      "brief", p->brief ? p->brief : "", "options", sc_net_options(net), "training",
                      net->training, "history", net->history, "n_genes",
@@ -193,7 +197,7 @@ sc_status report_meta(const report_opts *o, const report_cells *c, const sc_net 
         st = put_loadings(bytes, l, net, &loadings, err);
     if (st == SC_OK)
         st = put_names(bytes, &c->names, err);
-    json_t *model = st == SC_OK ? json_of_model(net, c->header, err) : NULL;
+    json_t *model = st == SC_OK ? json_of_model(net, c->n_matched) : NULL;
     if (model)
         all = json_pack("{s:s,s:s?,s:I,s:I,s:I,s:o,s:O,s:O,s:o,s:O,s:o,s:o}", "version", SC_VERSION,
                         "title", o->title, "n", (json_int_t)c->n, "n_total", (json_int_t)c->n_total,

@@ -43,7 +43,8 @@ typedef struct report_rep {
 typedef struct report_cells {
     const sc_header *header; /* of the reader, lent */
     int64_t n_total, n;
-    uint8_t *is_kept; /* n_total */
+    int64_t n_matched; /* of the model's genes, those that the cells have: report_matched */
+    uint8_t *is_kept;  /* n_total */
     sc_strs names;
     int n_columns, n_reps;
     sc_vector *columns;
@@ -100,6 +101,10 @@ typedef struct report_loadings {
 sc_status report_meta(const report_opts *o, const report_cells *c, const sc_net *net,
                       const report_loadings *l, const char *record, char **json, report_buf *bytes,
                       sc_err *err) SC_MUST_CHECK;
+
+/* How many of the model's genes are genes of the cells. */
+sc_status report_matched(const sc_net *net, const sc_header *h, int64_t *n,
+                         sc_err *err) SC_MUST_CHECK;
 
 /* Writes the page. */
 sc_status report_page(FILE *f, const report_opts *o, const report_cells *c, const char *json,
