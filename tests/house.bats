@@ -65,6 +65,7 @@ tools() { find "$SLUICE_BUILD/bin" -maxdepth 1 -name 'sc-*' -type f -perm -u+x |
     gzip -c c.scz >c.scz.gz
     : >empty
     mkdir folder
+    sc-view -t obs c.scz >table
     for tool in sc-norm sc-hvg sc-filter sc-pca "sc-fit -m scvi -o x" "sc-write -o x.h5ad" "sc-embed m.scm" "sc-score m.scm" "sc-plot umap -o x.svg" sc-view; do
         fails 1 "c.h5ad: is not a .scz stream, nor a model; sc-read makes streams of other files of cells, such as this HDF5 file" $tool c.h5ad
         fails 1 "such as this compressed one" $tool c.scz.gz
@@ -78,6 +79,16 @@ tools() { find "$SLUICE_BUILD/bin" -maxdepth 1 -name 'sc-*' -type f -perm -u+x |
     done
     for tool in sc-embed sc-score sc-decode sc-report sc-surgery "sc-de --groupby cell_type"; do
         fails 1 "c.scz: holds cells, where a model is needed, as sc-fit makes" $tool c.scz c.scz
+        fails 1 "c.h5ad: is an HDF5 file (h5ad, loom, h5 of 10x), where a model is needed, as sc-fit makes" $tool c.h5ad c.scz
+        fails 1 "c.scz.gz: is compressed with gzip, where a model is needed" $tool c.scz.gz c.scz
+        fails 1 "table: is neither a .scm nor a model.pt, where a model is needed" $tool table c.scz
+        fails 1 "folder: is a folder, where a model is needed; one that scvi-tools saved is the file model.pt in it" $tool folder c.scz
+        fails 1 "empty: is empty, where a model is needed, as sc-fit makes" $tool empty c.scz
+        fails 1 "can't open the model 'nowhere.scm': No such file or directory" $tool nowhere.scm c.scz
+    done
+    fails 1 "stdin: is empty, where a model is needed, as sc-fit makes; the tool before it failed?" sc-embed - c.scz </dev/null
+    for picture in umap latent "violin --key batch" "dots --key gene_1 --group-by batch" "confusion --truth a --pred b"; do
+        fails 1 "m.scm: is a model, where cells are needed, as sc-read makes" sc-plot $picture -o x.svg m.scm
     done
     fails 1 "c.scz: holds cells, where a model is needed, as sc-fit makes" sc-loadings c.scz
     fails 2 "did you mean 'scvi'?" sc-fit -m svci c.scz
@@ -88,7 +99,25 @@ tools() { find "$SLUICE_BUILD/bin" -maxdepth 1 -name 'sc-*' -type f -perm -u+x |
     fails 3 "sc-neighbors makes a graph" sc-umap -o x c.scz
     fails 3 "--protein-key names another" sc-fit -m totalvi -o x c.scz
     fails 2 "name them with --labels-key" sc-fit -m scanvi -o x c.scz
-    fails 1 "c.scz: line 1: string 0 is not UTF-8 text" sc-annotate --obs c.scz -o x c.scz
+    printf 'PK\3\4and more' >z.zip
+    iconv -t utf-16 table >wide
+    for file in "c.scz: is a Sluice stream or model" "m.scm: is a Sluice stream or model" "c.h5ad: is an HDF5 file (h5ad, loom, h5 of 10x)" \
+        "wide: is UTF-16 text, not UTF-8" "z.zip: is a zip, as model.pt and npz are" "folder: is a folder"; do
+        for option in "sc-annotate --obs" "sc-annotate --var" "sc-label --seed-labels"; do
+            fails 1 "$file, where a table" $option "${file%%:*}" -o x c.scz
+        done
+        for option in "sc-filter --cells" "sc-filter --drop-genes" "sc-fit -m scvi --validation-cells"; do
+            fails 1 "$file, where a" $option "${file%%:*}" -o x c.scz
+        done
+        [[ $file == *HDF5* || $file == *folder* || $file == *Sluice* ]] ||
+            fails 1 "${file%%:*}: not of a known format (10x-h5, csv, h5ad, loom, mtx); it ${file#*: }" sc-read -o x "${file%%:*}"
+    done
+    gzip table
+    fails 1 "table.gz: is compressed with gzip, where a table (tab-separated text) is needed" sc-annotate --obs table.gz -o x c.scz
+    sc-filter -q --cells table.gz c.scz | sc-view -t obs | cmp - <(zcat table.gz) # lists may be compressed
+    fails 1 "; it is a Sluice stream or model, and compressed" sc-read -o x c.scz.gz
+    printf 'cell\tk\ncell_001\tcaf\351\n' >latin
+    fails 1 "latin: line 2: 'caf?' is not UTF-8 text" sc-annotate --obs latin -o x c.scz
     [ -z "$(find . -name 'x*')" ]
 }
 

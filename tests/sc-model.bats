@@ -171,6 +171,6 @@ for_python() {
         sc-loadings <(cat "$m") | cmp - "$T/a"
     done
     cat "$T/dir/model.pt" | sc-embed --no-PG - "$T/sim.scz" | cmp - <(sc-embed --no-PG "$T/dir/model.pt" "$T/sim.scz")
-    fails 1 "stdin: is not a .scz stream, nor a model" bash -c 'echo hello, world | sc-loadings -'
+    fails 1 "stdin: is neither a .scm nor a model.pt, where a model is needed" bash -c 'echo hello, world | sc-loadings -'
     fails 1 "/nowhere" env TMPDIR=/nowhere bash -c 'cat "$1" | sc-loadings -' - "$T/m.scm"
 }

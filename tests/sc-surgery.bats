@@ -340,7 +340,7 @@ END
     sc-sim -q --mock >"$T/cells.scz"
     sc-write -q -o "$T/cells.h5ad" "$T/cells.scz"
     mkdir "$T/saved"
-    fails 1 "cells.h5ad: is not a .scz stream, nor a model; sc-read makes streams of other files" sc-surgery "$T/cells.h5ad" "$T/cells.scz"
+    fails 1 "cells.h5ad: is an HDF5 file (h5ad, loom, h5 of 10x), where a model is needed" sc-surgery "$T/cells.h5ad" "$T/cells.scz"
     fails 1 "holds cells, where a model is needed, as sc-fit makes" sc-surgery "$T/cells.scz" "$T/cells.scz"
     fails 1 "is a folder, where a model is needed; one that scvi-tools saved is the file model.pt in it" sc-surgery "$T/saved" "$T/cells.scz"
     sc-fit -q -m scvi --n-hidden 8 --n-latent 2 --max-epochs 1 -o "$T/m.scm" "$T/cells.scz"

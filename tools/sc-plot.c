@@ -60,7 +60,8 @@ enum {
     TAKES_PRED = 32,
     TAKES_TOP = 64,
     TAKES_ALL = 128,
-    OPENS_ITSELF = 256
+    OPENS_ITSELF = 256,
+    OF_MODELS = 512
 };
 
 typedef struct picture {
@@ -70,7 +71,7 @@ typedef struct picture {
 } picture;
 
 static const picture pictures[] = {
-    {"history", plot_history, TAKES_ALL},
+    {"history", plot_history, TAKES_ALL | OF_MODELS},
     {"loadings", plot_loadings, TAKES_TOP | OPENS_ITSELF},
     {"latent", plot_latent, TAKES_COLOR | TAKES_LAYER | TAKES_REP},
     {"umap", plot_umap, TAKES_COLOR | TAKES_LAYER | TAKES_REP},
@@ -89,11 +90,11 @@ static sc_status check_options(const picture *p, const plot_opts *o, sc_err *err
         bool is_given;
         unsigned bit;
     } given[] = {
-        {"color", o->color, TAKES_COLOR},     {"layer", o->layer, TAKES_LAYER},
-        {"use-rep", o->use_rep, TAKES_REP},   {"key", o->key, TAKES_KEY},
-        {"group-by", o->group_by, TAKES_KEY}, {"truth", o->truth, TAKES_TRUTH},
-        {"pred", o->pred, TAKES_PRED},        {"top", o->top != 0, TAKES_TOP},
-        {"all", o->all, TAKES_ALL},           {"names", o->names != 0, TAKES_COLOR},
+        {"color", o->color, TAKES_COLOR},       {"layer", o->layer, TAKES_LAYER},
+        {"use-rep", o->use_rep, TAKES_REP},     {"key", o->key, TAKES_KEY},
+        {"group-by", o->group_by, TAKES_KEY},   {"truth", o->truth, TAKES_TRUTH},
+        {"pred", o->pred, TAKES_PRED},          {"top", o->top != 0, TAKES_TOP},
+        {"all", o->all, TAKES_ALL | OF_MODELS}, {"names", o->names != 0, TAKES_COLOR},
     };
     for (size_t k = 0; k < sizeof given / sizeof *given; k++) {
         if (!given[k].is_given || (p->takes & given[k].bit))
@@ -133,8 +134,9 @@ static sc_status run(void *opts, sc_err *err)
     o->plot.output = o->common.output;
     o->plot.input = o->common.n_operands > 1 ? o->common.operands[1] : NULL;
     SC_TRY(find_picture(o, &p, err));
-    sc_status st =
-        p->takes & OPENS_ITSELF ? SC_OK : sc_reader_open_any_path(&in, o->plot.input, err);
+    sc_status st = p->takes & OPENS_ITSELF ? SC_OK
+                   : p->takes & OF_MODELS  ? sc_reader_open_any_path(&in, o->plot.input, err)
+                                           : sc_reader_open_path(&in, o->plot.input, err);
     if (st == SC_OK)
         st = p->draw(&o->plot, in, err);
     if (in)

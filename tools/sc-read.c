@@ -84,10 +84,6 @@ static sc_status copy_stream(job *j, sc_err *err)
     SC_GOTO(st, sc_source_spool(j->src, err), out);
     SC_GOTO(st, sc_source_fd(j->src, &fd, err), out);
     SC_GOTO(st, sc_reader_open(&in, fd, j->src->name, err), out);
-    if (sc_reader_is_model(in)) {
-        st = sc_fail(err, SC_EUSAGE, "%s: it is a model, and cells are wanted", j->src->name);
-        goto out;
-    }
     SC_GOTO(st, sc_header_copy(&h, sc_reader_header(in), err), out);
     SC_GOTO(st, begin_output(j, &h, err), out);
     while ((st = sc_reader_next(in, &b, err)) == SC_OK)

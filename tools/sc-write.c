@@ -99,9 +99,6 @@ static sc_status run(job *j, sc_err *err)
     j->host = (sc_host){.size = sizeof j->host, .ctx = j, .note = note};
     SC_TRY(choose_format(j, err));
     SC_TRY(sc_reader_open_path(&j->in, in, err));
-    if (sc_reader_is_model(j->in))
-        return sc_fail(err, SC_EUSAGE, "%s: it is a model, and cells are wanted",
-                       sc_reader_name(j->in));
     const char *name = j->o.common.output ? j->o.common.output : "-";
     SC_TRY(target_open(&j->to, name, sc_formats_makes_folder(j->plugin, name), err));
     SC_TRY(sc_format_of(j->plugin)->create(&j->state, j->to.path, j->to.name,

@@ -54,10 +54,21 @@ static sc_status reserve(sc_strs *s, int64_t n, uint64_t n_bytes, sc_err *err)
     return SC_OK;
 }
 
+/* Shows so much of it as is sure to be text, so that it can be found in its file. */
+static sc_status fail_text(const char *str, size_t len, sc_err *err)
+{
+    char shown[64];
+    size_t n = 0;
+    for (; n < len && n + 1 < sizeof shown; n++)
+        shown[n] = str[n] >= 0x20 && str[n] < 0x7f ? str[n] : '?';
+    shown[n] = '\0';
+    return sc_fail(err, SC_EFORMAT, "'%s' is not UTF-8 text", shown);
+}
+
 sc_status sc_strs_push(sc_strs *s, const char *str, size_t len, sc_err *err)
 {
     if (!sc_is_text(str, len))
-        return sc_fail(err, SC_EFORMAT, "string %lld is not UTF-8 text", (long long)s->n);
+        return fail_text(str, len, err);
     const uint64_t used = s->n ? s->off[s->n] : 0;
     SC_TRY(reserve(s, s->n + 1, used + len + 1, err));
     if (len)

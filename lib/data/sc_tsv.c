@@ -1,5 +1,7 @@
 #include "sc_tsv.h"
 
+#include "sc_looks.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -21,12 +23,17 @@ static sc_status next_line(tsv *t, sc_err *err)
 {
     errno = 0;
     const ssize_t got = getline(&t->line, &t->room, t->file);
+    if (got < 0 && errno == EISDIR)
+        return sc_fail(err, SC_EIO, "%s: is a folder, where a table is needed", t->path);
     if (got < 0 && (ferror(t->file) || errno))
         return sc_fail_errno(err, "%s", t->path);
     if (got < 0)
         return SC_END;
     size_t len = (size_t)got;
-    t->number++;
+    const char *kind = t->number++ == 0 ? sc_looks_like(t->line, len) : NULL;
+    if (kind)
+        return sc_fail(err, SC_EFORMAT, "%s: is %s, where a table (tab-separated text) is needed",
+                       t->path, kind);
     if (strlen(t->line) != len)
         return sc_fail(err, SC_EFORMAT, "%s: line %" PRId64 " has a NUL in it", t->path, t->number);
     while (len && (t->line[len - 1] == '\n' || t->line[len - 1] == '\r'))

@@ -1,5 +1,6 @@
 #include "sc_formats.h"
 
+#include "sc_looks.h"
 #include "sc_source.h"
 
 #include <stdlib.h>
@@ -190,7 +191,10 @@ sc_status sc_formats_sniff(const sc_formats *f, sc_source *src, const sc_plugin 
         if (why)
             return sc_fail(err, SC_EPLUGIN, "%s: not of a format that could be loaded (%s); %s",
                            src->name, names, why);
-        return sc_fail(err, SC_EFORMAT, "%s: not of a known format (%s)", src->name, names);
+        const char *kind = src->is_dir ? NULL : sc_looks_like(src->text, src->text_len);
+        return sc_fail(err, SC_EFORMAT, "%s: not of a known format (%s)%s%s%s", src->name, names,
+                       kind ? "; it is " : "", kind ? kind : "",
+                       kind && src->text != src->head ? ", and compressed" : "");
     }
     if (src->path || !(sc_format_of(*out)->flags & SC_FORMAT_SEEKS))
         return SC_OK;

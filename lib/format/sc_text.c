@@ -1,6 +1,7 @@
 #include "sc_text.h"
 
 #include "sc_ahead.h"
+#include "sc_looks.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -35,6 +36,8 @@ static sc_status fill_from_fd(void *ctx, const void **bytes, size_t *len, sc_err
     do
         n = read(in->fd, in->raw, FILL_MAX);
     while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EISDIR)
+        return sc_fail(err, SC_EIO, "%s: is a folder, where a file is needed", in->name);
     if (n < 0)
         return sc_fail_errno(err, "%s", in->name);
     *bytes = in->raw;
@@ -291,6 +294,16 @@ sc_status sc_text_fail(const sc_text *in, sc_err *err, sc_status st, const char 
     return sc_err_prefix(err, st, "%s: line %" PRId64, in->name, in->line_no);
 }
 
+/* A line, of which the file's first tells what it is. */
+static sc_status names_line(sc_text *in, char **line, size_t *len, sc_err *err)
+{
+    SC_TRY(sc_text_line(in, line, len, err));
+    const char *kind = in->line_no == 1 ? sc_looks_like(*line, *len) : NULL;
+    return kind ? sc_fail(err, SC_EFORMAT, "%s: is %s, where a list of names (text) is needed",
+                          in->name, kind)
+                : SC_OK;
+}
+
 sc_status sc_text_names(const char *path, sc_strs *names, sc_err *err)
 {
     sc_text *in = NULL;
@@ -299,7 +312,7 @@ sc_status sc_text_names(const char *path, sc_strs *names, sc_err *err)
     const int64_t n_before = names->n;
     sc_status st;
     SC_TRY(sc_text_open_path(&in, path, path, err));
-    while ((st = sc_text_line(in, &line, &len, err)) == SC_OK) {
+    while ((st = names_line(in, &line, &len, err)) == SC_OK) {
         const size_t n = strcspn(line, "\t");
         const bool is_header = in->line_no == 1 && n == 4 &&
                                (strncmp(line, "cell", 4) == 0 || strncmp(line, "gene", 4) == 0);

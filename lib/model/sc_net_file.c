@@ -1,4 +1,5 @@
 /* Models to and from files: our own .scm, and model.pt as scvi-tools saves it. */
+#include "sc_looks.h"
 #include "sc_net_pt.h"
 #include "sc_net_tensors.h"
 #include "sc_scvi_args.h"
@@ -306,10 +307,16 @@ static sc_status spool_pipe(int fd, int *spool, sc_err *err)
 
 static sc_status read_any(sc_net *net, sc_net_source *src, int fd, sc_err *err)
 {
-    unsigned char magic[2] = {0};
-    const bool is_zip =
-        pread(fd, magic, sizeof magic, 0) == 2 && magic[0] == 'P' && magic[1] == 'K';
-    return is_zip ? from_pt(net, fd, src->name, err) : from_scm(net, src, fd, err);
+    unsigned char magic[8] = {0};
+    const ssize_t n = pread(fd, magic, sizeof magic, 0);
+    if (n >= 2 && memcmp(magic, "PK", 2) == 0)
+        return from_pt(net, fd, src->name, err);
+    if (n < 0 || (n >= 4 && memcmp(magic, "\x89SCZ", 4) == 0))
+        return from_scm(net, src, fd, err);
+    const char *kind = n == 0 ? "empty" : sc_looks_like(magic, (size_t)n);
+    return sc_fail(err, SC_EFORMAT, "%s: is %s, where a model is needed, as sc-fit makes%s",
+                   src->name, kind ? kind : "neither a .scm nor a model.pt",
+                   n == 0 && strcmp(src->name, "stdin") == 0 ? "; the tool before it failed?" : "");
 }
 
 static sc_status say_where(const sc_net_source *src, sc_status st, sc_err *err)
@@ -325,7 +332,7 @@ static sc_status open_path(sc_net_source *src, const char *path, sc_err *err)
     src->name = is_stdin ? "stdin" : path;
     src->fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (src->fd < 0)
-        return sc_fail_errno(err, "can't open '%s'", path);
+        return sc_fail_errno(err, "can't open the model '%s'", path);
     if (fstat(src->fd, &about) == 0 && S_ISDIR(about.st_mode))
         return sc_fail(err, SC_EFORMAT,
                        "%s: is a folder, where a model is needed; one that scvi-tools saved is the "

@@ -101,7 +101,7 @@ static sc_status read_all(figure *f, sc_reader *in, sc_err *err)
     if (st != SC_END)
         return st;
     if (f->n == 0)
-        return sc_fail(err, SC_EDATA, "%s has no cells", sc_reader_name(in));
+        return sc_fail(err, SC_EDATA, "%s: has no cells", sc_reader_name(in));
     SC_TRY(sc_vector_finish(&f->truth_names, err));
     return keep_known(f, err);
 }
@@ -227,7 +227,6 @@ sc_status plot_calibration(const plot_opts *o, sc_reader *in, sc_err *err)
     if (!o->truth)
         return sc_fail(err, SC_EUSAGE,
                        "calibration needs --truth: the obs column of what is right");
-    SC_GOTO(st, plot_need_cells(in, err), out);
     SC_GOTO(st, read_all(&f, in, err), out);
     fill_bins(&f);
     st = draw(&f, err);

@@ -40,24 +40,16 @@ sc_status plot_find_obsm(const sc_reader *in, const char *key, const char *suffi
     }
     list_obsm(h, suffix, there, sizeof there);
     if (n == 0)
-        return sc_fail(err, SC_EDATA, "%s has no obsm %s%s%s", sc_reader_name(in),
+        return sc_fail(err, SC_EDATA, "%s: has no obsm %s%s%s", sc_reader_name(in),
                        suffix ? "that ends in '" : "to plot", suffix ? suffix : "",
                        suffix ? "'" : "");
     if (!*out)
-        return sc_fail(err, SC_EDATA, "%s has no obsm '%s'%s; it has %s", sc_reader_name(in), key,
+        return sc_fail(err, SC_EDATA, "%s: has no obsm '%s'%s; it has %s", sc_reader_name(in), key,
                        strcmp(key, "X_umap") == 0 ? ", which sc-umap makes" : "", there);
     if (!key && n > 1)
-        return sc_fail(err, SC_EDATA, "%s has more than one obsm: --use-rep says which of %s",
+        return sc_fail(err, SC_EDATA, "%s: has more than one obsm: --use-rep says which of %s",
                        sc_reader_name(in), there);
     return SC_OK;
-}
-
-sc_status plot_need_cells(const sc_reader *in, sc_err *err)
-{
-    return sc_reader_is_model(in)
-               ? sc_fail(err, SC_EDATA, "%s is a model, and this picture is of cells",
-                         sc_reader_name(in))
-               : SC_OK;
 }
 
 static sc_status name_dims(plot_cells *c, const sc_mat *m, sc_err *err)
@@ -153,7 +145,6 @@ sc_status plot_cells_read(plot_cells *c, sc_reader *in, const char *rep, const c
     sc_block *b = NULL;
     int mat;
     sc_status st;
-    SC_TRY(plot_need_cells(in, err));
     if (!rep && sc_find_rep(h, NULL, &mat, err) == SC_OK) /* a layout beside it is none to draw */
         m = &h->mats[mat];
     else
@@ -172,7 +163,7 @@ sc_status plot_cells_read(plot_cells *c, sc_reader *in, const char *rep, const c
     if (st != SC_END)
         return st;
     if (c->n == 0)
-        return sc_fail(err, SC_EDATA, "%s has no cells", sc_reader_name(in));
+        return sc_fail(err, SC_EDATA, "%s: has no cells", sc_reader_name(in));
     for (int k = 0; k < c->n_tints; k++) {
         SC_TRY(sc_vector_finish(&c->tints[k], err));
         grey_unlabelled(&c->tints[k]);

@@ -22,8 +22,6 @@ typedef struct plot_cells {
 /* What there is to choose from, as "'a', 'b'". suffix NULL: any name. */
 sc_status plot_find_obsm(const sc_reader *in, const char *key, const char *suffix,
                          const sc_mat **out, sc_err *err) SC_MUST_CHECK;
-/* SC_EDATA if in is a model. */
-sc_status plot_need_cells(const sc_reader *in, sc_err *err) SC_MUST_CHECK;
 
 /* Opens the tints of color: one name, though it may have commas, or else several with commas
  * between them; NULL: one tint, of kind SC_VECTOR_ANY. Otherwise as sc_vector_open. */

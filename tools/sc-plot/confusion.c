@@ -252,7 +252,7 @@ static sc_status read_sides(figure *f, sc_reader *in, sc_err *err)
     if (st != SC_END)
         return st;
     if (f->truth.of.n == 0)
-        return sc_fail(err, SC_EDATA, "%s has no cells", sc_reader_name(in));
+        return sc_fail(err, SC_EDATA, "%s: has no cells", sc_reader_name(in));
     SC_TRY(finish_side(&f->truth, f->opts->truth, err));
     return finish_side(&f->pred, f->opts->pred, err);
 }
@@ -270,7 +270,6 @@ sc_status plot_confusion(const plot_opts *o, sc_reader *in, sc_err *err)
     sc_status st;
     if (!o->truth || !o->pred)
         return sc_fail(err, SC_EUSAGE, "a confusion needs --truth and --pred: two obs columns");
-    SC_GOTO(st, plot_need_cells(in, err), out);
     SC_GOTO(st, read_sides(&f, in, err), out);
     SC_GOTO(st, count(&f, err), out);
     order_columns(&f);

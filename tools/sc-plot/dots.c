@@ -48,7 +48,7 @@ static sc_status read_cells(dots *d, sc_reader *in, sc_err *err)
     if (st != SC_END)
         return st;
     if (d->by.n == 0)
-        return sc_fail(err, SC_EDATA, "%s has no cells", sc_reader_name(in));
+        return sc_fail(err, SC_EDATA, "%s: has no cells", sc_reader_name(in));
     return sc_vector_finish(&d->by, err);
 }
 
@@ -206,7 +206,6 @@ sc_status plot_dots(const plot_opts *o, sc_reader *in, sc_err *err)
     sc_status st;
     if (!o->key || !o->group_by)
         return sc_fail(err, SC_EUSAGE, "dots needs --key, genes, and --group-by, an obs column");
-    SC_TRY(plot_need_cells(in, err));
     SC_GOTO(st, read_cells(&d, in, err), out);
     SC_GOTO(st, make_dots(&d, err), out);
     lay_out(&d);

@@ -286,7 +286,7 @@ static sc_status read_all(figure *f, sc_reader *in, sc_err *err)
     if (st != SC_END)
         return st;
     if (f->value.n == 0)
-        return sc_fail(err, SC_EDATA, "%s has no cells", sc_reader_name(in));
+        return sc_fail(err, SC_EDATA, "%s: has no cells", sc_reader_name(in));
     SC_TRY(sc_vector_finish(&f->by, err));
     return sort_values(f, err);
 }
@@ -297,7 +297,6 @@ sc_status plot_violin(const plot_opts *o, sc_reader *in, sc_err *err)
     sc_status st;
     if (!o->key)
         return sc_fail(err, SC_EUSAGE, "a violin needs --key: an obs column of numbers, or a gene");
-    SC_GOTO(st, plot_need_cells(in, err), out);
     SC_GOTO(st, read_all(&f, in, err), out);
     lay_out(&f);
     st = draw(&f, err);
