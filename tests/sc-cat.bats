@@ -30,14 +30,18 @@ setup() {
 }
 
 @test "inner: the common genes in the first input's order" {
-    sc-cat a.scz b.scz >both.scz
+    sc-cat a.scz b.scz >both.scz 2>note
+    [ "$(cat note)" = "sc-cat: a.scz has 1 gene that not all inputs have; the 2 that all have are kept" ]
     [ "$(sc-view -t X both.scz)" = "$(printf 'cell\tg1\tg3\nc1\t11\t13\nc2\t21\t23\nd1\t13\t11\nd2\t23\t21')" ]
     [ "$(sc-view -t obs both.scz | cut -f1,2)" = "$(printf 'cell\tbatch\nc1\ta\nc2\ta\nd1\tb\nd2\tb')" ]
     sc-view --check both.scz
 }
 
 @test "outer: all genes, zeros where an input lacks one" {
-    sc-cat --join outer a.scz b.scz >both.scz
+    sc-cat --join outer a.scz b.scz >both.scz 2>note
+    [ "$(cat note)" = "sc-cat: a.scz lacks 1 of all 4 genes; its cells have 0 of them" ]
+    sc-cat --suffix always --batch-names a,b a.scz a.scz >twice.scz 2>note # where the genes are the same, there is nothing to say
+    [ ! -s note ]
     [ "$(sc-view -t X both.scz | cut -f4,5)" = "$(printf 'g3\tg4\n13\t0\n23\t0\n11\t12\n21\t22')" ]
 }
 
@@ -169,10 +173,12 @@ cats() {
 
 @test "uns: what all inputs say is kept, members of objects too, and a note names the rest" {
     for n in a b; do sc-norm -q --log1p $n.scz | sc-hvg -q --flavor seurat -n 1 >$n.hvg.scz; done
-    cats same.scz "" --batch-names a,b a.hvg.scz b.hvg.scz
+    genes='has 1 gene that not all inputs have; the 2 that all have are kept'
+    cats same.scz "sc-cat: a.hvg.scz $genes" --batch-names a,b a.hvg.scz b.hvg.scz
     [ "$(uns same.scz)" = '{"log1p":{},"hvg":{"flavor":"seurat"}}' ]
     sc-norm -q --log1p a.scz >a.norm.scz
-    cats less.scz "sc-cat: uns is kept as far as the inputs agree; they do not in: hvg" a.norm.scz b.hvg.scz
+    cats less.scz "sc-cat: a.norm.scz $genes
+sc-cat: uns is kept as far as the inputs agree; they do not in: hvg" a.norm.scz b.hvg.scz
     [ "$(uns less.scz)" = '{"log1p":{}}' ]
     sc-sim -q --mock | sc-pca -q -n 3 >pca.scz
     for n in 5 6; do sc-neighbors -q -k $n --use-rep X_pca pca.scz >k$n.scz; done

@@ -309,6 +309,25 @@ static sc_status plan_rest(sc_concat *c, sc_err *err)
     return plan_uns(c, err);
 }
 
+/* Of the first input whose genes are not those of the output: that is seen nowhere else. */
+static sc_status note_genes(sc_concat *c, const char *const *names, sc_join join, sc_err *err)
+{
+    const long long n = c->out.var.n_rows;
+    for (int i = 0; i < c->n; i++) {
+        const long long own = c->in[i]->var.n_rows;
+        if (own == n)
+            continue;
+        return join == SC_JOIN_INNER
+                   ? note(c, err,
+                          "%s has %lld gene%s that not all inputs have; the %lld that all have are "
+                          "kept",
+                          names[i], own - n, own - n == 1 ? "" : "s", n)
+                   : note(c, err, "%s lacks %lld of all %lld genes; its cells have 0 of them",
+                          names[i], n - own, n);
+    }
+    return SC_OK;
+}
+
 static sc_status plan_axes(sc_concat *c, const char *const *names, sc_join join, sc_err *err)
 {
     const sc_table **tables = NULL;
@@ -322,6 +341,8 @@ static sc_status plan_axes(sc_concat *c, const char *const *names, sc_join join,
     sc_status st = sc_axis_join(&c->var, tables, names, c->n, join, "gene", err);
     if (st == SC_OK)
         st = sc_table_copy(&c->out.var, &c->var.table, err);
+    if (st == SC_OK)
+        st = note_genes(c, names, join, err);
     if (st == SC_OK && any_raw && !all_raw)
         st = note(c, err, "raw is dropped: not all inputs have it");
     if (st == SC_OK && all_raw) {
