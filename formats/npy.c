@@ -60,7 +60,8 @@ static sc_status create(void **state, const char *path, const char *target, cons
     const int matrix = sc_header_find(h, name);
     npy_writer *w;
     if (matrix < 0 || strncmp(name, "obsp/", 5) == 0 || strncmp(name, "varm/", 5) == 0)
-        return sc_fail(err, SC_EDATA, "there is no matrix '%s' with a row for each cell", name);
+        return sc_fail(err, SC_EDATA, "there is no matrix '%s' with a row for each cell%s", name,
+                       sc_header_why(h, name));
     SC_TRY(sc_alloc(&w, 1, sizeof *w, err));
     *w = (npy_writer){.h = h, .target = target, .matrix = matrix};
     sc_status st = sc_alloc(&w->row, (size_t)h->mats[matrix].n_cols, sizeof *w->row, err);

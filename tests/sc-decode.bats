@@ -109,6 +109,20 @@ peak() {
     fails 3 "minified already" sc-embed --minify "$F/m.scm" "$T/min.scz"
 }
 
+@test "a tool that needs expression says of minified cells that they are" {
+    sc-embed -q --minify "$F/m.scm" "$F/sim.scz" >"$T/min.scz"
+    gene=$(sc-view -t var "$F/sim.scz" | sed -n 2p | cut -f 1)
+    printf 'label\tpositive\tnegative\nA\t%s\t\n' "$gene" >"$T/seeds.tsv"
+    for tool in sc-norm sc-hvg "sc-hvg --layer counts" "sc-hvg --flavor seurat" sc-pca "sc-filter --min-genes 3" "sc-smooth --use-rep X_true" \
+        "sc-fit -m scvi" "sc-surgery $F/m.scm" "sc-label --seed-labels $T/seeds.tsv" "sc-view -t X" "sc-view -t layers/counts" \
+        "sc-plot latent --use-rep X_true --color $gene" "sc-plot dots --key $gene --group-by cell_type" "sc-write --format csv" "sc-write --format mtx" \
+        "sc-write --format npy"; do
+        fails 3 "; the cells are minified, and have only what a model decodes" $tool -o "$T/x" "$T/min.scz"
+        [ "${#lines[@]}" -eq 1 ]
+    done
+    [ ! -e "$T/x" ]
+}
+
 @test "minified with counts: both are there; another model refuses the posterior" {
     sc-embed --minify=with-counts "$F/m.scm" "$F/sim.scz" >"$T/min.scz"
     sc-score "$F/m.scm" "$F/sim.scz" >"$T/a"

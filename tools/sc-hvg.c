@@ -101,7 +101,7 @@ static sc_status choose_log(job *j, const sc_header *h, sc_err *err)
     (void)snprintf(path, sizeof path, "%s%s", strcmp(layer, "X") == 0 ? "" : "layers/", layer);
     const int m = sc_header_find(h, path);
     if (m < 0)
-        return sc_fail(err, SC_EDATA, "there is no matrix '%s'", path);
+        return sc_fail(err, SC_EDATA, "there is no matrix '%s'%s", path, sc_header_why(h, path));
     j->src = &h->mats[m];
     if (j->src->kind == SC_COUNTS || j->src->kind == SC_COUNTS_FRACTIONAL)
         return sc_fail(err, SC_EDATA,

@@ -77,7 +77,7 @@ static sc_status choose_matrix(job *j, sc_err *err)
     (void)snprintf(path, sizeof path, "%s%s", strcmp(layer, "X") == 0 ? "" : "layers/", layer);
     const int m = sc_header_find(h, path);
     if (m < 0)
-        return sc_fail(err, SC_EDATA, "there is no matrix '%s'", path);
+        return sc_fail(err, SC_EDATA, "there is no matrix '%s'%s", path, sc_header_why(h, path));
     j->mat = &h->mats[m];
     if (j->mat->kind == SC_COUNTS || j->mat->kind == SC_COUNTS_FRACTIONAL)
         sc_cli_note(&tool, &j->o,

@@ -126,7 +126,8 @@ sc_status csv_create(void **state, const char *path, const char *target, const v
     csv_writer *w;
     if (matrix < 0 || strncmp(name, "raw/", 4) == 0 || strncmp(name, "obsp/", 5) == 0 ||
         strncmp(name, "varm/", 5) == 0)
-        return sc_fail(err, SC_EDATA, "there is no matrix '%s' with a row for each cell", name);
+        return sc_fail(err, SC_EDATA, "there is no matrix '%s' with a row for each cell%s", name,
+                       sc_header_why(h, name));
     SC_TRY(sc_alloc(&w, 1, sizeof *w, err));
     w->h = h;
     w->target = target;

@@ -60,7 +60,8 @@ static sc_status choose(mtx_writer *w, const mtx_write_opts *o, sc_err *err)
     w->matrix = sc_header_find(w->h, name);
     if (w->matrix < 0 || strncmp(name, "raw/", 4) == 0 || strncmp(name, "obs", 3) == 0 ||
         strncmp(name, "varm/", 5) == 0)
-        return sc_fail(err, SC_EDATA, "there is no matrix '%s' of cells by genes", name);
+        return sc_fail(err, SC_EDATA, "there is no matrix '%s' of cells by genes%s", name,
+                       sc_header_why(w->h, name));
     w->proteins = sc_header_find(w->h, "obsm/protein_expression");
     w->is_integer = w->h->mats[w->matrix].kind == SC_COUNTS &&
                     (w->proteins < 0 || w->h->mats[w->proteins].kind == SC_COUNTS);

@@ -21,6 +21,9 @@ static sc_status not_there(const sc_header *h, const char *name, bool is_gene_to
     sc_strs names = {0};
     char near[256] = "";
     sc_status st = SC_OK;
+    if (is_gene_too && find_name(&h->var.names, name) >= 0)
+        return sc_fail(err, SC_EDATA, "gene '%s' has no values: there is no matrix 'X'%s", name,
+                       sc_header_why(h, "X"));
     for (int c = 0; c < h->obs.n_cols && st == SC_OK; c++)
         st = sc_strs_push(&names, h->obs.cols[c].name, strlen(h->obs.cols[c].name), err);
     for (int64_t j = 0; is_gene_too && j < h->var.names.n && st == SC_OK; j++)
@@ -103,7 +106,7 @@ static sc_status open_layer(sc_vector *v, const sc_header *h, const char *layer,
 {
     const int mat = find_mat(h, layer);
     if (mat < 0)
-        return sc_fail(err, SC_EDATA, "there is no layer '%s'", layer);
+        return sc_fail(err, SC_EDATA, "there is no layer '%s'%s", layer, sc_header_why(h, "X"));
     if (take_gene(v, h, mat))
         return SC_OK;
     char near[256];

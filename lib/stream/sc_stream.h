@@ -53,6 +53,9 @@ sc_status sc_header_record(sc_header *h, const char *tool, int argc, char *const
  */
 sc_status sc_header_counts(const sc_header *h, const char *layer, int *mat, char *note,
                            size_t note_len, sc_err *err) SC_MUST_CHECK;
+/* To end the sentence that there is no such matrix: "; the cells are minified, ..." where that is
+ * why, else "". */
+const char *sc_header_why(const sc_header *h, const char *path);
 
 /*
  * A block of rows. From a reader: lent until the next sc_reader_next. Built by hand: sc_block_new,

@@ -24,6 +24,16 @@ static void list_matrices(const sc_header *h, bool counts_only, char *buf, size_
     }
 }
 
+const char *sc_header_why(const sc_header *h, const char *path)
+{
+    const bool is_of_genes =
+        strcmp(path, "X") == 0 || strncmp(path, "layers/", 7) == 0 || strncmp(path, "raw/", 4) == 0;
+    return is_of_genes && sc_header_find(h, "X") < 0 &&
+                   strstr(h->uns, "\"_scvi_adata_minify_type\"")
+               ? "; the cells are minified, and have only what a model decodes"
+               : "";
+}
+
 static sc_status named_counts(const sc_header *h, const char *layer, int *mat, sc_err *err)
 {
     char list[512], path[512];
@@ -32,6 +42,8 @@ static sc_status named_counts(const sc_header *h, const char *layer, int *mat, s
     if (k < 0 && strncmp(layer, "layers/", 7) == 0)
         k = sc_header_find(h, layer);
     list_matrices(h, false, list, sizeof list);
+    if (k < 0 && !*list && *sc_header_why(h, path))
+        return sc_fail(err, SC_EDATA, "there is no layer '%s'%s", layer, sc_header_why(h, path));
     if (k < 0)
         return sc_fail(err, SC_EDATA, "there is no layer '%s'; there are: %s", layer,
                        *list ? list : "none");
@@ -53,15 +65,6 @@ static const char *remedy(const sc_header *h)
     if (raw >= 0 && h->mats[raw].kind == SC_COUNTS)
         return "; raw has some, which sc-read --use raw takes from the file";
     return "";
-}
-
-/* Where not even X is there. */
-static const char *why_none(const sc_header *h)
-{
-    return strstr(h->uns, "\"_scvi_adata_minify_type\"")
-               ? "the cells are minified: take them as they were before, as minified ones have "
-                 "only what a model decodes"
-               : "there is no matrix of cells by genes";
 }
 
 sc_status sc_header_counts(const sc_header *h, const char *layer, int *mat, char *note,
@@ -87,7 +90,9 @@ sc_status sc_header_counts(const sc_header *h, const char *layer, int *mat, char
     if (n == 0)
         return *list ? sc_fail(err, SC_EDATA, "counts are needed, and there are only: %s%s", list,
                                remedy(h))
-                     : sc_fail(err, SC_EDATA, "counts are needed, and %s", why_none(h));
+                     : sc_fail(err, SC_EDATA,
+                               "counts are needed, and there is no matrix of cells by genes%s",
+                               sc_header_why(h, "X"));
     if (n > 1)
         return sc_fail(err, SC_EDATA, "several layers are counts, --layer decides: %s", list);
     *mat = found;

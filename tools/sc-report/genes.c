@@ -22,7 +22,8 @@ sc_status report_genes_open(report_genes *g, const sc_header *h, const char *lay
                        strcmp(layer, "raw") == 0 ? "raw/X" : layer);
         g->mat = sc_header_find(h, path);
         if (g->mat < 0)
-            return sc_fail(err, SC_EDATA, "there is no layer '%s'", layer);
+            return sc_fail(err, SC_EDATA, "there is no layer '%s'%s", layer,
+                           sc_header_why(h, path));
     } else {
         g->mat = sc_header_find(h, "X");
         if (g->mat >= 0 && !is_fit(&h->mats[g->mat]))

@@ -277,6 +277,8 @@ static sc_status unknown(const char *what, const sc_header *h, sc_err *err)
     static const char *const always[] = {"obs", "var", "uns"};
     sc_strs list = {0};
     sc_status st = SC_OK;
+    if (*sc_header_why(h, what))
+        return sc_fail(err, SC_EDATA, "there is no '%s'%s", what, sc_header_why(h, what));
     for (size_t k = 0; k < 3 && st == SC_OK; k++)
         st = sc_strs_push(&list, always[k], strlen(always[k]), err);
     if (st == SC_OK && h->has_raw)
