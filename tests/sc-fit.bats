@@ -49,7 +49,7 @@ fit() {
     fit --layer X -o "$T/m.scm" "$T/part.scz"
     fit --max-epochs 1 -o "$T/m.scm" "$F/sim.scz"
     sc-embed -q --minify "$T/m.scm" "$F/sim.scz" >"$T/minified.scz"
-    fails 3 "$T/minified.scz: counts are needed, and the cells are minified: take them as they were before" fit "$T/minified.scz"
+    fails 3 "$T/minified.scz: counts are needed, and there is no matrix of cells by genes; the cells are minified, and have only what a model decodes" fit "$T/minified.scz"
     fails 3 "$F/sim.scz: obs has no column 'bacth'; did you mean 'batch'?" fit --batch-key bacth "$F/sim.scz"
 }
 
