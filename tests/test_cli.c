@@ -169,7 +169,7 @@ static sc_status pick(void *ctx, const char *value, sc_cli_extra *extra, sc_err 
         return sc_fail(err, SC_EUSAGE, "no model");
     if (strcmp(value, "ldvae") != 0)
         return sc_fail(err, SC_EUSAGE, "unknown model '%s'", value);
-    *extra = (sc_cli_extra){"options of ldvae", plugin_rows, ctx};
+    *extra = (sc_cli_extra){.title = "options of ldvae", .params = plugin_rows, .opts = ctx};
     return SC_OK;
 }
 
@@ -212,6 +212,36 @@ static void test_set_by_name(void **state)
     assert_string_equal(err.msg, "unknown option '--n_hidden'");
 }
 
+static sc_status pick_if_asked(void *ctx, const char *value, sc_cli_extra *extra, sc_err *err)
+{
+    (void)ctx;
+    (void)value;
+    return sc_fail(err, SC_EUSAGE, "%s", extra->is_asked ? "asked" : "not asked");
+}
+
+static void test_a_plugins_table_is_asked_for(void **state)
+{
+    static const struct {
+        const char *args, *says;
+    } cases[] = {{"in.scz", "not asked"},
+                 {"--layer a -q in.scz", "not asked"},
+                 {"-q -- --of-plugin", "not asked"},
+                 {"--of-plugin 3", "asked"},
+                 {"-q --of-plugin=3", "asked"},
+                 {"--no-of-plugin", "asked"},
+                 {"-x in.scz", "asked"},
+                 {"-qx", "asked"}};
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        opts o;
+        sc_err err = {0};
+        char buf[256];
+        assert_int_equal(parse_with(&o, buf, cases[k].args, pick_if_asked, &err), SC_EUSAGE);
+        assert_string_equal(err.msg, cases[k].says);
+        sc_cli_free(&o);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_two_dashes_end_options),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_a_plugins_table),
+        cmocka_unit_test(test_a_plugins_table_is_asked_for),
         cmocka_unit_test(test_set_by_name),
     };
     return cmocka_run_group_tests_name("cli", tests, NULL, NULL);

@@ -93,7 +93,7 @@ static void hdf5_is_silent_on_every_thread(void **unused)
     sc_header h = {0};
     const sc_host host = {.size = sizeof host, .note = no_note};
     reading r = {0};
-    assert_int_equal(sc_formats_load(&formats, false, &err), SC_OK);
+    assert_int_equal(sc_formats_load(&formats, &err), SC_OK);
     assert_int_equal(sc_source_open(&src, path, &err), SC_OK);
     assert_int_equal(sc_formats_find(&formats, "h5ad", &plugin, &err), SC_OK);
     assert_int_equal(sc_formats_opts(&formats, plugin, &opts, &err), SC_OK);

@@ -81,7 +81,7 @@ static sc_status pick(void *ctx, const char *value, sc_cli_extra *extra, sc_err 
     const sc_plugin *p = c->handle.plugin;
     SC_TRY(sc_alloc(&c->opts, 1, p->opts_size, err));
     sc_params_default(p->params, c->opts);
-    *extra = (sc_cli_extra){p->name, p->params, c->opts};
+    *extra = (sc_cli_extra){.title = p->name, .params = p->params, .opts = c->opts};
     const sc_model *m = p->impl;
     if (m->size >= offsetof(sc_model, course) + sizeof m->course) {
         c->fit->train.early_stopping = m->course.early_stopping;

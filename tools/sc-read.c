@@ -232,6 +232,7 @@ static void say_what(const job *j, const reading *g)
 
 static sc_status choose_format(job *j, reading *g, sc_err *err)
 {
+    SC_TRY(sc_formats_load(&j->formats, err));
     if (!j->o.format)
         SC_TRY(sc_formats_sniff(&j->formats, j->src, &g->plugin, err));
     else
@@ -290,10 +291,8 @@ int main(int argc, char **argv)
     job j = {0};
     sc_err err = {0};
 
-    sc_status st = sc_formats_load(&j.formats, false, &err);
-    if (st == SC_OK)
-        st =
-            sc_cli_parse_with(&tool, &j.o, "format", sc_formats_pick, &j.formats, argc, argv, &err);
+    sc_status st =
+        sc_cli_parse_with(&tool, &j.o, "format", sc_formats_pick, &j.formats, argc, argv, &err);
     if (st == SC_OK)
         st = sc_source_open(&j.src, j.o.common.n_operands ? j.o.common.operands[0] : NULL, &err);
     if (st == SC_OK)

@@ -42,6 +42,7 @@ static void note(void *ctx, const char *line)
 static sc_status choose_format(job *j, sc_err *err)
 {
     const char *name = j->o.common.output;
+    SC_TRY(sc_formats_load(&j->formats, err));
     if (j->o.format)
         SC_TRY(sc_formats_find(&j->formats, j->o.format, &j->plugin, err));
     else if (!name || strcmp(name, "-") == 0)
@@ -112,13 +113,11 @@ static sc_status run(job *j, sc_err *err)
 
 int main(int argc, char **argv)
 {
-    job j = {.to = {.file = {.fd = -1}, .spool = -1}};
+    job j = {.to = {.file = {.fd = -1}, .spool = -1}, .formats = {.is_writing = true}};
     sc_err err = {0};
 
-    sc_status st = sc_formats_load(&j.formats, true, &err);
-    if (st == SC_OK)
-        st =
-            sc_cli_parse_with(&tool, &j.o, "format", sc_formats_pick, &j.formats, argc, argv, &err);
+    sc_status st =
+        sc_cli_parse_with(&tool, &j.o, "format", sc_formats_pick, &j.formats, argc, argv, &err);
     if (st == SC_OK)
         st = run(&j, &err);
 

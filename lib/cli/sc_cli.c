@@ -259,7 +259,8 @@ static sc_status parse_all(sc_cli *c, sc_common *common, int argc, char **argv, 
  * The value of one option, found before the table that it chooses is known: an option that is not
  * in the tables yet is passed over, its value then looks like an operand and is passed over too.
  */
-static const char *peek(const sc_cli *c, const char *name, int argc, char **argv, bool *wants_help)
+static const char *peek(const sc_cli *c, const char *name, int argc, char **argv, bool *wants_help,
+                        bool *is_asked)
 {
     const char *value = NULL;
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
@@ -271,10 +272,10 @@ static const char *peek(const sc_cli *c, const char *name, int argc, char **argv
         const size_t len = is_long ? strcspn(arg + 2, "=") : 1;
         const sc_param *p =
             is_long ? find_long(c, arg + 2, len, &opts) : find_short(c, arg[1], &opts);
-        if (!p)
-            continue;
-        if (!sc_param_takes_value(p)) {
-            *wants_help = *wants_help || opts == (const void *)&c->meta;
+        if (!p || !sc_param_takes_value(p)) {
+            const bool is_meta = p && opts == (const void *)&c->meta;
+            *wants_help = *wants_help || is_meta;
+            *is_asked = *is_asked || !p || is_meta || (!is_long && arg[2]); /* -qx: whose is x? */
             continue;
         }
         const char *rest =
@@ -333,7 +334,7 @@ sc_status sc_cli_parse_with(const sc_tool *t, void *opts, const char *pick_name,
     SC_TRY(own(common, common->operands, err));
     if (pick) {
         bool wants_help = false;
-        const char *value = peek(&c, pick_name, argc, argv, &wants_help);
+        const char *value = peek(&c, pick_name, argc, argv, &wants_help, &extra.is_asked);
         c.pick_name = pick_name;
         c.has_pick = value != NULL;
         const sc_status st = pick(ctx, value, &extra, err);
@@ -376,13 +377,6 @@ void sc_cli_free(void *opts)
     common->owned = NULL;
     common->operands = NULL;
     common->n_operands = 0;
-}
-
-int sc_cli_exit(const sc_tool *t, sc_status st, const sc_err *err)
-{
-    if (st != SC_OK && st != SC_END && st != SC_EPIPE)
-        (void)fprintf(stderr, "%s: %s\n", t->name, err->msg);
-    return sc_status_exit(st);
 }
 
 void sc_cli_note(const sc_tool *t, const void *opts, const char *fmt, ...)

@@ -64,6 +64,7 @@ typedef struct sc_cli_extra {
     const char *title; /* of its section in --help */
     const sc_param *params;
     void *opts;
+    bool is_asked; /* told to pick: help, or an option that the tool's own tables lack, was given */
 } sc_cli_extra;
 typedef sc_status (*sc_cli_pick)(void *ctx, const char *value, sc_cli_extra *extra, sc_err *err);
 sc_status sc_cli_parse_with(const sc_tool *t, void *opts, const char *pick_name, sc_cli_pick pick,

@@ -1,6 +1,7 @@
 #include "sc_cli_impl.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +13,13 @@ void sc_cli_hold_fds(void)
         if (fcntl(fd, F_GETFD) < 0)
             (void)open("/dev/null",
                        fd == STDIN_FILENO ? O_WRONLY : O_RDONLY); /* takes the lowest */
+}
+
+int sc_cli_exit(const sc_tool *t, sc_status st, const sc_err *err)
+{
+    if (st != SC_OK && st != SC_END && st != SC_EPIPE)
+        (void)fprintf(stderr, "%s: %s\n", t->name, err->msg);
+    return sc_status_exit(st);
 }
 
 int sc_cli_main(const sc_tool *t, void *opts, int argc, char **argv,

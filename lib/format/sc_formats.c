@@ -66,10 +66,12 @@ static void drop_old(sc_plugin_item *item)
     item->why = strdup("its sc_format is of an older contract");
 }
 
-sc_status sc_formats_load(sc_formats *f, bool is_writing, sc_err *err)
+sc_status sc_formats_load(sc_formats *f, sc_err *err)
 {
     size_t n = 0;
-    *f = (sc_formats){.is_writing = is_writing};
+    if (f->is_loaded)
+        return SC_OK;
+    f->is_loaded = true;
     SC_TRY(sc_plugin_list_load(SC_KIND_FORMAT, &f->list, err));
     for (int k = 0; k < f->list.n; k++) {
         drop_old(&f->list.items[k]);
@@ -107,8 +109,10 @@ void sc_formats_free(sc_formats *f)
 sc_status sc_formats_pick(void *ctx, const char *value, sc_cli_extra *extra, sc_err *err)
 {
     (void)value; /* what is given too much is found once the input's format is known */
-    (void)err;
     sc_formats *f = ctx;
+    if (!extra->is_asked)
+        return SC_OK;
+    SC_TRY(sc_formats_load(f, err));
     *extra = (sc_cli_extra){.title = f->is_writing ? "Formats that are written"
                                                    : "Formats that are read",
                             .params = f->rows,

@@ -23,19 +23,22 @@ typedef union sc_format_opts {
     char bytes[SC_PLUGIN_OPTS_MAX];
 } sc_format_opts;
 
+/* Starts as {0}, or {.is_writing = true} for writing. */
 typedef struct sc_formats {
+    bool is_writing, is_loaded;
     sc_plugin_list list;
-    bool is_writing;
     int n_rows;
     sc_param *rows; /* the options of all of them, by name; ends with SC_PARAM_END */
     char **docs;
     sc_format_value *values, *defaults;
 } sc_formats;
 
-/* Loads them all; those that can't be loaded stay in the list with their reasons. */
-sc_status sc_formats_load(sc_formats *f, bool is_writing, sc_err *err) SC_MUST_CHECK;
+/* Loads them all, once; those that can't be loaded stay in the list with their reasons. It takes 10
+ * ms, most of them for what HDF5 brings along. */
+sc_status sc_formats_load(sc_formats *f, sc_err *err) SC_MUST_CHECK;
 void sc_formats_free(sc_formats *f);
-/* For sc_cli_parse_with; ctx is the sc_formats. */
+/* For sc_cli_parse_with; ctx is the sc_formats. Loads them where the command line asks for their
+ * options; sc_formats_load is due before anything below in any case. */
 sc_status sc_formats_pick(void *ctx, const char *value, sc_cli_extra *extra, sc_err *err);
 
 /* By name: SC_EUSAGE with near names if it is unknown or can't do what is wanted, SC_EPLUGIN if it

@@ -269,8 +269,8 @@ static sc_status run(job *j, const char *in, const char *dir, exported_cells *ou
 sc_status write_cells(const model_opts *o, const sc_net *net, const char *in, const char *dir,
                       exported_cells *out, sc_err *err)
 {
-    job j = {.o = o, .net = net, .to = {.fd = -1}};
-    sc_status st = sc_formats_load(&j.formats, true, err);
+    job j = {.o = o, .net = net, .to = {.fd = -1}, .formats = {.is_writing = true}};
+    sc_status st = sc_formats_load(&j.formats, err);
     if (st == SC_OK)
         st = run(&j, in, dir, out, err);
     if (j.plugin)
