@@ -1,5 +1,6 @@
 # make: everything into build/.  make check: all tests.  make demo: the tutorial on simulated cells, into demo/.
 # TESTS='sc-norm test_knn' runs those alone, by their names.  make install: PREFIX, DESTDIR as usual.
+# V=1 shows the whole commands, -s not even a line for each.
 # check and demo fetch with apt-get what is missing, as make deps does.
 B ?= build
 PREFIX ?= /usr/local
@@ -22,7 +23,8 @@ INCLUDES = $(patsubst %/,-I%,$(sort $(dir $(wildcard lib/*/sc_*.h))))
 LIBS := -lm -ldl $(call pc,libs,libzstd jansson libxxhash libarchive)
 CC_ALL = $(CC) $(CPPFLAGS) -D_GNU_SOURCE -Ilib $(INCLUDES) -DSC_VERSION='"$(VERSION)"' $(CFLAGS) -std=c17 $(WARN) \
 	-pthread -fPIC -fvisibility=hidden -ffp-contract=off $(call quote,-ffile-prefix-map=$(CURDIR)=.) -MMD -MP
-LINK = @mkdir -p $(@D); $(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $@
+say = $(if $(V),,@)$(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,printf '  %-4s%s\n' $(1) $@; )
+LINK = $(call say,LD)mkdir -p $(@D); $(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $@
 quote = '$(subst ','\'',$(1))'
 
 ISAS = avx512 avx2 base
@@ -44,7 +46,7 @@ all: $(TOOLS) $(PLUGINS) $(FORMATS) $(MAN)
 .SECONDEXPANSION: # x.c may have more sources in a folder of its name: formats/h5ad/*.c go into formats/h5ad.so
 more = $$(addprefix $B/,$$(addsuffix .o,$$(basename $$(sort $$(wildcard $(1)/$$*/*.c)))))
 $B/libsluice.a: $(OBJ)
-	@rm -f $@; $(AR) Drcs $@ $^
+	$(call say,AR)rm -f $@; $(AR) Drcs $@ $^
 $B/bin/%: $B/tools/%.o $(call more,tools) $B/libsluice.a
 	$(LINK) -Wl,--as-needed $^ $(LIBS) $(call pc,libs,$(PKGS_$*))
 $B/plugins/%.so: $B/plugins/%.o
@@ -55,16 +57,16 @@ $B/formats/%.so: $B/formats/%.o $(call more,formats) $B/libsluice.a
 $B/tests/%: $B/tests/%.o $B/libsluice.a
 	$(LINK) -Wl,--as-needed $^ -lcmocka $(LIBS) $(call pc,libs,$(PKGS_$*))
 $B/bench/%: $B/tests/bench/%.o $B/libsluice.a
-	@mkdir -p $(@D); $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(LINK) $^ $(LIBS)
 define isa_rule
 $B/%.$1.o: %.c $B/flags
-	@mkdir -p $$(@D); $$(CC_ALL) -O3 -fno-math-errno $$(if $$(findstring isa,$$<),-ffp-contract=fast) $$(ISA_$1) -DSC_ISA=$1 -c -o $$@ $$<
+	$$(call say,CC)mkdir -p $$(@D); $$(CC_ALL) -O3 -fno-math-errno $$(if $$(findstring isa,$$<),-ffp-contract=fast) $$(ISA_$1) -DSC_ISA=$1 -c -o $$@ $$<
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$i)))
 $B/%.f64.o: %.c
-	@mkdir -p $(@D); $(CC_ALL) -DSC_F64 -c -o $@ $<
+	$(call say,CC)mkdir -p $(@D); $(CC_ALL) -DSC_F64 -c -o $@ $<
 $B/%.o: %.c $B/flags
-	@mkdir -p $(@D); $(CC_ALL) $(PKG_CFLAGS) -c -o $@ $<
+	$(call say,CC)mkdir -p $(@D); $(CC_ALL) $(PKG_CFLAGS) -c -o $@ $<
 # loops over entries, which vectorize; private: $B/flags must not see it
 $(addprefix $B/lib/,stream/sc_stream_matrix.o model/sc_net_tensors.o data/sc_rows.o data/sc_gene_order.o infer/sc_infer_block.o train/sc_packed.o train/sc_minibuf.o): private CFLAGS += -O3
 $B/flags: FORCE # other flags than last time: compile anew
@@ -76,10 +78,10 @@ $B/prefix: FORCE
 	@mkdir -p $B; printf '%s\n' $(call quote,$(PREFIX)) | cmp -s - $@ || printf '%s\n' $(call quote,$(PREFIX)) >$@
 $B/tools/sc-report/assets.o: $(wildcard tools/sc-report/page.* tools/sc-report/*.js)
 $B/man/sc-%.1: man/sc-%.1 $B/bin/sc-% tests/mkman
-	@mkdir -p $(@D); tests/mkman $B/bin/sc-$* $< >$@.tmp && mv $@.tmp $@
+	$(call say,MAN)mkdir -p $(@D); tests/mkman $B/bin/sc-$* $< >$@.tmp && mv $@.tmp $@
 $B/man/sc-read.1 $B/man/sc-write.1: $(FORMATS) # whose options they list
 $B/man/%: man/%
-	@mkdir -p $(@D); cp $< $@
+	$(call say,MAN)mkdir -p $(@D); cp $< $@
 
 deps:
 	@CC="$(CC)" PKG_CONFIG="$(PKG_CONFIG)" tests/deps $(DEBS)

@@ -280,6 +280,22 @@ too_long() {
     [[ $output == *sc_two.o* ]]
 }
 
+@test "make says in a line what it makes, with V=1 by which command, and nothing with -s" {
+    mkdir -p "$T/lib/base"
+    cp "$ROOT/Makefile" "$ROOT/VERSION" "$T"
+    echo 'int one(void) { return 1; }' >"$T/lib/base/sc_one.c"
+    cd "$T"
+    unset MAKEFLAGS MFLAGS V
+    [ "$(make B=b CFLAGS= b/libsluice.a)" = $'  CC  b/lib/base/sc_one.o\n  AR  b/libsluice.a' ]
+    [ "$(make -j2 --no-print-directory B=c CFLAGS= c/libsluice.a)" = $'  CC  c/lib/base/sc_one.o\n  AR  c/libsluice.a' ]
+    run make B=d CFLAGS= V=1 d/libsluice.a
+    echo "$output"
+    [ "$(grep -c -- '-c -o d/lib/base/sc_one.o lib/base/sc_one.c$' <<<"$output")" -eq 1 ]
+    [ "$(grep -c 'Drcs d/libsluice.a' <<<"$output")" -eq 1 ]
+    [ "$(grep -c '^  ' <<<"$output")" -eq 0 ]
+    [ -z "$(make -sj2 B=e CFLAGS= e/libsluice.a 2>&1)" ]
+}
+
 @test "README.md and sluice(7) name the tools there are, and sluice(7) its companions" {
     cd "$ROOT"
     there=$(basename -s .c tools/sc-*.c | sort)
