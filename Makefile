@@ -23,7 +23,7 @@ INCLUDES = $(patsubst %/,-I%,$(sort $(dir $(wildcard lib/*/sc_*.h))))
 LIBS := -lm -ldl $(call pc,libs,libzstd jansson libxxhash libarchive)
 CC_ALL = $(CC) $(CPPFLAGS) -D_GNU_SOURCE -Ilib $(INCLUDES) -DSC_VERSION='"$(VERSION)"' $(CFLAGS) -std=c17 $(WARN) \
 	-pthread -fPIC -fvisibility=hidden -ffp-contract=off $(call quote,-ffile-prefix-map=$(CURDIR)=.) -MMD -MP
-say = $(if $(V),,@)$(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,printf '  %-4s%s\n' $(1) $@; )
+say = $(if $(filter-out 0,$(V)),,@)$(if $(filter-out 0,$(V))$(findstring s,$(firstword -$(MAKEFLAGS))),,printf '  %-4s%s\n' $(1) $@; )
 LINK = $(call say,LD)mkdir -p $(@D); $(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $@
 quote = '$(subst ','\'',$(1))'
 

@@ -46,6 +46,17 @@ load helper
     [ "$(sc-read -q out.h5ad | sc-view -t obsm/X_ldvae | md5sum)" = "$(sc-embed -q m.scm hvg.scz | sc-view -t obsm/X_ldvae | md5sum)" ]
 }
 
+@test "make clean of a workflow needs no data, which making does" {
+    cd "$T"
+    for f in mapping/Makefile mapping/proteins.mk imputation/Makefile; do
+        mkdir made
+        fails 2 "there is nothing in 'nowhere'; DATA=FOLDER says where the data are.  Stop." \
+            make -f "$ROOT/tests/workflows/$f" OUT=made DATA=nowhere
+        make -s -f "$ROOT/tests/workflows/$f" OUT=made DATA=nowhere clean
+        [ ! -e made ]
+    done
+}
+
 @test "mapping: a query mapped jointly, batch by batch and in a chain, with proofs and a table" {
     need_shared data/pbmc1k_v2.tar.gz data/pbmc1k_v3.tar.gz data/pbmc1k_5p.tar.gz data/pbmc1k_labels.tsv
     cd "$T"

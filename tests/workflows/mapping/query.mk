@@ -4,7 +4,7 @@
 SHELL = /bin/bash -o pipefail
 HERE := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 DATA ?= ../shared/data
-ifeq ($(wildcard $(DATA)/*),)
+ifeq ($(wildcard $(DATA)/*)$(filter clean,$(MAKECMDGOALS)),)
 $(error there is nothing in '$(DATA)'; DATA=FOLDER says where the data are)
 endif
 GENES ?= 2000
