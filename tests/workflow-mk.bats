@@ -71,6 +71,24 @@ made() { grep -oE '^sc-[a-z]+ ' <<<"$output" | sort | uniq -c | awk '{ printf "%
     [ "$(grep -c '^sample ' <<<"$output")" -eq 3 ]
 }
 
+@test "each seed has a model, a layout and a report of its own, and another one is made beside them" {
+    project
+    run make SC_MODELS=ldvae SC_SEEDS="0 1"
+    echo "$output"
+    [ "$(made)" = "sc-cat sc-embed*2 sc-filter*2 sc-fit*2 sc-loadings*2 sc-norm sc-plot*4 sc-read*2 sc-report*2 sc-write*2" ]
+    make -s SC_MODELS=ldvae
+    for m in out/joined.ldvae{,.seed0,.seed1}.scm; do sc-loadings "$m" >"$m.tsv"; done
+    cmp out/joined.ldvae.scm.tsv out/joined.ldvae.seed0.scm.tsv
+    cmp <(sc-view -t obsm/X_umap out/joined.ldvae.scz) <(sc-view -t obsm/X_umap out/joined.ldvae.seed0.scz)
+    run cmp -s out/joined.ldvae.scm.tsv out/joined.ldvae.seed1.scm.tsv
+    [ "$status" -eq 1 ]
+    [ "$(sc-view out/joined.ldvae.seed1.scz | grep -cE '^by: sc-(umap|leiden) .*--seed 1')" -eq 2 ]
+    run make SC_MODELS=ldvae SC_SEEDS="0 1 7"
+    [ "$(made)" = "sc-embed sc-fit sc-loadings sc-plot*2 sc-report sc-write" ]
+    run make SC_MODELS=ldvae SC_SEEDS="0 1" SC_FIT_ldvae="--n-latent 3"
+    [ "$(made)" = "sc-embed*2 sc-fit*2 sc-loadings*2 sc-plot*4 sc-report*2 sc-write*2" ]
+}
+
 @test "a step that fails leaves no file of its own, and what was done stays" {
     project
     run make -k SC_MODELS=ldvae SC_LEIDEN="--resolution -1"
@@ -118,6 +136,8 @@ END
     run make -f "$F/usr/share/sluice/workflow.mk" SC_DATA=none
     [ "$status" -eq 2 ]
     [[ $output == *"there is no file of counts in 'none'; SC_DATA=FOLDER says where they are"* ]]
+    make -s -f "$F/usr/share/sluice/workflow.mk" SC_DATA=none sc-clean # which needs no data
+    [ ! -e sluice ]
 }
 
 @test "PBMC of three chemistries, from tar.gz to report with one make" {
@@ -141,6 +161,12 @@ END
         cmp <(sc-view -t $what out/joined.ldvae.scz) <(sc-view -t $what made/joined.ldvae.scz)
     done
     for f in html h5ad history.svg umap.svg loadings.tsv; do [ -s out/joined.ldvae.$f ]; done
+    snakemake -q all -s "$F/usr/share/sluice/Snakefile" -c 2 --config "${set_up[@]}" seeds='0 1'
+    make -s -f "$F/usr/share/sluice/workflow.mk" SC_DATA="$F/data" SC_OUT=made SC_FILTER="--min-genes 10" SC_HVG="-n 100" SC_FIT="--max-epochs 2" SC_SEEDS="0 1"
+    for what in obs obsm/X_latent obsm/X_umap; do
+        cmp <(sc-view -t $what out/joined.ldvae.seed1.scz) <(sc-view -t $what made/joined.ldvae.seed1.scz)
+    done
+    for f in html h5ad history.svg umap.svg loadings.tsv; do [ -s out/joined.ldvae.seed1.$f ]; done
     run snakemake -n -s "$F/usr/share/sluice/Snakefile" -c 2 --config "${set_up[@]}"
     [[ $output == *"Nothing to be done"* ]]
     run snakemake -n -s "$F/usr/share/sluice/Snakefile" -c 2 --config "${set_up[@]}" leiden='--resolution 2'

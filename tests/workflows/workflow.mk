@@ -19,12 +19,16 @@
 #   N.M.scm       model                     N.M.loadings.tsv  of a linear decoder (ldvae)
 #   N.M.scz       latent space, graph, layout, clusters
 #
+# SC_SEEDS = 0 1 2 makes all that a model leads to once for each seed, of training, layout and clusters: M is then
+# ldvae.seed0, ldvae.seed1 ... Without it the tools' own seed holds, which is 0.
+#
 # 'make sc-list' prints the samples and what will be made; each file is a target by itself. An option may have a form
 # for one model only: SC_FIT_scvi, SC_NEIGHBORS_scvi, SC_UMAP_scvi, SC_LEIDEN_scvi.
 
 SC_DATA ?= .
 SC_OUT ?= sluice
 SC_MODELS ?= ldvae
+SC_SEEDS ?=
 SC_FILTER ?= --min-genes 200
 SC_NORM ?= --target-sum 1e4 --log1p
 SC_HVG ?= --flavor seurat_v3 -n 2000
@@ -38,7 +42,7 @@ SC_COLOR ?= leiden
 sc_suffixes := .h5ad .h5 .loom .tar.gz .csv .csv.gz .tsv .tsv.gz /matrix.mtx.gz /matrix.mtx
 sc_found = $(foreach s,$(sc_suffixes),$(patsubst $(SC_DATA)/%$s,%,$(wildcard $(SC_DATA)/*$s)))
 SC_SAMPLES ?= $(sort $(sc_found))
-ifeq ($(words $(SC_SAMPLES)),0)
+ifeq ($(SC_SAMPLES)$(filter sc-clean,$(MAKECMDGOALS)),)
 $(error there is no file of counts in '$(SC_DATA)'; SC_DATA=FOLDER says where they are)
 endif
 sc_several := $(filter-out 1,$(words $(SC_SAMPLES)))
@@ -48,8 +52,9 @@ sc_empty :=
 sc_comma := ,
 sc_quote = '$(subst ','\'',$(1))'
 
-sc_kinds = html h5ad history.svg umap.svg $(if $(filter ldvae,$1),loadings.tsv)
-sc_all = $(foreach m,$(SC_MODELS),$(patsubst %,$(SC_OUT)/$(SC_NAME).$m.%,$(call sc_kinds,$m)))
+sc_kinds = html h5ad history.svg umap.svg $(if $(filter ldvae ldvae.seed%,$1),loadings.tsv)
+sc_seeded = $(foreach m,$(SC_MODELS),$(if $(SC_SEEDS),$(SC_SEEDS:%=$m.seed%),$m))
+sc_all = $(foreach m,$(sc_seeded),$(patsubst %,$(SC_OUT)/$(SC_NAME).$m.%,$(call sc_kinds,$m)))
 
 sc-all: $(sc_all)
 sc-list:
@@ -90,22 +95,24 @@ endif
 $(SC_OUT)/%.hvg.scz: $(SC_OUT)/%.cells.scz $(SC_OUT)/.hvg.options
 	sc-norm -q $(SC_NORM) $< | sc-hvg -q $(SC_HVG) $(if $(filter $(SC_NAME),$*),$(sc_batch)) --subset -o $@
 
+# $1: the model, or MODEL.seedN; $2: the model; $3: --seed N.
 # A stopped training goes on from its checkpoint, unless what it was made of has changed since.
 define sc_model_rules
-$(call sc_options,fit-$1,$$(SC_FIT) $$(SC_FIT_$1))
-$(call sc_options,graph-$1,$$(SC_NEIGHBORS) $$(SC_NEIGHBORS_$1) / $$(SC_UMAP) $$(SC_UMAP_$1) / $$(SC_LEIDEN) $$(SC_LEIDEN_$1))
+$(call sc_options,fit-$1,$$(SC_FIT) $$(SC_FIT_$2))
+$(call sc_options,graph-$1,$$(SC_NEIGHBORS) $$(SC_NEIGHBORS_$2) / $$(SC_UMAP) $$(SC_UMAP_$2) / $$(SC_LEIDEN) $$(SC_LEIDEN_$2))
 $(SC_OUT)/%.$1.scm: $(SC_OUT)/%.hvg.scz $(SC_OUT)/.fit-$1.options
 	@for f in $$^; do if [ "$$$$f" -nt $$@.checkpoint ]; then rm -f $$@.checkpoint; fi; done
-	sc-fit -q -m $1 $$(if $$(filter $$(SC_NAME),$$*),$$(sc_batch)) $$(SC_FIT) $$(SC_FIT_$1) --checkpoint $$@.checkpoint --resume -o $$@ $$<
+	sc-fit -q -m $2 $3 $$(if $$(filter $$(SC_NAME),$$*),$$(sc_batch)) $$(SC_FIT) $$(SC_FIT_$2) --checkpoint $$@.checkpoint --resume -o $$@ $$<
 	@rm -f $$@.checkpoint
 $(SC_OUT)/%.$1.scz: $(SC_OUT)/%.$1.scm $(SC_OUT)/%.hvg.scz $(SC_OUT)/.graph-$1.options
 	sc-embed -q --key X_latent $(SC_OUT)/$$*.$1.scm $(SC_OUT)/$$*.hvg.scz | \
-	  sc-neighbors -q --use-rep X_latent $$(SC_NEIGHBORS) $$(SC_NEIGHBORS_$1) | \
-	  sc-umap -q $$(SC_UMAP) $$(SC_UMAP_$1) | sc-leiden -q $$(SC_LEIDEN) $$(SC_LEIDEN_$1) -o $$@
+	  sc-neighbors -q --use-rep X_latent $$(SC_NEIGHBORS) $$(SC_NEIGHBORS_$2) | \
+	  sc-umap -q $3 $$(SC_UMAP) $$(SC_UMAP_$2) | sc-leiden -q $3 $$(SC_LEIDEN) $$(SC_LEIDEN_$2) -o $$@
 $(SC_OUT)/%.$1.html: $(SC_OUT)/%.$1.scm $(SC_OUT)/%.$1.scz
 	sc-report -q -o $$@ $$^
 endef
-$(foreach m,$(SC_MODELS),$(eval $(call sc_model_rules,$m)))
+$(foreach m,$(SC_MODELS),$(if $(SC_SEEDS),,$(eval $(call sc_model_rules,$m,$m))) \
+  $(foreach s,$(SC_SEEDS),$(eval $(call sc_model_rules,$m.seed$s,$m,--seed $s))))
 
 $(SC_OUT)/%.history.svg: $(SC_OUT)/%.scm
 	sc-plot history -q -o $@ $<
