@@ -14,7 +14,7 @@ typedef struct cells {
     double log_factorial[ROWS];
 } cells;
 
-static cells dense, thin;
+static cells dense, thin, full;
 static float noise[ROWS * 64];
 
 /* A share of the genes is stored; every seventh cell has no counts. */
@@ -51,12 +51,12 @@ static sc_mini mini_of(const cells *c)
     return m;
 }
 
-static void sort_all(sc_gene_order *o, const sc_gene_rows *rows)
+static void sort_all(sc_gene_order *o, const sc_kernels *k, const sc_gene_rows *rows)
 {
     for (int t = SC_GENE_ORDER_TILES - 1; t >= 0; t--) /* in any order */
         sc_gene_order_cut(o, rows, t);
     for (int t = SC_GENE_ORDER_TILES - 1; t >= 0; t--)
-        sc_gene_order_sort(o, rows, t);
+        sc_gene_order_sort(o, k, rows, t);
 }
 
 /* Each gene's cells rise; each place holds the gene, in the cell that is said. */
@@ -73,28 +73,101 @@ static void check_order(const sc_gene_order *o, const sc_gene_rows *rows, int64_
         }
 }
 
+/* The parts of a row follow each other from its begin to its end, each of its range's genes. */
+static void check_parts(const sc_gene_order *o, const sc_gene_rows *rows, int64_t n_vars)
+{
+    for (int64_t i = 0; i < rows->n; i++) {
+        int32_t at = (int32_t)(rows->indptr[i] - rows->indptr[0]);
+        for (int64_t t = 0; t < SC_GENE_ORDER_TILES; t++) {
+            int32_t first, end;
+            int64_t j0, j1;
+            sc_gene_order_range(n_vars, t, &j0, &j1);
+            sc_gene_order_part(o, i, t, &first, &end);
+            assert_int_equal(first, at);
+            for (; at < end; at++)
+                assert_in_range(rows->indices[rows->indptr[0] + at], j0, j1 - 1);
+        }
+        assert_int_equal(at, rows->indptr[i + 1] - rows->indptr[0]);
+    }
+}
+
+static void check_rows(const sc_kernels *k, const sc_gene_rows *rows, int64_t n_vars)
+{
+    sc_gene_order o = {0};
+    sc_err err = {0};
+    const int64_t nnz = rows->indptr[rows->n] - rows->indptr[0];
+    assert_int_equal(sc_gene_order_room(&o, 7, 20, 5, &err), SC_OK); /* it has been smaller */
+    assert_int_equal(sc_gene_order_room(&o, n_vars, rows->n, nnz, &err), SC_OK);
+    for (int again = 0; again < 2; again++) {
+        sort_all(&o, k, rows);
+        check_order(&o, rows, n_vars);
+        check_parts(&o, rows, n_vars);
+    }
+    sc_gene_order_free(&o);
+}
+
+static void order_with(const sc_kernels *k)
+{
+    static const int64_t n[] = {1, 5, 16, 17, 100, 127, 128, 129, ROWS};
+    for (size_t i = 0; i < sizeof n / sizeof *n; i++)
+        for (int from = 0; from < 4 && from + n[i] <= ROWS; from += 3) { /* row 3 is empty */
+            check_rows(k, &(sc_gene_rows){n[i], dense.indptr + from, dense.indices}, VARS);
+            check_rows(k, &(sc_gene_rows){n[i], thin.indptr + from, thin.indices}, VARS);
+            check_rows(k, &(sc_gene_rows){n[i], full.indptr + from, full.indices}, VARS);
+        }
+    static const int64_t indptr[] = {0, 2, 3}, none[ROWS + 1];
+    static const int32_t genes[] = {0, 2, 2}; /* fewer genes than ranges */
+    check_rows(k, &(sc_gene_rows){2, indptr, genes}, 3);
+    check_rows(k, &(sc_gene_rows){ROWS, none, genes}, VARS);
+}
+
+/* A range of genes writes its own entries and no others; places may be large numbers. */
+static void alone_with(const sc_kernels *k)
+{
+    enum { ROOM_HERE = 4 * 128 + 32 };
+    static uint16_t marks[8][4];
+    static const int32_t from[] = {0, 1 << 24, INT32_MAX - 4};
+    for (size_t f = 0; f < sizeof from / sizeof *from; f++)
+        for (int n_blocks = 1; n_blocks <= 8; n_blocks += 7) {
+            _Alignas(64) int32_t next[128];
+            int32_t ptr[4], row[ROOM_HERE], place[ROOM_HERE], end = 16;
+            for (int b = 0; b < 8; b++)
+                for (int j = 0; j < 4; j++) {
+                    marks[b][j] = (uint16_t)(j == 3 ? 0xffff : 0x1248 << j);
+                    end += b < n_blocks ? __builtin_popcount(marks[b][j]) : 0;
+                }
+            for (int i = 0; i < 128; i++)
+                next[i] = from[f];
+            memset(row, 0x7f, sizeof row);
+            memset(place, 0x7f, sizeof place);
+            k->sort_marked(&(sc_marked){4, n_blocks, marks[0], 4, next, from[f] + 4, 16, end, ptr,
+                                        row, place});
+            int32_t at = 16, had[128] = {0};
+            for (int j = 0; j < 4; j++) {
+                assert_int_equal(ptr[j], at);
+                for (int i = 0; i < 16 * n_blocks; i++)
+                    if (marks[i / 16][j] >> i % 16 & 1) {
+                        assert_int_equal(row[at], i);
+                        assert_int_equal(place[at++], from[f] + had[i]++);
+                    }
+            }
+            for (int i = 0; i < ROOM_HERE; i++)
+                if (i < 16 || i >= end) {
+                    assert_int_equal(row[i], 0x7f7f7f7f);
+                    assert_int_equal(place[i], 0x7f7f7f7f);
+                }
+        }
+}
+
 static void order(void **state)
 {
     (void)state;
-    sc_gene_order o = {0};
-    sc_err err = {0};
-    assert_int_equal(sc_gene_order_room(&o, VARS, ROWS, ROOM, &err), SC_OK);
-    const int64_t from[] = {0, 3, 100}, n[] = {ROWS, 1, 5};
-    for (int c = 0; c < 2; c++)
-        for (int i = 0; i < 3; i++) { /* rows from the middle, too, one of them empty */
-            const cells *of = c ? &thin : &dense;
-            const sc_gene_rows rows = {n[i], of->indptr + from[i], of->indices};
-            sort_all(&o, &rows);
-            check_order(&o, &rows, VARS);
+    static const char *const isas[] = {"avx512", "avx2", "base"};
+    for (int isa = 0; isa < 3; isa++)
+        if (sc_kernels_get(isas[isa])) {
+            order_with(sc_kernels_get(isas[isa]));
+            alone_with(sc_kernels_get(isas[isa]));
         }
-    sc_gene_order_free(&o);
-    static const int64_t indptr[] = {0, 2, 3};
-    static const int32_t genes[] = {0, 2, 2}; /* fewer genes than ranges */
-    const sc_gene_rows rows = {2, indptr, genes};
-    assert_int_equal(sc_gene_order_room(&o, 3, 2, 3, &err), SC_OK);
-    sort_all(&o, &rows);
-    check_order(&o, &rows, 3);
-    sc_gene_order_free(&o);
 }
 
 typedef struct both {
@@ -187,6 +260,7 @@ static int prepare(void **state)
     uint64_t s = 12;
     fill(&dense, 0.15, 3);
     fill(&thin, 0.02, 4);
+    fill(&full, 1, 5);
     for (size_t i = 0; i < sizeof noise / sizeof *noise; i++)
         noise[i] = (float)(2 * (tiny_uniform(&s) + tiny_uniform(&s) - 1));
     return 0;

@@ -53,6 +53,18 @@ typedef struct sc_hit {
     float value;
 } sc_hit;
 
+/* Sparse rows of which n columns are to be sorted (sort_marked below). */
+typedef struct sc_marked {
+    int64_t n, n_blocks;   /* of 16 rows each, the last one padded with empty ones */
+    const uint16_t *marks; /* n_blocks x n, blocks ld apart: a bit for each row, the first lowest */
+    int64_t ld;
+    int32_t *next;      /* by row, padded too, aligned to 64 bytes: of its next entry, its place */
+    int32_t n_places;   /* which are below this */
+    int32_t first, end; /* where the entries go */
+    int32_t *ptr;       /* n */
+    int32_t *row, *place;
+} sc_marked;
+
 typedef struct sc_kernels {
     const char *isa; /* "avx512", "avx2", "base" */
     int width;       /* floats in a vector */
@@ -86,6 +98,10 @@ typedef struct sc_kernels {
      * a multiple of 8, n of 32. out has room for m n; they come in no promised order. */
     int (*near)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
                 const float *limit, sc_hit *out);
+
+    /* Entries column by column, rows rising: of each, its row and its place; ptr: where a column's
+     * begin. Nothing else is written. */
+    void (*sort_marked)(const sc_marked *m);
 
     /* Element-wise, n elements; y may be x. Within 2 ulp (sigmoid: 2.5) of the true value for
      * normal results. */

@@ -1,12 +1,14 @@
 /*
  * The stored entries of a minibatch in the order of their genes: backward sums a gene's gradient
- * over its cells. Genes are cut into ranges: first it is found where each begins in each row, then
- * ranges are sorted by counting. Both are cut into tiles that any number of threads may take.
+ * over its cells. Genes are cut into ranges: first it is found where each begins in each row, and
+ * each gene's rows are marked, then ranges are sorted by their marks. Both are cut into tiles that
+ * any number of threads may take.
  */
 #ifndef SC_GENE_ORDER_H
 #define SC_GENE_ORDER_H
 
 #include "sc_err.h"
+#include "sc_kernels.h"
 
 #include <stdint.h>
 
@@ -16,9 +18,10 @@ enum { SC_GENE_ORDER_TILES = 8 };
  * stored entries of the minibatch. Zeroed, it has no room. */
 typedef struct sc_gene_order {
     int32_t *ptr, *row, *at;
-    int32_t *next;  /* by gene: how many it has, then where its next entry goes */
-    int32_t *start; /* row by row, the place of each range's first entry in it, and its end */
-    int64_t n_vars, n_rows, room;
+    int32_t *start;  /* range by range, by row: the place of its first entry; last, the row's end */
+    int32_t *next;   /* likewise: the place of the next entry to sort */
+    uint16_t *marks; /* by 16 rows, gene by gene, ld apart: which of them have it */
+    int64_t n_vars, n_rows, room, n_marks, ld; /* n_rows: a multiple of 16 */
 } sc_gene_order;
 
 /* n rows in CSR, indices rising in each row; places count from indptr[0]. */
@@ -33,19 +36,22 @@ sc_status sc_gene_order_room(sc_gene_order *o, int64_t n_vars, int64_t n_rows, i
                              sc_err *err) SC_MUST_CHECK;
 void sc_gene_order_free(sc_gene_order *o);
 
-/* first .. end - 1 of n rows or genes, that a tile has. */
+/* first .. end - 1 of n rows that a tile has. */
+void sc_gene_order_rows(int64_t n, int64_t tile, int64_t *first, int64_t *end);
+/* ... and of n genes. */
 void sc_gene_order_range(int64_t n, int64_t tile, int64_t *first, int64_t *end);
 /* Entries first .. end - 1 of row i are of the tile's genes. */
 static inline void sc_gene_order_part(const sc_gene_order *o, int64_t i, int64_t tile,
                                       int32_t *first, int32_t *end)
 {
-    const int32_t *start = o->start + i * (SC_GENE_ORDER_TILES + 1) + tile;
+    const int32_t *start = o->start + tile * o->n_rows + i;
     *first = start[0];
-    *end = start[1];
+    *end = start[o->n_rows];
 }
 /* Cuts the tile's rows; the others' entries may not be there yet. */
 void sc_gene_order_cut(sc_gene_order *o, const sc_gene_rows *rows, int64_t tile);
 /* Sorts the tile's genes, once all rows are cut. */
-void sc_gene_order_sort(sc_gene_order *o, const sc_gene_rows *rows, int64_t tile);
+void sc_gene_order_sort(sc_gene_order *o, const sc_kernels *k, const sc_gene_rows *rows,
+                        int64_t tile);
 
 #endif

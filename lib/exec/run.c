@@ -150,7 +150,7 @@ static void order_genes(ex *e)
         for (int64_t t = 0; !m->by_gene && t < SC_GENE_ORDER_TILES; t++)
             sc_gene_order_cut(&c->own, &rows, t);
         for (int64_t t = 0; !m->by_gene && t < SC_GENE_ORDER_TILES; t++)
-            sc_gene_order_sort(&c->own, &rows, t);
+            sc_gene_order_sort(&c->own, e->k, &rows, t);
         c->order = m->by_gene ? m->by_gene : &c->own;
         c->is_dense = m->indptr[m->n] - m->indptr[0] >= SC_GENE_ORDER_TILES * FEW * m->n;
 #endif

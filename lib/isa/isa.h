@@ -33,6 +33,7 @@ void SC_NAME(axpy)(int64_t n, float a, const float *x, float *y);
 void SC_NAME(dot_rows)(int m, int n, const float *a, int lda, const float *b, int ldb, float *out);
 int SC_NAME(near)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
                   const float *limit, sc_hit *out);
+void SC_NAME(sort_marked)(const sc_marked *m);
 void SC_NAME(softmax)(int64_t n, const float *x, float *y);
 void SC_NAME(softmax_grad)(int64_t n, const float *y, const float *dy, float *dx);
 bool SC_NAME(adam)(int64_t rows, int64_t n, float *p, float *m, float *v, int64_t ld,

@@ -15,6 +15,7 @@ const sc_kernels SC_NAME(kernels) = {
     .axpy = SC_NAME(axpy),
     .dot_rows = SC_NAME(dot_rows),
     .near = SC_NAME(near),
+    .sort_marked = SC_NAME(sort_marked),
     .exp = SC_NAME(exp),
     .log = SC_NAME(log),
     .log1p = SC_NAME(log1p),

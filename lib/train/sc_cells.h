@@ -75,6 +75,7 @@ typedef struct sc_minibuf {
     float *values, *cont_covs, *size_factor, *proteins;
     double *log_factorial;
     sc_gene_order order;
+    const sc_kernels *kernels; /* NULL: no order */
     const sc_cells *cells;
     const int64_t *rows;
     atomic_bool has_failed;
@@ -84,11 +85,11 @@ typedef struct sc_minibuf {
 /* For the caller to free, with no room for entries yet. SC_ENOMEM. */
 sc_status sc_minibuf_new(sc_minibuf **out, int64_t n_rows, sc_err *err) SC_MUST_CHECK;
 /* Makes g->mini of n rows of c in three parts: begin takes all but the counts; unpack has the
- * counts; then sort their order by gene, if it is asked for. Unpack and sort are of
- * SC_GENE_ORDER_TILES tiles each, which may run at the same time. end says what failed: SC_EIO,
- * SC_ENOMEM. rows and c are lent until then. */
+ * counts; then sort their order by gene, if it is asked for by the kernels to use, else NULL.
+ * Unpack and sort are of SC_GENE_ORDER_TILES tiles each, which may run at the same time. end says
+ * what failed: SC_EIO, SC_ENOMEM. rows and c are lent until then. */
 void sc_minibuf_begin(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int64_t n,
-                      bool by_gene);
+                      const sc_kernels *by_gene);
 void sc_minibuf_unpack(sc_minibuf *g, int64_t tile);
 void sc_minibuf_sort(sc_minibuf *g, int64_t tile);
 sc_status sc_minibuf_end(sc_minibuf *g, sc_err *err) SC_MUST_CHECK;

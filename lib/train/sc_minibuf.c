@@ -38,7 +38,7 @@ static sc_gene_rows gene_rows(const sc_minibuf *g)
 void sc_minibuf_unpack(sc_minibuf *g, int64_t tile)
 {
     int64_t r, end;
-    sc_gene_order_range(g->mini.n, tile, &r, &end);
+    sc_gene_order_rows(g->mini.n, tile, &r, &end);
     for (; r < end && !atomic_load(&g->has_failed); r++) {
         sc_err err = {0};
         const int64_t k = g->indptr[r];
@@ -58,7 +58,7 @@ void sc_minibuf_sort(sc_minibuf *g, int64_t tile)
 {
     const sc_gene_rows rows = gene_rows(g);
     if (g->mini.by_gene && !atomic_load(&g->has_failed))
-        sc_gene_order_sort(&g->order, &rows, tile);
+        sc_gene_order_sort(&g->order, g->kernels, &rows, tile);
 }
 
 static sc_status room(sc_minibuf *g, const sc_cells *c, bool by_gene, int64_t nnz, sc_err *err)
@@ -78,11 +78,12 @@ static sc_status room(sc_minibuf *g, const sc_cells *c, bool by_gene, int64_t nn
 }
 
 void sc_minibuf_begin(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int64_t n,
-                      bool by_gene)
+                      const sc_kernels *by_gene)
 {
     const int64_t n_proteins = c->dims.n_proteins;
     g->cells = c;
     g->rows = rows;
+    g->kernels = by_gene;
     atomic_store(&g->has_failed, false);
     g->indptr[0] = 0;
     for (int64_t r = 0; r < n; r++) {
@@ -90,7 +91,7 @@ void sc_minibuf_begin(sc_minibuf *g, const sc_cells *c, const int64_t *rows, int
         g->log_factorial[r] = c->log_factorial[rows[r]];
         g->indptr[r + 1] = g->indptr[r] + sc_packed_count(c->counts, rows[r]);
     }
-    if (room(g, c, by_gene, g->indptr[n], &g->failure) != SC_OK) {
+    if (room(g, c, by_gene != NULL, g->indptr[n], &g->failure) != SC_OK) {
         atomic_store(&g->has_failed, true);
         return;
     }

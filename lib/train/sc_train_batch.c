@@ -57,7 +57,7 @@ static void begin(void *ctx, int64_t tile, int tid)
     const int s = stream_of(b, &tile, 1);
     const sc_rows *r = &t->rows[s];
     const int64_t *rows = (b->is_val ? r->val : r->order) + b->d.at[s];
-    sc_minibuf_begin(b->buf[s], t->cells, rows, b->d.n[s], b->by_gene[s]);
+    sc_minibuf_begin(b->buf[s], t->cells, rows, b->d.n[s], b->by_gene[s] ? t->k : NULL);
     for (int64_t i = 0; i < b->d.n[s] && b->d.round[s]; i++) /* else it would draw as it did */
         b->buf[s]->keys[i] += (uint64_t)(b->d.round[s] * t->cells->n_obs);
 }
