@@ -42,6 +42,8 @@ void sc_minibuf_unpack(sc_minibuf *g, int64_t tile)
     for (; r < end && !atomic_load(&g->has_failed); r++) {
         sc_err err = {0};
         const int64_t k = g->indptr[r];
+        if (r + 1 < end)
+            sc_packed_ask(g->cells->counts, g->rows[r + 1]);
         if (sc_packed_row(g->cells->counts, g->rows[r], g->indices + k, g->values + k, &err) !=
             SC_OK) {
             if (!atomic_exchange(&g->has_failed, true))

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { CHUNK_ROWS = 1024, PIECE = 16384 };
+enum { CHUNK_ROWS = 1024, PIECE = 16384, LINE = 64 };
 
 /* A chunk's rows lie behind each other, the indices of a row before its counts. */
 typedef struct chunk {
@@ -253,6 +253,17 @@ static int64_t offset_of(const sc_packed *p, int64_t row)
 {
     const int64_t i = row / CHUNK_ROWS;
     return (p->first[row] - p->first[i * CHUNK_ROWS]) * (p->index_bytes + p->chunks[i].value_bytes);
+}
+
+void sc_packed_ask(const sc_packed *p, int64_t row)
+{
+    const chunk *c = &p->chunks[row / CHUNK_ROWS];
+    if (!c->data)
+        return;
+    const unsigned char *from = c->data + offset_of(p, row);
+    const int64_t n = sc_packed_count(p, row) * (p->index_bytes + c->value_bytes);
+    for (int64_t at = 0; at < n; at += LINE)
+        __builtin_prefetch(from + at);
 }
 
 sc_status sc_packed_row(const sc_packed *p, int64_t row, int32_t *index, float *value, sc_err *err)

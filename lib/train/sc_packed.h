@@ -24,6 +24,8 @@ int64_t sc_packed_count(const sc_packed *p, int64_t row); /* counts that the row
 /* Unpacks a row. Threads may read at the same time. */
 sc_status sc_packed_row(const sc_packed *p, int64_t row, int32_t *index, float *value,
                         sc_err *err) SC_MUST_CHECK;
+/* Has the memory fetch a row that is to be unpacked soon. */
+void sc_packed_ask(const sc_packed *p, int64_t row);
 /* Hash of all rows, wherever they are. */
 uint64_t sc_packed_digest(const sc_packed *p);
 
