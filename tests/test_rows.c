@@ -142,8 +142,39 @@ static void check_rows_of_heads(const char *const *model, const sc_kernels *k)
     check_plan(model, k, SC_PLAN_FUSE);
 }
 
-/* Weights after some steps with draws and dropout. descends: backward and Adam in one. */
-static float *train(const char *const *model, const sc_kernels *k, int n_threads, bool descends,
+/* Forward, backward and Adam apart; backward and Adam in one; or all in one run of the pool. */
+typedef enum manner { APART, DESCENT, PASS } manner;
+
+static bool says(void *ctx)
+{
+    return *(bool *)ctx;
+}
+
+static void one_step(machine *m, sc_optimizer *o, const sc_plan *p, const sc_run *run, manner how,
+                     const sc_kernels *k)
+{
+    const sc_rates rates = {1e-2, 0.01, 1e-6};
+    bool yes = true, done = false;
+    sc_judge judge = {says, &yes, false};
+    sc_err err = {0};
+    if (how == PASS) {
+        assert_int_equal(
+            sc_optimizer_pass(o, m->e, p, run, &judge, &rates, m->pool, k, &done, &err), SC_OK);
+        assert_true(done);
+        return;
+    }
+    assert_int_equal(sc_exec_forward_f32(m->e, p, run, &err), SC_OK);
+    if (how == DESCENT) {
+        assert_true(sc_optimizer_descend(o, m->e, p, run, 0, &rates, m->pool, k));
+        return;
+    }
+    sc_exec_backward_f32(m->e, p, run, 0);
+    assert_true(sc_optimizer_step(o, p->moves[0], sc_exec_weights_f32(m->e),
+                                  sc_exec_gradients_f32(m->e), &rates, m->pool, k));
+}
+
+/* Weights after some steps with draws and dropout. */
+static float *train(const char *const *model, const sc_kernels *k, int n_threads, manner how,
                     int64_t *n)
 {
     machine m;
@@ -169,14 +200,7 @@ static float *train(const char *const *model, const sc_kernels *k, int n_threads
             .seed = 8,
             .epoch = step,
             .kl_weight = 0.5};
-        assert_int_equal(sc_exec_forward_f32(m.e, &p, &run, &err), SC_OK);
-        if (descends) {
-            assert_true(sc_optimizer_descend(o, m.e, &p, &run, 0, 1e-2, 0.01, 1e-6, m.pool, k));
-            continue;
-        }
-        sc_exec_backward_f32(m.e, &p, &run, 0);
-        assert_true(sc_optimizer_step(o, p.moves[0], w, sc_exec_gradients_f32(m.e), 1e-2, 0.01,
-                                      1e-6, m.pool, k));
+        one_step(&m, o, &p, &run, how, k);
     }
     *n = m.net.g->n_params;
     float *copy = calloc((size_t)*n, sizeof *copy);
@@ -191,15 +215,46 @@ static float *train(const char *const *model, const sc_kernels *k, int n_threads
 static void check_threads(const char *const *model, const sc_kernels *k)
 {
     int64_t n = 0;
-    float *one = train(model, k, 1, false, &n);
-    for (int n_threads = 1; n_threads <= 4; n_threads++) {
-        float *more = train(model, k, n_threads, true, &n);
+    float *one = train(model, k, 1, APART, &n);
+    for (int i = 0; i < 8; i++) {
+        const int n_threads = 1 + i / 2;
+        float *more = train(model, k, n_threads, i % 2 ? DESCENT : PASS, &n);
         if (memcmp(one, more, (size_t)n * sizeof *one) != 0)
-            fail_msg("%s, %s: %d threads give other weights than one, backward first", model[0],
-                     k->isa, n_threads);
+            fail_msg("%s, %s: %d threads%s give other weights than one, backward first", model[0],
+                     k->isa, n_threads, i % 2 ? "" : " in one run");
         free(more);
     }
     free(one);
+}
+
+/* A loss that is not finite leaves the weights as they are. */
+static void a_judge_stops(void **state)
+{
+    (void)state;
+    machine m;
+    sc_plan p;
+    sc_optimizer *o = NULL;
+    sc_err err = {0};
+    bool no = false, done = true;
+    sc_judge judge = {says, &no, false};
+    const sc_rates rates = {1e-2, 0.01, 1e-6};
+    const sc_kernels *k = sc_kernels_get(NULL);
+    const sc_mini mini = tiny_mini(&data);
+    const sc_run run = {.mini = {[SC_ROWS_ALL] = &mini}, .kl_weight = 1};
+    start(&m, models[0], k, 3);
+    assert_int_equal(sc_optimizer_new(&o, m.net.g, &err), SC_OK);
+    assert_int_equal(sc_plan_make(&p, m.net.g, 1U << SC_ROWS_ALL,
+                                  SC_PLAN_TERMS | SC_PLAN_BACKWARD | SC_PLAN_FUSE, NULL, 0, &err),
+                     SC_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(
+            sc_optimizer_pass(o, m.e, &p, &run, &judge, &rates, m.pool, k, &done, &err), SC_OK);
+    assert_false(done);
+    assert_memory_equal(sc_exec_weights_f32(m.e), m.net.weights,
+                        (size_t)m.net.g->n_params * sizeof(float));
+    sc_optimizer_free(o);
+    sc_plan_free(&p);
+    stop(&m);
 }
 
 static void each(void (*check)(const char *const *, const sc_kernels *))
@@ -246,6 +301,6 @@ static int prepare(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(rows_of_heads),
-                                       cmocka_unit_test(threads)};
+                                       cmocka_unit_test(a_judge_stops), cmocka_unit_test(threads)};
     return cmocka_run_group_tests_name("same bits", tests, prepare, NULL);
 }

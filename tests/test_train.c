@@ -190,6 +190,7 @@ static void gradients_are_clipped_by_their_norm_as_torch_clips_them(void **state
         {0.9759278702895873, -2.022132362377983, 0.4781173522933128},
         {0.9820907770043494, -2.01959798384944, 0.47758891389775454},
         {0.9759278702895873, -2.022132362377983, 0.4781173522933128}};
+    static const sc_rates rates = {1e-2, 0.01, 0.1};
     static const float gradients[3][3] = {{3, 4, 12}, {-.3F, .4F, 0}, {5, 0, -.1F}};
     for (int i = 0; i < 3; i++) {
         sc_gweight weights[3] = {{.rows = 1, .cols = 2, .is_trained = true},
@@ -206,8 +207,7 @@ static void gradients_are_clipped_by_their_norm_as_torch_clips_them(void **state
         for (int k = 0; k < 3; k++) {
             float grad[4] = {gradients[k][0], gradients[k][1], gradients[k][2], 1e6F};
             sc_optimizer_clip(o, moves, grad, limits[i]);
-            assert_true(
-                sc_optimizer_step(o, moves, w, grad, 1e-2, 0.01, 0.1, pool, sc_kernels_get(NULL)));
+            assert_true(sc_optimizer_step(o, moves, w, grad, &rates, pool, sc_kernels_get(NULL)));
             assert_true(grad[3] == 1e6F);
         }
         for (int k = 0; k < 3; k++)

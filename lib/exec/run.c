@@ -16,6 +16,13 @@ typedef struct job {
     bool backward;
 } job;
 
+/* What the threads do in one run; forward or backward may have no list. */
+typedef struct pass {
+    ex *e;
+    job forward, backward;
+    sc_judge *judge; /* of forward, before backward; or NULL */
+} pass;
+
 static void one_tile(void *ctx, int64_t tile, int tid)
 {
     (void)tid;
@@ -67,38 +74,58 @@ static void seed_node(const job *j, int32_t id)
     }
 }
 
-/* Every STARTS-th node and weight from the tile's own on: most of them have little to clear. */
+/* Tile 0 asks whether to go on. Each of the others has every STARTS-th node and weight from its own
+ * on: most of them have little to clear. */
 static void start(void *ctx, int64_t tile, int tid)
 {
     (void)tid;
-    const job *j = ctx;
-    for (int64_t i = tile; i < j->n; i += STARTS) {
+    pass *p = ctx;
+    const job *j = &p->backward;
+    if (tile == 0) {
+        if (p->judge)
+            p->judge->has_stopped = !p->judge->goes_on(p->judge->ctx);
+        return;
+    }
+    for (int64_t i = tile - 1; i < j->n; i += STARTS) {
         clear_node(j->e, j->list[i]);
         seed_node(j, j->list[i]);
     }
-    for (int64_t w = tile; w < j->e->g->n_weights; w += STARTS)
+    for (int64_t w = tile - 1; w < j->e->g->n_weights; w += STARTS)
         clear_weight(j->e, w);
 }
 
-static void sweep(void *ctx, int tid, int n_threads)
+static void run_steps(const job *given, int tid)
 {
-    (void)n_threads;
-    job j = *(const job *)ctx;
+    job j = *given;
     const sc_steps *s = j.steps;
-    if (j.backward)
-        sc_pool_tiles(j.e->pool, tid, STARTS, start, &j);
     for (int i = 0; i < s->n; i++) {
         j.entry = &s->entries[s->from[i]];
         sc_pool_tiles(j.e->pool, tid, s->entries[s->from[i + 1] - 1].end, one_tile, &j);
     }
 }
 
-static void run_list(job *j)
+static void sweep(void *ctx, int tid, int n_threads)
+{
+    (void)n_threads;
+    pass *p = ctx;
+    const sc_descent *d = p->e->descent;
+    if (p->forward.list)
+        run_steps(&p->forward, tid);
+    if (!p->backward.list)
+        return;
+    sc_pool_tiles(p->e->pool, tid, 1 + STARTS, start, p);
+    if (p->judge && p->judge->has_stopped)
+        return;
+    run_steps(&p->backward, tid);
+    if (d)
+        sc_pool_tiles(p->e->pool, tid, d->n_rest, d->rest, d->ctx);
+}
+
+static void order_steps(job *j)
 {
     sc_steps *s = &j->e->steps[j->backward ? 1 + j->group : 0];
     SC_R(sc_steps_make)(s, j->e, j->list, j->n, j->backward);
     j->steps = s;
-    sc_pool_run(j->e->pool, sweep, j);
 }
 
 /* Ops that go over their parent's memory take it. A head has read its logits when it writes their
@@ -142,9 +169,11 @@ static void order_genes(ex *e)
         sc_columns *c = &e->columns[s];
         c->order = NULL;
         c->is_dense = false;
+        c->of = 0;
 #ifndef SC_F64
         const sc_mini *m = e->run->mini[s];
-        if (!m || !m->indptr || !sc_exec_takes_genes_f32(e, e->plan, s))
+        const int32_t id = m && m->indptr ? sc_exec_takes_genes_f32(e, e->plan, s) : 0;
+        if (!id)
             continue;
         const sc_gene_rows rows = {m->n, m->indptr, m->indices};
         for (int64_t t = 0; !m->by_gene && t < SC_GENE_ORDER_TILES; t++)
@@ -152,12 +181,14 @@ static void order_genes(ex *e)
         for (int64_t t = 0; !m->by_gene && t < SC_GENE_ORDER_TILES; t++)
             sc_gene_order_sort(&c->own, e->k, &rows, t);
         c->order = m->by_gene ? m->by_gene : &c->own;
+        c->of = counts_of(e, id);
         c->is_dense = m->indptr[m->n] - m->indptr[0] >= SC_GENE_ORDER_TILES * FEW * m->n;
 #endif
     }
 }
 
-sc_status SC_R(sc_exec_forward)(ex *e, const sc_plan *p, const sc_run *run, sc_err *err)
+/* Makes e ready for forward, and its job. */
+static sc_status ready_forward(ex *e, const sc_plan *p, const sc_run *run, job *j, sc_err *err)
 {
     e->run = run;
     e->plan = p;
@@ -170,8 +201,16 @@ sc_status SC_R(sc_exec_forward)(ex *e, const sc_plan *p, const sc_run *run, sc_e
         for (int64_t k = 0; k < rows_of(e, id) * cols_of(e, id); k++)
             e->val[id][k] = (real)run->given[i].values[k];
     }
-    job j = {.e = e, .list = p->fwd, .n = p->n_fwd};
-    run_list(&j);
+    *j = (job){.e = e, .list = p->fwd, .n = p->n_fwd};
+    order_steps(j);
+    return SC_OK;
+}
+
+sc_status SC_R(sc_exec_forward)(ex *e, const sc_plan *p, const sc_run *run, sc_err *err)
+{
+    pass whole = {.e = e};
+    SC_TRY(ready_forward(e, p, run, &whole.forward, err));
+    sc_pool_run(e->pool, sweep, &whole);
     return SC_OK;
 }
 
@@ -208,7 +247,8 @@ static void mark_dirty(ex *e, const int32_t *list, int n)
     }
 }
 
-static void backward(ex *e, const sc_plan *p, const sc_run *run, int group)
+/* Makes e ready for backward, and its job. */
+static void ready_backward(ex *e, const sc_plan *p, const sc_run *run, int group, job *j)
 {
     e->run = run;
     e->plan = p;
@@ -216,11 +256,19 @@ static void backward(ex *e, const sc_plan *p, const sc_run *run, int group)
     e->twin = e->owned ? p->twin[group] : NULL;
     e->is_taken = e->owned ? p->is_taken[group] : NULL;
     e->mate = e->owned ? p->mate[group] : NULL;
-    job j = {.e = e, .list = p->bwd[group], .n = p->n_bwd[group], .group = group, .backward = true};
+    *j = (job){
+        .e = e, .list = p->bwd[group], .n = p->n_bwd[group], .group = group, .backward = true};
     for (int w = 0; w < e->g->n_weights && e->owned; w++)
         e->is_dirty[w] = e->is_dirty[w] && !e->owned[w];
-    run_list(&j);
-    mark_dirty(e, j.list, j.n);
+    order_steps(j);
+}
+
+static void backward(ex *e, const sc_plan *p, const sc_run *run, int group)
+{
+    pass whole = {.e = e};
+    ready_backward(e, p, run, group, &whole.backward);
+    sc_pool_run(e->pool, sweep, &whole);
+    mark_dirty(e, whole.backward.list, whole.backward.n);
 }
 
 void SC_R(sc_exec_backward)(ex *e, const sc_plan *p, const sc_run *run, int group)
@@ -238,5 +286,19 @@ void sc_exec_descend_f32(ex *e, const sc_plan *p, const sc_run *run, int group, 
     e->descent = d;
     backward(e, p, run, group);
     e->descent = NULL;
+}
+
+sc_status sc_exec_step_f32(ex *e, const sc_plan *p, const sc_run *run, sc_judge *judge,
+                           sc_descent *d, sc_err *err)
+{
+    pass whole = {.e = e, .judge = judge};
+    SC_TRY(ready_forward(e, p, run, &whole.forward, err));
+    e->owned = p->assigned[0];
+    e->descent = d;
+    ready_backward(e, p, run, 0, &whole.backward);
+    sc_pool_run(e->pool, sweep, &whole);
+    mark_dirty(e, whole.backward.list, whole.backward.n);
+    e->descent = NULL;
+    return SC_OK;
 }
 #endif

@@ -157,8 +157,19 @@ SC_EXEC_DECLARE(f64, double);
 typedef struct sc_descent {
     float *m, *v;             /* moments, flat */
     const sc_adam_args *args; /* by weight */
-    atomic_bool is_bad;       /* out: a gradient is not finite */
+    /* Tiles that follow behind backward: the steps of weights that are not assigned. */
+    int64_t n_rest;
+    void (*rest)(void *ctx, int64_t tile, int tid);
+    void *ctx;
+    atomic_bool is_bad; /* out: a gradient is not finite */
 } sc_descent;
+
+/* Looks at what forward has brought, on one of the threads; false: backward is left out. */
+typedef struct sc_judge {
+    bool (*goes_on)(void *ctx);
+    void *ctx;
+    bool has_stopped; /* out */
+} sc_judge;
 
 /* The first layer of the stream whose gradient is taken gene by gene (sc_mini.by_gene); 0: none. */
 int32_t sc_exec_takes_genes_f32(const sc_exec_f32 *e, const sc_plan *p, int stream);
@@ -167,5 +178,8 @@ int32_t sc_exec_takes_genes_f32(const sc_exec_f32 *e, const sc_plan *p, int stre
  * gradient is there; gradients() then lacks it. */
 void sc_exec_descend_f32(sc_exec_f32 *e, const sc_plan *p, const sc_run *run, int group,
                          sc_descent *d);
+/* Forward and, if the judge lets it go on, the descent of group 0, in one run of the pool. */
+sc_status sc_exec_step_f32(sc_exec_f32 *e, const sc_plan *p, const sc_run *run, sc_judge *judge,
+                           sc_descent *d, sc_err *err) SC_MUST_CHECK;
 
 #endif

@@ -76,8 +76,6 @@ void SC_X(sc_sort_columns)(ex *e, int32_t id, int64_t tile)
     sc_gene_order_range(o->n_vars, tile, &j0, &j1);
     for (int32_t k = o->ptr[j0]; k < o->ptr[j1]; k++)
         to[k] = values[o->at[k]];
-    if (tile == 0)
-        c->of = x;
 }
 
 bool SC_X(sc_has_columns)(const ex *e, int32_t x)

@@ -84,7 +84,7 @@ typedef struct step {
     float *w;
     const float *grad;
     const sc_kernels *k;
-    atomic_bool is_bad;
+    sc_descent descent;
 } step;
 
 static void move(void *ctx, int64_t i, int tid)
@@ -94,23 +94,10 @@ static void move(void *ctx, int64_t i, int tid)
     const tile *t = &s->o->tiles[s->o->left[i]];
     if (!s->k->adam(1, t->n, s->w + t->from, s->o->m + t->from, s->o->v + t->from, 0,
                     t->decays_only ? s->o->zeros : s->grad + t->from, 0, &s->o->args[t->weight]))
-        atomic_store(&s->is_bad, true);
+        atomic_store(&s->descent.is_bad, true);
 }
 
-/* All that move and are not done; is_done NULL: none is. False: a gradient is not finite. */
-static bool move_rest(step *s, const bool *moves, const bool *is_done, sc_pool *pool)
-{
-    sc_optimizer *o = s->o;
-    int64_t n = 0;
-    for (int64_t i = 0; i < o->n_tiles; i++)
-        if (moves[o->tiles[i].weight] && !(is_done && is_done[o->tiles[i].weight]))
-            o->left[n++] = i;
-    sc_pool_for(pool, n, move, s);
-    return !atomic_load(&s->is_bad);
-}
-
-static void count_step(sc_optimizer *o, const bool *moves, double lr, double eps,
-                       double weight_decay)
+static void count_step(sc_optimizer *o, const bool *moves, const sc_rates *r)
 {
     double power1 = 1, power2 = 1; /* most weights have moved as often as those before */
     int64_t of = 0;
@@ -121,39 +108,76 @@ static void count_step(sc_optimizer *o, const bool *moves, double lr, double eps
             power1 = pow(0.9, (double)of);
             power2 = pow(0.999, (double)of);
         }
-        o->args[i] = (sc_adam_args){(float)lr,
+        o->args[i] = (sc_adam_args){(float)r->lr,
                                     0.9F,
                                     0.999F,
-                                    (float)eps,
-                                    (float)weight_decay,
+                                    (float)r->eps,
+                                    (float)r->weight_decay,
                                     (float)(1 - power1),
                                     (float)sqrt(1 - power2)};
     }
 }
 
-bool sc_optimizer_step(sc_optimizer *o, const bool *moves, float *w, const float *grad, double lr,
-                       double eps, double weight_decay, sc_pool *pool, const sc_kernels *k)
+/* Counts the step; its rest are all weights that move and that is_done does not mark (NULL: none).
+ */
+static void begin(step *s, const bool *moves, const bool *is_done, const sc_rates *r)
 {
-    step s = {o, w, grad, k, false};
-    count_step(o, moves, lr, eps, weight_decay);
-    return move_rest(&s, moves, NULL, pool);
+    sc_optimizer *o = s->o;
+    count_step(o, moves, r);
+    s->descent = (sc_descent){.m = o->m, .v = o->v, .args = o->args, .rest = move, .ctx = s};
+    for (int64_t i = 0; i < o->n_tiles; i++)
+        if (moves[o->tiles[i].weight] && !(is_done && is_done[o->tiles[i].weight]))
+            o->left[s->descent.n_rest++] = i;
+}
+
+static bool is_finite(step *s)
+{
+    return !atomic_load(&s->descent.is_bad);
+}
+
+bool sc_optimizer_step(sc_optimizer *o, const bool *moves, float *w, const float *grad,
+                       const sc_rates *r, sc_pool *pool, const sc_kernels *k)
+{
+    step s = {.o = o, .w = w, .grad = grad, .k = k};
+    begin(&s, moves, NULL, r);
+    sc_pool_for(pool, s.descent.n_rest, move, &s);
+    return is_finite(&s);
+}
+
+static step of_executor(sc_optimizer *o, sc_exec_f32 *e, const sc_kernels *k)
+{
+    return (step){.o = o, .w = sc_exec_weights_f32(e), .grad = sc_exec_gradients_f32(e), .k = k};
 }
 
 bool sc_optimizer_descend(sc_optimizer *o, sc_exec_f32 *e, const sc_plan *p, const sc_run *run,
-                          int group, double lr, double eps, double weight_decay, sc_pool *pool,
-                          const sc_kernels *k)
+                          int group, const sc_rates *r, sc_pool *pool, const sc_kernels *k)
 {
     const bool *moves = p->moves[group];
-    float *w = sc_exec_weights_f32(e), *grad = sc_exec_gradients_f32(e);
+    step s = of_executor(o, e, k);
     if (o->is_limited) {
         sc_exec_backward_f32(e, p, run, group);
-        return sc_optimizer_step(o, moves, w, grad, lr, eps, weight_decay, pool, k);
+        return sc_optimizer_step(o, moves, s.w, s.grad, r, pool, k);
     }
-    sc_descent d = {o->m, o->v, o->args, false};
-    count_step(o, moves, lr, eps, weight_decay);
-    sc_exec_descend_f32(e, p, run, group, &d);
-    step s = {o, w, grad, k, false};
-    return move_rest(&s, moves, p->assigned[group], pool) && !atomic_load(&d.is_bad);
+    begin(&s, moves, p->assigned[group], r);
+    sc_exec_descend_f32(e, p, run, group, &s.descent);
+    return is_finite(&s);
+}
+
+sc_status sc_optimizer_pass(sc_optimizer *o, sc_exec_f32 *e, const sc_plan *p, const sc_run *run,
+                            sc_judge *judge, const sc_rates *r, sc_pool *pool, const sc_kernels *k,
+                            bool *descended, sc_err *err)
+{
+    step s = of_executor(o, e, k);
+    if (o->is_limited) {
+        SC_TRY(sc_exec_forward_f32(e, p, run, err));
+        *descended =
+            judge->goes_on(judge->ctx) && sc_optimizer_descend(o, e, p, run, 0, r, pool, k);
+        return SC_OK;
+    }
+    begin(&s, p->moves[0], p->assigned[0], r);
+    SC_TRY(sc_exec_step_f32(e, p, run, judge, &s.descent, err));
+    *descended = !judge->has_stopped && is_finite(&s);
+    return SC_OK;
 }
 
 void sc_optimizer_clip(const sc_optimizer *o, const bool *moves, float *grad, double max_norm)

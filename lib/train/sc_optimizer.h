@@ -16,6 +16,10 @@ typedef struct sc_span {
     bool decays_only; /* its gradient counts as 0 */
 } sc_span;
 
+typedef struct sc_rates {
+    double lr, eps, weight_decay;
+} sc_rates;
+
 /* No moments, no steps. Keeps g, which must outlive it; the caller frees it. SC_ENOMEM. */
 sc_status sc_optimizer_new(sc_optimizer **out, const sc_built *g, sc_err *err) SC_MUST_CHECK;
 /* From now on only what lies in these spans moves. Before the first step. */
@@ -23,13 +27,17 @@ sc_status sc_optimizer_limit(sc_optimizer *o, const sc_span *spans, int64_t n,
                              sc_err *err) SC_MUST_CHECK;
 /* One step for the weights that moves[] marks (sc_plan.moves). w, grad: flat, as the executor has
  * them. False if a gradient is not finite: the weights are then not fit for use. */
-bool sc_optimizer_step(sc_optimizer *o, const bool *moves, float *w, const float *grad, double lr,
-                       double eps, double weight_decay, sc_pool *pool, const sc_kernels *k);
+bool sc_optimizer_step(sc_optimizer *o, const bool *moves, float *w, const float *grad,
+                       const sc_rates *r, sc_pool *pool, const sc_kernels *k);
 /* Backward of the group's terms, after forward of the same run, and the step, in one: the same
  * weights to the bit, faster; gradients() then lack a part. */
 bool sc_optimizer_descend(sc_optimizer *o, sc_exec_f32 *e, const sc_plan *p, const sc_run *run,
-                          int group, double lr, double eps, double weight_decay, sc_pool *pool,
-                          const sc_kernels *k);
+                          int group, const sc_rates *r, sc_pool *pool, const sc_kernels *k);
+/* Forward of a run too, and behind it sc_optimizer_descend of group 0 if the judge lets it go on.
+ * descended: it did, and no gradient was other than finite. Errors: sc_exec_forward's. */
+sc_status sc_optimizer_pass(sc_optimizer *o, sc_exec_f32 *e, const sc_plan *p, const sc_run *run,
+                            sc_judge *judge, const sc_rates *r, sc_pool *pool, const sc_kernels *k,
+                            bool *descended, sc_err *err) SC_MUST_CHECK;
 /* Scales the gradient of what moves so that its norm is at most max_norm (torch's clip_grad_norm_).
  */
 void sc_optimizer_clip(const sc_optimizer *o, const bool *moves, float *grad, double max_norm);

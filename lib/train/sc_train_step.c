@@ -94,28 +94,52 @@ static sc_status diverged(const sc_trainer *t, int64_t epoch, const sc_draw_rows
                    sc_strs_at(&t->cells->names, rows[d->n[s] - 1]));
 }
 
-/* Descends the terms of each group by its own optimizer: the model's, then those of side networks,
- * all from the same forward pass. False: a gradient is not finite. */
-static bool descend(sc_trainer *t, const sc_plan *p, const sc_run *run)
+/* A step between its forward and its backward. */
+typedef struct pass {
+    sc_trainer *t;
+    const sc_batch *b;
+    const sc_run *run;
+    sc_tally *sum;
+    bool is_finite; /* the loss */
+} pass;
+
+static bool take_stock(void *ctx)
+{
+    pass *s = ctx;
+    const double before = s->sum->loss;
+    count(s->t, s->b->plan, s->run, &s->b->d, s->sum);
+    s->is_finite = isfinite(s->sum->loss - before);
+    return s->is_finite;
+}
+
+static sc_rates rates_of(const sc_trainer *t, int group)
 {
     const sc_built *g = t->net->g;
-    for (int k = 0; k < g->n_groups; k++) {
-        const double lr = k ? g->group_lr[k] : t->lr, eps = k ? g->group_eps[k] : t->o.eps;
-        const bool clips = t->o.gradient_clip_val > 0 && k == 0;
-        if (clips) {
-            sc_exec_backward_f32(t->e, p, run, k);
-            sc_optimizer_clip(t->adam, p->moves[k], sc_exec_gradients_f32(t->e),
-                              t->o.gradient_clip_val);
-        }
-        if (!(clips ? sc_optimizer_step(t->adam, p->moves[k], sc_exec_weights_f32(t->e),
-                                        sc_exec_gradients_f32(t->e), lr, eps, t->o.weight_decay,
-                                        t->pool, t->k)
-                    : sc_optimizer_descend(t->adam, t->e, p, run, k, lr, eps, t->o.weight_decay,
-                                           t->pool, t->k)))
-            return false;
-        t->n_steps++;
-    }
-    return true;
+    return (sc_rates){group ? g->group_lr[group] : t->lr, group ? g->group_eps[group] : t->o.eps,
+                      t->o.weight_decay};
+}
+
+/* Forward and the descent of the model's own terms. False in *descended: the loss or a gradient is
+ * not finite. */
+static sc_status descend(pass *s, bool *descended, sc_err *err)
+{
+    sc_trainer *t = s->t;
+    const sc_plan *p = s->b->plan;
+    sc_judge judge = {take_stock, s, false};
+    const sc_rates r = rates_of(t, 0);
+    if (t->o.gradient_clip_val <= 0)
+        return sc_optimizer_pass(t->adam, t->e, p, s->run, &judge, &r, t->pool, t->k, descended,
+                                 err);
+    SC_TRY(sc_exec_forward_f32(t->e, p, s->run, err));
+    *descended = take_stock(s);
+    if (!*descended)
+        return SC_OK;
+    float *grad = sc_exec_gradients_f32(t->e);
+    sc_exec_backward_f32(t->e, p, s->run, 0);
+    sc_optimizer_clip(t->adam, p->moves[0], grad, t->o.gradient_clip_val);
+    *descended =
+        sc_optimizer_step(t->adam, p->moves[0], sc_exec_weights_f32(t->e), grad, &r, t->pool, t->k);
+    return SC_OK;
 }
 
 static void show(const sc_batch *b, sc_run *run)
@@ -135,12 +159,16 @@ sc_status sc_train_one(sc_trainer *t, int64_t epoch, int64_t step, sc_tally *sum
     SC_TRY(sc_batch_take(t, epoch, step, false, &b, err));
     SC_TRY(sc_batch_offer(t, epoch, step + 1, err));
     show(b, &run);
-    SC_TRY(sc_exec_forward_f32(t->e, b->plan, &run, err));
-    const double before = sum->loss;
-    count(t, b->plan, &run, &b->d, sum);
-    if (!isfinite(sum->loss - before))
-        return diverged(t, epoch, &b->d, "loss", err);
-    return descend(t, b->plan, &run) ? SC_OK : diverged(t, epoch, &b->d, "gradient", err);
+    pass s = {.t = t, .b = b, .run = &run, .sum = sum};
+    bool descended;
+    SC_TRY(descend(&s, &descended, err));
+    t->n_steps++;
+    /* side networks, each by its own optimizer, from the same forward pass */
+    for (int k = 1; descended && k < t->net->g->n_groups; k++, t->n_steps++) {
+        const sc_rates r = rates_of(t, k);
+        descended = sc_optimizer_descend(t->adam, t->e, b->plan, &run, k, &r, t->pool, t->k);
+    }
+    return descended ? SC_OK : diverged(t, epoch, &b->d, s.is_finite ? "gradient" : "loss", err);
 }
 
 sc_status sc_validate_one(sc_trainer *t, int64_t epoch, int64_t step, double kl_weight,
