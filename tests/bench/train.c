@@ -214,7 +214,7 @@ static sc_status measure(const char *spec, int64_t n_vars, int64_t batch, int th
     SC_GOTO(st, sc_train(&net, &cells, &o, pool, sc_kernels_get(NULL), tick, &c, err), out);
     SC_GOTO(st, c.st, out);
     const double wall = median(c.walls, c.n);
-    printf("%-10s %6lld %6lld %8d %8.2f %8.2f %10.0f %8.2f %5.0f%%\n", spec, (long long)n_vars,
+    printf("%-10s %6lld %6lld %8d %8.3f %8.3f %10.0f %8.3f %5.0f%%\n", spec, (long long)n_vars,
            (long long)batch, threads, 1e3 * wall, 1e3 * median(c.cpus, c.n), (double)batch / wall,
            1e3 * median(c.leasts, c.n), 100 * median(c.shares, c.n));
     (void)fflush(stdout);
