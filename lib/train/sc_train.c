@@ -119,6 +119,11 @@ static sc_status stopped(const sc_trainer *t, sc_err *err)
                    (long long)t->epoch + 1, (long long)t->o.max_epochs, t->o.checkpoint);
 }
 
+bool sc_validates(const sc_trainer *t, int64_t epoch)
+{
+    return t->o.check_val_every > 0 && (epoch + 1) % t->o.check_val_every == 0;
+}
+
 /* The epoch that t->epoch says, from t->step on. */
 static sc_status one_epoch(sc_trainer *t, sc_tally *val, sc_err *err)
 {
@@ -135,8 +140,7 @@ static sc_status one_epoch(sc_trainer *t, sc_tally *val, sc_err *err)
         if (t->o.stop && t->o.stop(t->o.stop_ctx))
             return stopped(t, err);
     }
-    const bool validates = t->o.check_val_every > 0 && (t->epoch + 1) % t->o.check_val_every == 0;
-    for (int64_t i = 0; i < n_val && validates; i++)
+    for (int64_t i = 0; i < n_val && sc_validates(t, t->epoch); i++)
         SC_TRY(sc_validate_one(t, t->epoch, i, t->last_kl_weight, val, err));
     keep_best(t, t->epoch, val);
     sc_history_add(t, t->epoch, &t->fit_sum, val, t->last_kl_weight);

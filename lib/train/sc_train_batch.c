@@ -124,11 +124,14 @@ sc_status sc_batch_take(sc_trainer *t, int64_t epoch, int64_t step, bool is_val,
 
 sc_status sc_batch_offer(sc_trainer *t, int64_t epoch, int64_t step, sc_err *err)
 {
-    if (step >= sc_rows_steps(t, false))
+    const bool is_last = step + 1 == sc_rows_steps(t, false);
+    if (is_last && (epoch + 1 == t->o.max_epochs || sc_validates(t, epoch)))
         return SC_OK;
+    if (is_last)
+        sc_rows_shuffle(t, epoch + 1);
     sc_batch *b = other(t);
-    b->epoch = epoch;
-    b->step = step;
+    b->epoch = epoch + is_last;
+    b->step = is_last ? 0 : step + 1;
     b->is_val = false;
     return offer(t, b, err);
 }

@@ -65,6 +65,7 @@ typedef struct sc_trainer {
     double best_elbo;
     int64_t best_epoch;
     int64_t epoch, step; /* of the next minibatch */
+    int64_t shuffled;    /* the rows are in the order of the epoch before this one; 0: in none */
     double last_kl_weight;
     sc_tally fit_sum; /* of this epoch so far */
     bool is_over;     /* stopped early */
@@ -74,6 +75,7 @@ typedef struct sc_trainer {
 /* sc_train_rows.c: streams, and the steps of an epoch */
 sc_status sc_rows_open(sc_trainer *t, sc_err *err) SC_MUST_CHECK;
 void sc_rows_close(sc_trainer *t);
+/* Brings the rows into the epoch's order, unless they are in it. */
 void sc_rows_shuffle(sc_trainer *t, int64_t epoch);
 int64_t sc_rows_steps(const sc_trainer *t, bool is_val);
 void sc_rows_step(const sc_trainer *t, int64_t step, bool is_val, sc_draw_rows *d);
@@ -84,7 +86,8 @@ void sc_batches_close(sc_trainer *t);
 /* The minibatch of a step; until the next but one is taken, or of an error. */
 sc_status sc_batch_take(sc_trainer *t, int64_t epoch, int64_t step, bool is_val, sc_batch **out,
                         sc_err *err) SC_MUST_CHECK;
-/* Lets threads that wait make the minibatch of that step, should the epoch have it. */
+/* Lets threads that wait make the minibatch behind that one, if training and not validation comes
+ * next; behind an epoch's last the rows are then in the order of the next epoch. */
 sc_status sc_batch_offer(sc_trainer *t, int64_t epoch, int64_t step, sc_err *err) SC_MUST_CHECK;
 
 /* sc_train_step.c: one minibatch */
@@ -98,6 +101,9 @@ double sc_kl_weight(const sc_trainer *t, int64_t epoch);
 sc_status sc_checkpoint_write(const sc_trainer *t, sc_err *err) SC_MUST_CHECK;
 /* Without such a file training starts at the beginning. SC_EUSAGE naming what differs. */
 sc_status sc_checkpoint_read(sc_trainer *t, sc_err *err) SC_MUST_CHECK;
+
+/* sc_train.c */
+bool sc_validates(const sc_trainer *t, int64_t epoch); /* after it */
 
 /* sc_train_history.c */
 sc_status sc_history_open(sc_trainer *t, sc_err *err) SC_MUST_CHECK;

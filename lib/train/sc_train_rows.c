@@ -124,6 +124,9 @@ static int64_t pieces_of(const sc_trainer *t, int stream, bool is_val)
 
 void sc_rows_shuffle(sc_trainer *t, int64_t epoch)
 {
+    if (t->shuffled == epoch + 1)
+        return;
+    t->shuffled = epoch + 1;
     for (int s = 0; s < SC_N_STREAMS; s++) {
         sc_rows *r = &t->rows[s];
         if (!r->is_used)

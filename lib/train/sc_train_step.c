@@ -81,17 +81,20 @@ static void count(const sc_trainer *t, const sc_plan *p, const sc_run *run, cons
     }
 }
 
-static sc_status diverged(const sc_trainer *t, int64_t epoch, const sc_draw_rows *d,
-                          const char *what, sc_err *err)
+static const char *name_of(const sc_trainer *t, const sc_mini *m, int64_t i)
 {
-    const int s = counted(d);
-    const int64_t *rows = t->rows[s].order + d->at[s];
+    return sc_strs_at(&t->cells->names, (int64_t)(m->keys[i] % (uint64_t)t->cells->n_obs));
+}
+
+static sc_status diverged(const sc_trainer *t, int64_t epoch, const sc_batch *b, const char *what,
+                          sc_err *err)
+{
+    const sc_mini *m = &b->buf[counted(&b->d)]->mini;
     return sc_fail(err, SC_EDIVERGED,
                    "training diverged in epoch %lld: the %s of a minibatch of %lld cells ('%s' ... "
                    "'%s') is not finite; a lower --lr may help",
-                   (long long)epoch + 1, what, (long long)d->n[s],
-                   sc_strs_at(&t->cells->names, rows[0]),
-                   sc_strs_at(&t->cells->names, rows[d->n[s] - 1]));
+                   (long long)epoch + 1, what, (long long)m->n, name_of(t, m, 0),
+                   name_of(t, m, m->n - 1));
 }
 
 /* A step between its forward and its backward. */
@@ -157,7 +160,7 @@ sc_status sc_train_one(sc_trainer *t, int64_t epoch, int64_t step, sc_tally *sum
                   .epoch = (uint32_t)epoch,
                   .kl_weight = sc_kl_weight(t, epoch)};
     SC_TRY(sc_batch_take(t, epoch, step, false, &b, err));
-    SC_TRY(sc_batch_offer(t, epoch, step + 1, err));
+    SC_TRY(sc_batch_offer(t, epoch, step, err));
     show(b, &run);
     pass s = {.t = t, .b = b, .run = &run, .sum = sum};
     bool descended;
@@ -168,7 +171,7 @@ sc_status sc_train_one(sc_trainer *t, int64_t epoch, int64_t step, sc_tally *sum
         const sc_rates r = rates_of(t, k);
         descended = sc_optimizer_descend(t->adam, t->e, b->plan, &run, k, &r, t->pool, t->k);
     }
-    return descended ? SC_OK : diverged(t, epoch, &b->d, s.is_finite ? "gradient" : "loss", err);
+    return descended ? SC_OK : diverged(t, epoch, b, s.is_finite ? "gradient" : "loss", err);
 }
 
 sc_status sc_validate_one(sc_trainer *t, int64_t epoch, int64_t step, double kl_weight,
