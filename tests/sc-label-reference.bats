@@ -93,6 +93,9 @@ cells() {
 @test "misuse and data that do not fit: one sentence each" {
     fails 2 "needs --label-key" sc-label --reference "$F/ref.scz" -o "$T/x" "$F/all.scz"
     fails 3 "obsm has 'X_true', 'X_pca'; say with --use-rep" sc-label --reference "$F/ref.scz" --label-key known -o "$T/x" "$F/all.scz"
+    fails 3 "$F/ref.scz: there is no 'X_none' in obsm, which has " sc-label --reference "$F/ref.scz" --label-key known --use-rep X_none -o "$T/x" "$F/all.scz"
+    sc-sim -q --mock -o "$T/bare.scz"
+    fails 3 "$T/bare.scz: there is no 'X_pca' in obsm, which has 'X_true'" sc-label --reference "$F/ref.scz" --label-key known --use-rep X_pca -o "$T/x" "$T/bare.scz"
     fails 3 "obs has no column 'knwon'" sc-label --reference "$F/ref.scz" --label-key knwon --use-rep X_pca -o "$T/x" "$F/all.scz"
     sc-pca -q --n-comps 4 "$F/all.scz" >"$T/four"
     fails 3 "has 4 columns here and 5 in" sc-label --reference "$F/ref.scz" --label-key known --use-rep X_pca -o "$T/x" "$T/four"

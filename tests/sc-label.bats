@@ -195,7 +195,7 @@ markers() {
 @test "markers that don't fit are one sentence" {
     markers
     printf 'class\tpositive\tnegative\none\tA\tZ\n' >"$T/m.tsv"
-    fails 3 "the data have no marker gene 'Z'" sc-label --seed-labels "$T/m.tsv" -o "$T/x" "$T/in"
+    fails 3 "$T/in: the data have no marker gene 'Z'" sc-label --seed-labels "$T/m.tsv" -o "$T/x" "$T/in"
     printf 'class\tpositive\tnegative\none\tA\tA\n' >"$T/m.tsv"
     fails 1 "gene 'A' is both a positive and a negative one of 'one'" sc-label --seed-labels "$T/m.tsv" -o "$T/x" "$T/in"
     printf 'class\tpositive\none\t\n' >"$T/m.tsv"

@@ -81,10 +81,9 @@ static sc_status match_genes(const options *o, const sc_net *net, sc_reader *in,
     const int64_t n = net->var.names.n;
     SC_TRY(report_matched(net, sc_reader_header(in), &c->n_matched, err));
     if (c->n_matched < n)
-        sc_cli_note(&tool, o,
-                    "%s: has %" PRId64 " of the model's %" PRId64
-                    " genes; are these cells that the model was run over?",
-                    sc_reader_name(in), c->n_matched, n);
+        sc_cli_note(&tool, o, "%s: has %" PRId64 " of the model's %" PRId64 " genes%s",
+                    sc_reader_name(in), c->n_matched, n,
+                    2 * c->n_matched < n ? "; are these cells that it was run over?" : "");
     return SC_OK;
 }
 

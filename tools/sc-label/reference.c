@@ -114,11 +114,13 @@ out:
 static sc_status read_query(transfer *t, sc_err *err)
 {
     const label_opts *o = t->o;
+    const char *name = strncmp(t->path, "obsm/", 5) == 0 ? t->path + 5 : t->path;
+    int mat;
+    SC_TRY(sc_find_rep(sc_reader_header(t->twice.in), name, &mat, err));
     SC_TRY(sc_gather_dense(&t->query, t->twice.in, t->path, err));
     if (t->query.n_cols != t->known.x.n_cols)
         return sc_fail(err, SC_EDATA, "'%s' has %lld columns here and %lld in '%s'", t->path,
                        (long long)t->query.n_cols, (long long)t->known.x.n_cols, o->reference);
-    const char *name = strncmp(t->path, "obsm/", 5) == 0 ? t->path + 5 : t->path;
     if (!o->any_space &&
         !sc_space_may_be_one(sc_reader_header(t->twice.in), sc_reader_header(t->ref), name))
         return sc_fail(err, SC_EDATA,
@@ -161,7 +163,9 @@ static sc_status label_all(transfer *t, sc_err *err)
     SC_TRY(sc_kernels_pick(o->over.isa, &t->kernels, err));
     SC_TRY(sc_twice_open(&t->twice, &label_tool, &o->common, err));
     SC_TRY(read_reference(t, err));
-    SC_TRY(read_query(t, err));
+    const sc_status st = read_query(t, err);
+    if (st != SC_OK)
+        return sc_err_name(err, st, sc_reader_name(t->twice.in));
     SC_TRY(find_probs(t, err));
     (void)snprintf(t->key, sizeof t->key, "%s_pred", o->label_key);
     t->rules = (sc_label_rules){.key = o->key ? o->key : t->key,

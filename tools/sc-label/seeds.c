@@ -174,6 +174,8 @@ sc_status label_seeds(const label_opts *o, sc_err *err)
     SC_GOTO(st, write_all(&s, err), out);
     st = sc_output_commit(&s.to, err);
 out:
+    if (s.in)
+        (void)sc_err_name(err, st, sc_reader_name(s.in));
     sc_writer_close(s.out);
     sc_output_abandon(&s.to);
     sc_reader_close(s.in);
