@@ -69,6 +69,46 @@ static void test_pool_same_result_for_any_threads(void **state)
     free(one);
 }
 
+enum { N_FEW = 20 };
+
+/* How often each tile of a phase was run. */
+typedef struct few {
+    sc_pool *pool;
+    int64_t times[N_FEW];
+} few;
+
+static void count_tile(void *ctx, int64_t tile, int tid)
+{
+    few *f = ctx;
+    (void)tid;
+    f->times[tile]++;
+}
+
+/* Phases of 0 to N_FEW tiles, fewer than there are threads among them. */
+static void short_phases(void *ctx, int tid, int n)
+{
+    const few *f = ctx;
+    (void)n;
+    for (int i = 0; i < 10 * N_FEW; i++)
+        sc_pool_tiles(f->pool, tid, i % (N_FEW + 1), count_tile, ctx);
+}
+
+static void test_each_tile_runs_once(void **state)
+{
+    (void)state;
+    for (int n = 1; n <= 9; n++) {
+        few one = {0}, more = {0};
+        sc_err err = {0};
+        assert_int_equal(sc_pool_new(&more.pool, n, &err), SC_OK);
+        for (int i = 0; i < 10 * N_FEW; i++)
+            for (int64_t tile = 0; tile < i % (N_FEW + 1); tile++)
+                one.times[tile]++;
+        sc_pool_run(more.pool, short_phases, &more);
+        assert_memory_equal(one.times, more.times, sizeof one.times);
+        sc_pool_free(more.pool);
+    }
+}
+
 enum { N_ASIDE = 200 };
 
 /* Two stages: what the first writes, the second reads. */
@@ -280,6 +320,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pool_same_result_for_any_threads),
+        cmocka_unit_test(test_each_tile_runs_once),
         cmocka_unit_test(test_work_aside_is_done_once_and_in_order),
         cmocka_unit_test(test_pool_refuses),
         cmocka_unit_test(test_philox_known_answers),

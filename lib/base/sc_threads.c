@@ -24,14 +24,22 @@ typedef struct event {
     char pad[LINE - 2 * sizeof(uint32_t)];
 } event;
 
-/* Tiles are dealt by a ticket: the number of the phase above, the next tile below. */
 typedef struct phases {
-    _Atomic uint64_t ticket;
+    _Atomic uint64_t ticket; /* the number of the phase above */
     char pad0[LINE - sizeof(uint64_t)];
     _Atomic int64_t n_done; /* tiles of this phase */
     char pad1[LINE - sizeof(int64_t)];
     event turned; /* a phase was completed */
 } phases;
+
+/* What a thread takes first of a phase's tiles, and the others when they have done theirs: every
+ * n-th from its own number on. The ticket has the phase above and the next of these tiles below; an
+ * older phase stands for none taken. */
+typedef struct share {
+    _Atomic uint64_t ticket;
+    uint32_t been; /* phases that this thread has been through: all go through the same ones */
+    char pad[LINE - sizeof(uint64_t) - sizeof(uint32_t)];
+} share;
 
 /* Work aside: the ticket has the stage above and the next tile of it below. */
 typedef struct aside {
@@ -62,10 +70,7 @@ struct sc_pool {
     worker *workers; /* n - 1 */
     phases phases;
     aside aside;
-    struct {
-        uint32_t n; /* phases that this thread has been through: all go through the same ones */
-        char pad[LINE - sizeof(uint32_t)];
-    } * been;
+    share *shares; /* n */
 };
 
 static inline void pause_cpu(void)
@@ -177,6 +182,26 @@ static void wait_for_phase(sc_pool *pool, uint32_t phase, int tid)
     atomic_fetch_sub(&ph->turned.sleepers, 1);
 }
 
+/* The next tile of the phase's n_tiles that is left in the share of thread `of`; -1: none. */
+static int64_t take_tile(sc_pool *pool, int of, uint32_t phase, int64_t n_tiles)
+{
+    share *sh = &pool->shares[of];
+    const int64_t n = (n_tiles - of + pool->n - 1) / pool->n;
+    if (n_tiles <= of)
+        return -1;
+    uint64_t t = atomic_load_explicit(&sh->ticket, memory_order_acquire);
+    for (;;) {
+        if ((int32_t)(phase_of(t) - phase) > 0)
+            return -1;
+        const uint32_t k = phase_of(t) == phase ? (uint32_t)t : 0;
+        if (k >= n)
+            return -1;
+        if (atomic_compare_exchange_weak_explicit(&sh->ticket, &t, ((uint64_t)phase << 32) + k + 1,
+                                                  memory_order_acquire, memory_order_acquire))
+            return (int64_t)k * pool->n + of;
+    }
+}
+
 /*
  * A phase is over when its tiles are done, not when all threads have come by: a thread that the
  * system holds back delays the others only while it has a tile in hand.
@@ -187,23 +212,22 @@ void sc_pool_tiles(sc_pool *pool, int tid, int64_t n_tiles,
     phases *ph = &pool->phases;
     if (n_tiles <= 0)
         return;
-    const uint32_t phase = pool->been[tid].n++;
-    uint64_t t = atomic_load_explicit(&ph->ticket, memory_order_acquire);
-    while (phase_of(t) == phase && (int64_t)(uint32_t)t < n_tiles) {
-        if (!atomic_compare_exchange_weak_explicit(&ph->ticket, &t, t + 1, memory_order_acquire,
-                                                   memory_order_acquire))
-            continue;
-        fn(ctx, (int64_t)(uint32_t)t, tid);
-        if (atomic_fetch_add_explicit(&ph->n_done, 1, memory_order_acq_rel) == n_tiles - 1) {
+    const uint32_t phase = pool->shares[tid].been++;
+    for (int i = 0, of = tid; i < pool->n; i++, of = of + 1 < pool->n ? of + 1 : 0) {
+        int64_t tile;
+        while (phase_of(atomic_load_explicit(&ph->ticket, memory_order_acquire)) == phase &&
+               (tile = take_tile(pool, of, phase, n_tiles)) >= 0) {
+            fn(ctx, tile, tid);
+            if (atomic_fetch_add_explicit(&ph->n_done, 1, memory_order_acq_rel) < n_tiles - 1)
+                continue;
             atomic_store_explicit(&ph->n_done, 0, memory_order_relaxed);
             atomic_store(&ph->ticket, (uint64_t)(phase + 1) << 32);
             if (pool->n > 1)
                 event_signal(&ph->turned);
             return;
         }
-        t = atomic_load_explicit(&ph->ticket, memory_order_acquire);
     }
-    if (phase_of(t) == phase)
+    if (phase_of(atomic_load_explicit(&ph->ticket, memory_order_acquire)) == phase)
         wait_for_phase(pool, phase, tid);
 }
 
@@ -311,7 +335,7 @@ static void stop(sc_pool *pool, int n_started)
     for (int i = 0; i < n_started; i++)
         pthread_join(pool->workers[i].thread, NULL);
     free(pool->workers);
-    free(pool->been);
+    free(pool->shares);
     free(pool);
 }
 
@@ -337,7 +361,7 @@ sc_status sc_pool_new(sc_pool **out, int n_threads, sc_err *err)
     pool->spins = pool->n <= n_cpus ? SPINS : 0; /* spinning against ourselves gains nothing */
     sc_status st = sc_alloc(&pool->workers, (size_t)pool->n, sizeof *pool->workers, err);
     if (st == SC_OK)
-        st = sc_alloc(&pool->been, (size_t)pool->n, sizeof *pool->been, err);
+        st = sc_alloc(&pool->shares, (size_t)pool->n, sizeof *pool->shares, err);
     if (st != SC_OK) {
         free(pool->workers);
         free(pool);

@@ -23,6 +23,20 @@ typedef struct pass {
     sc_judge *judge; /* of forward, before backward; or NULL */
 } pass;
 
+/* The pool deals tiles in turns. A thread shall have neighbours of an entry, so that it finds rows
+ * in its cache that it has written in the step before: of n tiles, the first of which is number
+ * `first` of the step, the one that stands for `tile`. */
+static int64_t neighbour(int64_t tile, int64_t first, int64_t n, int n_threads)
+{
+    const int64_t own = tile % n_threads;
+    int64_t at = (tile - first) / n_threads;
+    for (int64_t t = 0; t < own; t++) {
+        const int64_t skip = ((t - first) % n_threads + n_threads) % n_threads;
+        at += skip < n ? (n - skip - 1) / n_threads + 1 : 0;
+    }
+    return at;
+}
+
 static void one_tile(void *ctx, int64_t tile, int tid)
 {
     (void)tid;
@@ -30,7 +44,7 @@ static void one_tile(void *ctx, int64_t tile, int tid)
     const sc_entry *entry = j->entry;
     while (tile >= entry->end)
         entry++;
-    tile -= entry->first;
+    tile = neighbour(tile, entry->first, entry->end - entry->first, sc_pool_size(j->e->pool));
     for (int i = entry->from; i < entry->to; i++) {
         const sc_task *t = &j->steps->tasks[i];
         const sc_op *op = j->e->ops[nd(j->e, t->id)->op];

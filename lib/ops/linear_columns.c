@@ -35,8 +35,8 @@ void SC_X(sc_cut_sums)(ex *e, int32_t id, int64_t tile)
     const sc_gnode *n = nd(e, id);
     const int32_t x = counts_of(e, id);
     const sc_mini *m = mini_of(e, x);
-    const int64_t n_out = n->n_cols, rows = rows_of(e, id), range = tile % SC_GENE_ORDER_TILES,
-                  i0 = tile / SC_GENE_ORDER_TILES * CUT_ROWS;
+    const int64_t n_out = n->n_cols, rows = rows_of(e, id), blocks = ceil_div(rows, CUT_ROWS),
+                  range = tile / blocks, i0 = tile % blocks * CUT_ROWS;
     const real *w = e->w + e->g->weights[n->weight].offset;
     for (int p = 0; n->in[p] != x; p++)
         w += cols_of(e, n->in[p]) * n_out;
