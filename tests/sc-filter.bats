@@ -103,6 +103,11 @@ var() { sc-view -t var "$T/out.scz" | column "$1"; }
     [ "$(var gene)" = "a d" ]
     sc-filter -q --qc yes --var 'n_cells_by_counts >= 2 & ribo != True' -o "$T/out.scz" "$F/x.scz"
     [ "$(var gene)" = "MT-1 b c" ]
+    run sc-filter --obs 'tech != v22' -o "$T/out.scz" "$F/x.scz" # which keeps all that there is
+    [[ ${lines[0]} == "sc-filter: obs column 'tech' has no 'v22'; near to it: 'v2'"* ]]
+    run sc-filter --obs 'tech == chromium' -o "$T/none.scz" "$F/x.scz"
+    [ "$status" -eq 3 ]
+    [ "${lines[0]}" = "sc-filter: obs column 'tech' has no 'chromium'; there are: 'v2', 'v3'" ]
     fails 3 "did you mean 'tech'" sc-filter --obs 'teck == v2' -o "$T/none.scz" "$F/x.scz"
     fails 2 "var column 'symbol' has no numbers" sc-filter --var 'symbol > 2' -o "$T/none.scz" "$F/x.scz"
     fails 2 "no condition" sc-filter --obs 'tech' -o "$T/none.scz" "$F/x.scz"

@@ -84,6 +84,19 @@ static sc_status describe(job *j, sc_err *err)
     return describe_obsp(j, err);
 }
 
+/* Once per condition; that with != keeps all, and nothing else would tell. */
+static void note_odd(const job *j, const rules *r, const sc_table *t, const char *axis)
+{
+    char note[SC_ERR_MAX] = "";
+    for (int k = 0; k < r->n; k++) {
+        if (r->all[k].condition)
+            sc_condition_odd(r->all[k].condition, t, axis, note, sizeof note);
+        if (*note)
+            sc_cli_note(&filter_tool, &j->o, "%s", note);
+        *note = '\0';
+    }
+}
+
 static sc_status run(job *j, sc_err *err)
 {
     SC_TRY(rules_of_cells(&j->cells, &j->o, err));
@@ -91,6 +104,8 @@ static sc_status run(job *j, sc_err *err)
     SC_TRY(sc_pass_open(&j->p, &filter_tool, &j->o.common, err));
     SC_TRY(plan_metrics(j, err));
     SC_TRY(describe_obs(j, err));
+    note_odd(j, &j->cells, &sc_reader_header(j->p.in)->obs, "obs");
+    note_odd(j, &j->genes, &sc_reader_header(j->p.in)->var, "var");
     SC_TRY(describe(j, err));
     return sc_pass_write(&j->p, write_all, j, err);
 }

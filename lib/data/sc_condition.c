@@ -1,6 +1,7 @@
 #include "sc_condition.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,6 +137,42 @@ sc_status sc_condition_check_table(const sc_condition *c, const sc_table *table,
 sc_status sc_condition_check(const sc_condition *c, const sc_header *h, sc_err *err)
 {
     return sc_condition_check_table(c, &h->obs, "obs", err);
+}
+
+/* "'A', 'B' ..." of the first. */
+static void list_some(const sc_strs *s, char *buf, size_t cap)
+{
+    size_t used = 0;
+    buf[0] = '\0';
+    int64_t i = 0;
+    for (; i < s->n && used < cap / 2; i++) {
+        const int w = snprintf(buf + used, cap - used, "%s'%s'", i ? ", " : "", sc_strs_at(s, i));
+        used += w > 0 ? (size_t)w : 0;
+    }
+    if (i < s->n && used < cap)
+        (void)snprintf(buf + used, cap - used, " ...");
+}
+
+void sc_condition_odd(const sc_condition *c, const sc_table *t, const char *axis, char *note,
+                      size_t note_len)
+{
+    note[0] = '\0';
+    for (int k = 0; k < c->n && !*note; k++) {
+        const sc_clause *ask = &c->all[k];
+        const sc_col *col = sc_table_find(t, ask->column);
+        char near[256];
+        bool is_there = !col || col->type != SC_COL_CATEGORY;
+        for (int64_t i = 0; !is_there && i < col->categories.n; i++)
+            is_there = strcmp(sc_strs_at(&col->categories, i), ask->value) == 0;
+        if (is_there)
+            continue;
+        sc_strs_near(&col->categories, ask->value, near, sizeof near);
+        const bool has_near = *near != '\0';
+        if (!has_near)
+            list_some(&col->categories, near, sizeof near);
+        (void)snprintf(note, note_len, "%s column '%s' has no '%s'; %s: %s", axis, ask->column,
+                       ask->value, has_near ? "near to it" : "there are", near);
+    }
 }
 
 static bool number_holds(const sc_clause *t, double v)

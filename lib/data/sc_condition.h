@@ -38,6 +38,10 @@ sc_status sc_condition_check(const sc_condition *c, const sc_header *h, sc_err *
 /* The same of any table, called `axis` ("obs", "var") in messages. */
 sc_status sc_condition_check_table(const sc_condition *c, const sc_table *table, const char *axis,
                                    sc_err *err) SC_MUST_CHECK;
+/* A sentence on the first clause that asks for a value which its column, a category, does not have,
+ * with near ones: a typing mistake as a rule. "" if there is none. */
+void sc_condition_odd(const sc_condition *c, const sc_table *t, const char *axis, char *note,
+                      size_t note_len);
 /* holds[i]: 1 where row i of t, which was checked, fulfils c, else 0. */
 void sc_condition_table(const sc_condition *c, const sc_table *t, uint8_t *holds);
 /* The same for the obs of a block. */
