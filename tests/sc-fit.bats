@@ -57,6 +57,9 @@ fit() {
     run sc-fit -m scvi --n-hidden 4 --max-epochs 1 --batch-key library_size -o "$T/m.scm" "$F/sim.scz"
     [ "$status" -eq 0 ]
     [[ $output == *" batches of obs column 'library_size' have fewer than 3 cells"* ]]
+    run sc-fit -m scvi --n-hidden 4 --max-epochs 1 --cat-covariate batch --cat-covariate library_size -o "$T/m.scm" "$F/sim.scz"
+    echo "$output"
+    [[ $output == *" categories of obs column 'library_size' have fewer than 3 cells"* && $output != *"'batch'"* ]]
     run sc-fit -m scvi --n-hidden 4 --max-epochs 1 --batch-key batch -o "$T/m.scm" "$F/sim.scz"
     [[ $output != *"fewer than"* ]]
 }

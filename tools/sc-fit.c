@@ -278,22 +278,23 @@ static sc_status take_start(const start *s, const fit_opts *o, sc_net *net, cons
                : SC_OK;
 }
 
-/* A column of numbers taken for batches by mistake shows in that hardly a cell shares its batch. */
-static sc_status note_small_batches(const sc_cells *c, const fit_opts *o, sc_err *err)
+/* A column of numbers taken for batches or categories by mistake shows in that hardly a cell shares
+ * its own. k: of c->cats. */
+static sc_status note_small(const sc_cells *c, const fit_opts *o, int k, const char *what,
+                            sc_err *err)
 {
-    const sc_category *batch = &c->cats[0];
+    const sc_category *cat = &c->cats[k];
     int64_t *n = NULL, n_small = 0;
-    if (!batch->key)
+    if (!cat->key)
         return SC_OK;
-    SC_TRY(sc_alloc(&n, (size_t)batch->levels.n, sizeof *n, err));
+    SC_TRY(sc_alloc(&n, (size_t)cat->levels.n, sizeof *n, err));
     for (int64_t i = 0; i < c->n_obs; i++)
-        n[c->codes[0][i]]++;
-    for (int64_t b = 0; b < batch->levels.n; b++)
+        n[c->codes[k][i]]++;
+    for (int64_t b = 0; b < cat->levels.n; b++)
         n_small += n[b] < LEAST_CELLS;
     if (n_small)
-        sc_cli_note(&tool, o,
-                    "%lld of the %lld batches of obs column '%s' have fewer than %d cells",
-                    (long long)n_small, (long long)batch->levels.n, batch->key, LEAST_CELLS);
+        sc_cli_note(&tool, o, "%lld of the %lld %s of obs column '%s' have fewer than %d cells",
+                    (long long)n_small, (long long)cat->levels.n, what, cat->key, LEAST_CELLS);
     free(n);
     return SC_OK;
 }
@@ -304,7 +305,9 @@ static sc_status load(sc_cells *cells, sc_reader *in, const fit_opts *o, const s
     SC_TRY(sc_cells_load(cells, in, keys, err));
     if (cells->note[0])
         sc_cli_note(&tool, o, "%s", cells->note);
-    SC_TRY(note_small_batches(cells, o, err));
+    SC_TRY(note_small(cells, o, 0, "batches", err));
+    for (int64_t i = 0; i < cells->dims.n_cat_covs; i++)
+        SC_TRY(note_small(cells, o, SC_IN_CAT_COV_0 - SC_IN_BATCH + (int)i, "categories", err));
     if (keys->labels && keys->unlabeled && !cells->dims.n_labels)
         return sc_fail(err, SC_EDATA,
                        "%s: there is no class to learn: obs column '%s' has no value but '%s'",
