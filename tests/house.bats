@@ -92,6 +92,7 @@ tools() { find "$SLUICE_BUILD/bin" -maxdepth 1 -name 'sc-*' -type f -perm -u+x |
     done
     fails 1 "c.scz: holds cells, where a model is needed, as sc-fit makes" sc-loadings c.scz
     fails 2 "did you mean 'scvi'?" sc-fit -m svci c.scz
+    fails 2 "-m takes the name of a model, such as scvi; training starts from what is in './m.scm' with --init" sc-fit -m ./m.scm -o x c.scz
     fails 2 "which model? -m takes one of ldvae, " sc-fit c.scz
     fails 2 "did you mean '--log1p'?" sc-norm --lgo1p c.scz
     fails 3 "did you mean 'batch'?" sc-fit -m scvi -o x --batch-key btach c.scz

@@ -75,8 +75,14 @@ typedef struct choice {
 static sc_status pick(void *ctx, const char *value, sc_cli_extra *extra, sc_err *err)
 {
     choice *c = ctx;
+    const char *suffix = value ? strrchr(value, '.') : NULL;
     if (!value)
         return SC_OK;
+    if (suffix && (strcmp(suffix, ".scm") == 0 || strcmp(suffix, ".pt") == 0))
+        return sc_fail(err, SC_EUSAGE,
+                       "-m takes the name of a model, such as scvi; training starts from what is "
+                       "in '%s' with --init",
+                       value);
     SC_TRY(sc_plugin_find(SC_KIND_MODEL, value, &c->handle, err));
     const sc_plugin *p = c->handle.plugin;
     SC_TRY(sc_alloc(&c->opts, 1, p->opts_size, err));
