@@ -50,6 +50,9 @@ setup() {
 @test "a table that is not there: the near ones are named, exit 3" {
     fails 3 "'obs'" sc-view -t osb s.scz
     fails 3 "there are: obs, var, uns, X" sc-view -t zzzzzzzzz s.scz
+    sc-fit -q -m scvi --n-hidden 4 --max-epochs 1 -o m.scm s.scz # of more names than a sentence takes
+    fails 3 "m.scm: there is no 'zzzzzzzzz'; there are: history, meta, tensors, var, tensors/" sc-view -t zzzzzzzzz m.scm
+    [[ $output == *", ..." && ${#output} -lt 500 ]]
 }
 
 @test "options that do nothing together are refused" {

@@ -148,11 +148,15 @@ sc_status no_table(const char *what, sc_strs *takes, sc_err *err)
     if (*near) {
         st = sc_fail(err, SC_EDATA, "there is no '%s'; near to it: %s", what, near);
     } else {
-        char list[600] = "";
-        for (int64_t k = 0; k < takes->n && strlen(list) < sizeof list - 1; k++) {
-            const size_t used = strlen(list);
-            (void)snprintf(list + used, sizeof list - used, "%s%s", k ? ", " : "",
-                           sc_strs_at(takes, k));
+        char list[400] = "";
+        size_t used = 0;
+        for (int64_t k = 0; k < takes->n; k++) {
+            const char *name = sc_strs_at(takes, k);
+            const bool fits = used + strlen(name) + sizeof ", , ..." <= sizeof list;
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", k ? ", " : "",
+                                     fits ? name : "...");
+            if (!fits)
+                break;
         }
         st = sc_fail(err, SC_EDATA, "there is no '%s'; there are: %s", what, list);
     }
