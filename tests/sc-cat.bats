@@ -72,6 +72,10 @@ setup() {
     [[ $output == "sc-cat: cell 'c2' is there more than once"* ]]
     [ "$(sc-view -t obs both.scz | cut -f1 | tr '\n' ' ')" = "cell c1-v2 c2-v2 c2-v3 e1-v3 " ]
     [ "$(sc-view -t obs both.scz | head -1)" = "$(printf 'cell\ttech')" ]
+    [[ $output != *"all the same"* ]]
+    run sc-cat -o both.scz --batch-key tech --batch-names v2,v2 a.scz c.scz # two lanes of one batch
+    [ "$status" -eq 0 ]
+    [ "${lines[1]}" = "sc-cat: cell 'c2-v2' is there more than once all the same" ]
 }
 
 @test "--suffix: always, though no name clashes; never, though one does" {

@@ -5,6 +5,7 @@
 #include "sc_each.h"
 #include "sc_threads.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,33 +142,74 @@ static sc_status add_names(void *ctx, int tid, sc_block *b, sc_err *err)
     return SC_OK;
 }
 
-/* All cells' names, and how many cells there are; every input is rewound. */
-static sc_status read_names(const inputs *in, sc_strs *cells, sc_err *err)
+/* All cells' names, and where those of input i end; every input is rewound. */
+static sc_status read_names(const inputs *in, sc_strs *cells, int64_t *ends, sc_err *err)
 {
     const sc_each each = {.work = decode_names, .turn = add_names, .ctx = cells};
     for (int i = 0; i < in->n; i++) {
         SC_TRY(sc_reader_each(in->readers[i], NULL, in->pool, &each, err));
         SC_TRY(sc_reader_rewind(in->readers[i], err));
+        ends[i] = cells->n;
     }
     return SC_OK;
+}
+
+/* The first name that was there before, or -1. */
+static sc_status first_again(const sc_strs *cells, int64_t *at, sc_err *err)
+{
+    sc_names *by_name = NULL;
+    *at = -1;
+    SC_TRY(sc_names_new(&by_name, cells, err));
+    for (int64_t i = 0; i < cells->n && *at < 0; i++)
+        if (sc_names_find(by_name, sc_strs_at(cells, i)) != i)
+            *at = i;
+    sc_names_free(by_name);
+    return SC_OK;
+}
+
+/* Batches may have one name, and an input a cell twice: the suffix then tells no cells apart. */
+static sc_status note_left(const inputs *in, const sc_strs *cells, const int64_t *ends,
+                           const cat_opts *o, sc_err *err)
+{
+    sc_strs names = {0};
+    char name[512];
+    int64_t at = -1;
+    sc_status st = SC_OK;
+    for (int64_t i = 0, k = 0; i < cells->n && st == SC_OK; i++) {
+        while (i >= ends[k])
+            k++;
+        const int n =
+            snprintf(name, sizeof name, "%s-%s", sc_strs_at(cells, i), sc_strs_at(&in->batches, k));
+        if (n < (int)sizeof name)
+            st = sc_strs_push(&names, name, (size_t)n, err);
+    }
+    if (st == SC_OK)
+        st = first_again(&names, &at, err);
+    if (at >= 0)
+        sc_cli_note(&tool, o, "cell '%s' is there more than once all the same",
+                    sc_strs_at(&names, at));
+    sc_strs_free(&names);
+    return st;
 }
 
 static sc_status find_clash(const inputs *in, sc_concat *plan, const cat_opts *o, sc_err *err)
 {
     sc_strs cells = {0};
-    sc_names *by_name = NULL;
-    sc_status st = read_names(in, &cells, err);
-    if (st == SC_OK)
-        st = sc_names_new(&by_name, &cells, err);
-    for (int64_t i = 0; i < cells.n && st == SC_OK && !plan->with_suffix; i++)
-        if (sc_names_find(by_name, sc_strs_at(&cells, i)) != i) {
-            plan->with_suffix = true;
-            sc_cli_note(&tool, o, "cell '%s' is there more than once: -<batch> is put to all names",
-                        sc_strs_at(&cells, i));
-        }
+    int64_t *ends = NULL, at = -1;
+    sc_status st;
+    SC_GOTO(st, sc_alloc(&ends, (size_t)in->n, sizeof *ends, err), out);
+    SC_GOTO(st, read_names(in, &cells, ends, err), out);
+    SC_GOTO(st, first_again(&cells, &at, err), out);
     plan->out.n_obs = cells.n;
-    sc_names_free(by_name);
+    plan->with_suffix = at >= 0;
+    if (at < 0)
+        goto out;
+    sc_cli_note(&tool, o, "cell '%s' is there more than once: -<batch> is put to all names",
+                sc_strs_at(&cells, at));
+    st = note_left(in, &cells, ends, o, err);
+out:
     sc_strs_free(&cells);
+    free(ends);
     return st;
 }
 
