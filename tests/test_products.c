@@ -98,7 +98,7 @@ static void check_gemm_rows(const sc_kernels *k)
 
 static void check_linear(const sc_kernels *k)
 {
-    enum { N = 203, ROWS = 51 }; /* the last for the second of two matrices */
+    enum { N = 203, ROWS = 51 };
     float *w = random_floats(ROWS * N, -1, 1, 10), *y = random_floats(N, -1, 1, 11);
     float *z = random_floats(N, -1, 1, 11);
     static const int32_t index[] = {0, 3, 4, 17, 30, 31, 48, 49};
@@ -125,12 +125,6 @@ static void check_linear(const sc_kernels *k)
         k->sparse_row(8, index, value, w, N, y, n);
         assert_memory_equal(sum, y, (size_t)n * sizeof *sum);
         assert_true(n == N || sum[n] == z[n]);
-        float *pair = malloc(2 * N * sizeof *pair);
-        k->sparse_pair(8, index, value, w, w + N, N, pair, pair + N, n);
-        assert_memory_equal(sum, pair, (size_t)n * sizeof *sum);
-        k->sparse_sum(8, index, value, w + N, N, sum, n);
-        assert_memory_equal(sum, pair + N, (size_t)n * sizeof *sum);
-        free(pair);
         free(sum);
 
         float dots[ROWS], dot;
@@ -203,13 +197,62 @@ TEST(gemm_rows)
 TEST(linear)
 TEST(adam)
 
+enum { CELLS = 9, GENES = 5, WIDEST = 203 };
+
+/* p, m and v of a layer */
+static void start_layer(float *const to[3], uint32_t seed)
+{
+    for (uint32_t s = 0; s < 3; s++) {
+        float *x = random_floats(GENES * WIDEST, s == 2 ? 0 : -1, 1, seed + s);
+        memcpy(to[s], x, GENES * WIDEST * sizeof *x);
+        free(x);
+    }
+}
+
+/* Genes of one or two layers of n columns: the bits of sparse_sum and adam. */
+static void check_genes(const sc_kernels *k, int n, int n_layers)
+{
+    static const int32_t ptr[] = {0, 3, 3, 4, 4 + CELLS, 6 + CELLS},
+                         row[] = {0, 4, 8, 2, 0, 1, 2, 3, 4, 5, 6, 7, 8, 3, 7};
+    static const float value[] = {1, 2, 3, 0.5F, 1, 1, 4, 1, 2, 1, 1, 9, 1, 6, 0.25F};
+    static float want[2][3][GENES * WIDEST], got[2][3][GENES * WIDEST], g[WIDEST];
+    const sc_adam_args a[2] = {{1e-3F, 0.9F, 0.999F, 0.01F, 1e-6F, 0.1F, 0.03F},
+                               {1e-2F, 0.9F, 0.999F, 1e-8F, 0, 0.3F, 0.1F}};
+    float *dy[2];
+    sc_gene_layer layers[2];
+    for (int l = 0; l < 2; l++) {
+        dy[l] = random_floats(CELLS * WIDEST, -1, 1, 80 + (uint32_t)l);
+        start_layer((float *const[]){want[l][0], want[l][1], want[l][2]}, 90 + 3 * (uint32_t)l);
+        memcpy(got[l], want[l], sizeof want[l]);
+        layers[l] = (sc_gene_layer){dy[l], got[l][0], got[l][1], got[l][2], &a[l]};
+        for (int j = 0; j < GENES && l < n_layers; j++) {
+            k->sparse_sum(ptr[j + 1] - ptr[j], row + ptr[j], value + ptr[j], dy[l], n, g, n);
+            assert_true(k->adam(1, n, want[l][0] + j * n, want[l][1] + j * n, want[l][2] + j * n, n,
+                                g, n, &a[l]));
+        }
+    }
+    assert_true(k->descend_genes(GENES, ptr, row, value, n, n_layers, layers));
+    assert_memory_equal(want, got, sizeof want);
+    dy[n_layers - 1][3 * n + n - 1] = NAN; /* cell 3 has counts of two genes */
+    assert_false(k->descend_genes(GENES, ptr, row, value, n, n_layers, layers));
+    free(dy[0]);
+    free(dy[1]);
+}
+
+static void check_descent(const sc_kernels *k)
+{
+    for (int n = 1; n <= WIDEST; n += n < 20 ? 1 : 61)
+        for (int n_layers = 1; n_layers <= 2; n_layers++)
+            check_genes(k, n, n_layers);
+}
+TEST(descent)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gemm),
-        cmocka_unit_test(test_gemm_rows),
-        cmocka_unit_test(test_linear),
-        cmocka_unit_test(test_adam),
+        cmocka_unit_test(test_gemm),    cmocka_unit_test(test_gemm_rows),
+        cmocka_unit_test(test_linear),  cmocka_unit_test(test_adam),
+        cmocka_unit_test(test_descent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

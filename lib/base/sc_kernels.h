@@ -23,6 +23,14 @@ typedef struct sc_adam_args {
     float correct1, correct2; /* 1 - beta1^t, sqrt(1 - beta2^t) */
 } sc_adam_args;
 
+/* A layer that takes counts (descend_genes below): what comes in (cells x n), its weights and their
+ * moments (genes x n). */
+typedef struct sc_gene_layer {
+    const float *dy;
+    float *p, *m, *v;
+    const sc_adam_args *args;
+} sc_gene_layer;
+
 /* One cell through a decoder's head (head_row below). The outputs are never NULL. */
 typedef struct sc_head_row {
     int64_t n, nnz;
@@ -87,10 +95,7 @@ typedef struct sc_kernels {
     void (*sparse_row)(int64_t nnz, const int32_t *index, const float *value, const float *w,
                        int64_t ldw, float *y, int n);
     void (*sparse_sum)(int64_t nnz, const int32_t *index, const float *value, const float *w,
-                       int64_t ldw, float *y, int n); /* the same, but y = */
-    /* Two sums over the same entries, from two matrices: the bits of sparse_sum of each. */
-    void (*sparse_pair)(int64_t nnz, const int32_t *index, const float *value, const float *w,
-                        const float *w2, int64_t ldw, float *y, float *y2, int n);
+                       int64_t ldw, float *y, int n);           /* the same, but y = */
     void (*axpy)(int64_t n, float a, const float *x, float *y); /* y += a x */
     void (*dot_rows)(int m, int n, const float *a, int lda, const float *b, int ldb,
                      float *out); /* out_i = a_i . b_i */
@@ -160,6 +165,13 @@ typedef struct sc_kernels {
      * some g is not finite; all are updated even so. */
     bool (*adam)(int64_t rows, int64_t n, float *p, float *m, float *v, int64_t ld, const float *g,
                  int64_t ldg, const sc_adam_args *a);
+    /*
+     * The same for the genes of 1 or 2 layers that take the same counts: gene j's entries are
+     * ptr[j] .. ptr[j + 1] of row (cells) and value, and its gradient is the sum of value * dy[row]
+     * over them in their order, with the bits of sparse_sum.
+     */
+    bool (*descend_genes)(int64_t n_genes, const int32_t *ptr, const int32_t *row,
+                          const float *value, int64_t n, int n_layers, const sc_gene_layer *layers);
 } sc_kernels;
 
 /* Best that this CPU has (cpuid), or the one named "avx512", "avx2", "base"; NULL if the CPU lacks

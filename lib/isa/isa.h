@@ -27,8 +27,6 @@ void SC_NAME(sparse_row)(int64_t nnz, const int32_t *index, const float *value, 
                          int64_t ldw, float *y, int n);
 void SC_NAME(sparse_sum)(int64_t nnz, const int32_t *index, const float *value, const float *w,
                          int64_t ldw, float *y, int n);
-void SC_NAME(sparse_pair)(int64_t nnz, const int32_t *index, const float *value, const float *w,
-                          const float *w2, int64_t ldw, float *y, float *y2, int n);
 void SC_NAME(axpy)(int64_t n, float a, const float *x, float *y);
 void SC_NAME(dot_rows)(int m, int n, const float *a, int lda, const float *b, int ldb, float *out);
 int SC_NAME(near)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
@@ -38,6 +36,8 @@ void SC_NAME(softmax)(int64_t n, const float *x, float *y);
 void SC_NAME(softmax_grad)(int64_t n, const float *y, const float *dy, float *dx);
 bool SC_NAME(adam)(int64_t rows, int64_t n, float *p, float *m, float *v, int64_t ld,
                    const float *g, int64_t ldg, const sc_adam_args *a);
+bool SC_NAME(descend_genes)(int64_t n_genes, const int32_t *ptr, const int32_t *row,
+                            const float *value, int64_t n, int n_layers, const sc_gene_layer *l);
 
 void SC_NAME(exp)(int64_t n, const float *x, float *y);
 void SC_NAME(log)(int64_t n, const float *x, float *y);

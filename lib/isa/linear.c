@@ -1,5 +1,5 @@
+#include "adam.h"
 #include "isa.h"
-#include "vec.h"
 
 enum { SPAN = 8 }; /* vectors of y that a sparse row holds in registers */
 
@@ -51,33 +51,6 @@ void SC_NAME(sparse_sum)(int64_t nnz, const int32_t *index, const float *value, 
     sparse(false, nnz, index, value, w, ldw, y, n);
 }
 
-enum { PAIR = W == 16 ? 8 : 4 }; /* vectors of either sum, that registers hold with the other */
-
-void SC_NAME(sparse_pair)(int64_t nnz, const int32_t *index, const float *value, const float *w,
-                          const float *w2, int64_t ldw, float *y, float *y2, int n)
-{
-    int j = 0;
-    for (; j + PAIR * W <= n; j += PAIR * W) {
-        vf a[PAIR], b[PAIR];
-        for (int v = 0; v < PAIR; v++)
-            a[v] = b[v] = v_set(0);
-        for (int64_t k = 0; k < nnz; k++) {
-            const int64_t at = index[k] * ldw + j;
-            const vf x = v_set(value[k]);
-            for (int v = 0; v < PAIR; v++)
-                a[v] = v_fma(x, v_load(w + at + v * W), a[v]);
-            for (int v = 0; v < PAIR; v++)
-                b[v] = v_fma(x, v_load(w2 + at + v * W), b[v]);
-        }
-        for (int v = 0; v < PAIR; v++) {
-            v_store(y + j + v * W, a[v]);
-            v_store(y2 + j + v * W, b[v]);
-        }
-    }
-    sparse(false, nnz, index, value, w + j, ldw, y + j, n - j);
-    sparse(false, nnz, index, value, w2 + j, ldw, y2 + j, n - j);
-}
-
 void SC_NAME(axpy)(int64_t n, float a, const float *x, float *y)
 {
     int64_t i = 0;
@@ -107,47 +80,18 @@ void SC_NAME(dot_rows)(int m, int n, const float *a, int lda, const float *b, in
     }
 }
 
-typedef struct step {
-    vf one_minus1, one_minus2, beta2, decay, eps, step, correct2;
-} step;
-
-/* One vector; returns g times 0, which is 0 for what is finite and NaN otherwise. */
-static inline vf adam_one(const step *s, vf *p, vf *m, vf *v, vf grad)
-{
-    const vf g = v_fma(s->decay, *p, grad);
-    *m = v_fma(s->one_minus1, g - *m, *m);
-    const vf gg = g * g;
-    *v = v_fma(s->one_minus2, gg, s->beta2 * *v);
-    *p = v_fma(s->step, *m / v_fma(v_sqrt(*v), s->correct2, s->eps), *p);
-    return grad * v_set(0);
-}
-
 bool SC_NAME(adam)(int64_t rows, int64_t n, float *p, float *m, float *v, int64_t ld,
                    const float *g, int64_t ldg, const sc_adam_args *a)
 {
-    const step s = {v_set(1.0f - a->beta1),   v_set(1.0f - a->beta2), v_set(a->beta2),
-                    v_set(a->weight_decay),   v_set(a->eps),          v_set(-(a->lr / a->correct1)),
-                    v_set(1.0f / a->correct2)};
+    const adam s = adam_of(a);
     vf bad = v_set(0);
 
     for (int64_t r = 0; r < rows; r++, p += ld, m += ld, v += ld, g += ldg) {
         int64_t i = 0;
-        for (; i + W <= n; i += W) {
-            vf vp = v_load(p + i), mean = v_load(m + i), square = v_load(v + i);
-            bad += adam_one(&s, &vp, &mean, &square, v_load(g + i));
-            v_store(p + i, vp);
-            v_store(m + i, mean);
-            v_store(v + i, square);
-        }
-        if (i == n)
-            continue;
-        const int64_t rest = n - i;
-        vf vp = v_load_part(p + i, rest, 0), mean = v_load_part(m + i, rest, 0),
-           square = v_load_part(v + i, rest, 0);
-        bad += adam_one(&s, &vp, &mean, &square, v_load_part(g + i, rest, 0));
-        v_store_part(p + i, rest, vp);
-        v_store_part(m + i, rest, mean);
-        v_store_part(v + i, rest, square);
+        for (; i + W <= n; i += W)
+            bad += adam_one(&s, p + i, m + i, v + i, v_load(g + i));
+        if (i < n)
+            bad += adam_part(&s, n - i, p + i, m + i, v + i, v_load_part(g + i, n - i, 0));
     }
     return !v_any(v_not_ge(bad, v_set(0)));
 }

@@ -11,7 +11,6 @@ const sc_kernels SC_NAME(kernels) = {
     .gemm_tn = SC_NAME(gemm_tn),
     .sparse_row = SC_NAME(sparse_row),
     .sparse_sum = SC_NAME(sparse_sum),
-    .sparse_pair = SC_NAME(sparse_pair),
     .axpy = SC_NAME(axpy),
     .dot_rows = SC_NAME(dot_rows),
     .near = SC_NAME(near),
@@ -32,4 +31,5 @@ const sc_kernels SC_NAME(kernels) = {
     .masks = SC_NAME(masks),
     .normals = SC_NAME(normals),
     .adam = SC_NAME(adam),
+    .descend_genes = SC_NAME(descend_genes),
 };

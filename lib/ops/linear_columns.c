@@ -83,10 +83,18 @@ bool SC_X(sc_has_columns)(const ex *e, int32_t x)
     return nd(e, x)->form == SC_SPARSE && e->plan->owned[0];
 }
 
-/* The other layer of the same counts, if their values are at hand in the order of genes; or 0. */
+/* Whether the weight takes its step of Adam as soon as its gradient is there. */
+static bool descends(const ex *e, int weight)
+{
+    return e->descent && e->owned && e->owned[weight] && e->moves[weight];
+}
+
+/* The other layer of the same counts, if both descend with the counts' values at hand in the order
+ * of genes; or 0. */
 static int32_t mate_of(const ex *e, int32_t id, int32_t x)
 {
-    return e->mate && e->columns[nd(e, x)->stream].of == x ? e->mate[id] : 0;
+    const int32_t mate = e->mate && e->columns[nd(e, x)->stream].of == x ? e->mate[id] : 0;
+    return mate && descends(e, nd(e, id)->weight) && descends(e, nd(e, mate)->weight) ? mate : 0;
 }
 
 int64_t SC_X(sc_column_tiles)(const ex *e, int32_t id)
@@ -114,38 +122,41 @@ static void gene(const ex *e, int32_t id, int32_t x, int64_t j, int64_t j0, int6
     }
 }
 
-/* Genes j .. end of two layers, whose counts come first: what is known of a gene serves both. */
-static void pair_gradients(ex *e, int32_t id, int32_t mate, int64_t j, int64_t end)
+/* Layer id as its genes from j on descend; at: where the weights of gene 0 are. */
+static sc_gene_layer layer_of(const ex *e, int32_t id, int64_t at, int64_t j)
 {
-    const sc_columns *c = &e->columns[nd(e, id)->stream];
-    const sc_gene_order *o = c->order;
-    const int64_t n = cols_of(e, id), at = e->g->weights[nd(e, id)->weight].offset,
-                  at2 = e->g->weights[nd(e, mate)->weight].offset;
-    _Alignas(64) real g[COLUMNS], g2[COLUMNS];
-    for (; j < end; j++)
-        for (int64_t j0 = 0; j0 < n; j0 += COLUMNS) {
-            const int64_t nc = min64(COLUMNS, n - j0), k = o->ptr[j], to = j * n + j0;
-            e->k->sparse_pair(o->ptr[j + 1] - k, o->row + k, c->value + k, e->grad[id] + j0,
-                              e->grad[mate] + j0, n, g, g2, (int)nc);
-            SC_X(sc_settle)(e, nd(e, id)->weight, at + to, 1, nc, n, g, nc);
-            SC_X(sc_settle)(e, nd(e, mate)->weight, at2 + to, 1, nc, n, g2, nc);
-        }
+    const sc_descent *d = e->descent;
+    const int weight = nd(e, id)->weight;
+    at += j * cols_of(e, id);
+    return (sc_gene_layer){e->grad[id], e->w + at, d->m + at, d->v + at, &d->args[weight]};
+}
+
+/* Genes j .. end of a layer and its mate, if there is one. */
+static void descend(ex *e, int32_t id, int32_t mate, int64_t at, int64_t j, int64_t end)
+{
+    const sc_columns *c = &e->columns[nd(e, counts_of(e, id))->stream];
+    sc_gene_layer l[2] = {layer_of(e, id, at, j)};
+    if (mate)
+        l[1] = layer_of(e, mate, e->g->weights[nd(e, mate)->weight].offset, j);
+    if (!e->k->descend_genes(end - j, c->order->ptr + j, c->order->row, c->value, cols_of(e, id),
+                             mate ? 2 : 1, l))
+        atomic_store(&e->descent->is_bad, true);
 }
 
 void SC_X(sc_column_gradients)(ex *e, int32_t id, int64_t tile)
 {
     const sc_gnode *n = nd(e, id);
-    const int32_t mate = mate_of(e, id, counts_of(e, id));
     int64_t at = e->g->weights[n->weight].offset;
-    if (mate) {
-        pair_gradients(e, id, mate, tile * GENES, min64(cols_of(e, n->in[0]), (tile + 1) * GENES));
-        return;
-    }
     for (int p = 0; p < n->n_in; p++) {
         const int32_t x = n->in[p];
         const int64_t width = cols_of(e, x), end = min64(width, (tile + 1) * GENES);
-        const bool is_frozen = (e->g->weights[n->weight].frozen >> p & 1) != 0;
-        for (int64_t j = tile * GENES; j < end && nd(e, x)->form == SC_SPARSE && !is_frozen; j++)
+        const bool is_open = nd(e, x)->form == SC_SPARSE &&
+                             !(e->g->weights[n->weight].frozen >> p & 1) && tile * GENES < end;
+        const bool goes_on = is_open && !twin_of(e, id) && descends(e, n->weight) &&
+                             e->columns[nd(e, x)->stream].of == x;
+        if (goes_on)
+            descend(e, id, mate_of(e, id, x), at, tile * GENES, end);
+        for (int64_t j = tile * GENES; j < end && is_open && !goes_on; j++)
             for (int64_t j0 = 0; j0 < n->n_cols; j0 += COLUMNS) {
                 _Alignas(64) real g[COLUMNS];
                 const int64_t nc = min64(COLUMNS, n->n_cols - j0);
