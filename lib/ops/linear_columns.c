@@ -9,7 +9,7 @@
  */
 enum { GENES = 64, COLUMNS = 512, ENTRIES = 256 };
 
-enum { CUT_ROWS = 128, CUT_WEIGHTS = 128 * 1024 }; /* fewer stay in any thread's cache */
+enum { LINE = 32, CUT_ROWS = 128, CUT_WEIGHTS = 128 * 1024 }; /* fewer stay in any thread's cache */
 
 bool SC_X(sc_is_cut)(const ex *e, int32_t id)
 {
@@ -48,13 +48,29 @@ void SC_X(sc_cut_sums)(ex *e, int32_t id, int64_t tile)
     }
 }
 
+/* Columns of a row, LINE of them in registers through all ranges. */
+static void add_ranges(const real *restrict from, int64_t apart, int64_t n, real *restrict y)
+{
+    int64_t j = 0;
+    for (; j + LINE <= n; j += LINE) {
+        real sum[LINE];
+        memcpy(sum, y + j, sizeof sum);
+        for (int64_t range = 0; range < SC_GENE_ORDER_TILES; range++)
+            for (int t = 0; t < LINE; t++)
+                sum[t] += from[range * apart + j + t];
+        memcpy(y + j, sum, sizeof sum);
+    }
+    for (; j < n; j++)
+        for (int64_t range = 0; range < SC_GENE_ORDER_TILES; range++)
+            y[j] += from[range * apart + j];
+}
+
 void SC_X(sc_cut_add)(const ex *e, int32_t id, int64_t i0, int64_t i1, int64_t j0, int64_t n,
                       real *y)
 {
     const int64_t n_out = cols_of(e, id), rows = rows_of(e, id);
     for (int64_t i = i0; i < i1; i++)
-        for (int64_t range = 0; range < SC_GENE_ORDER_TILES; range++)
-            add_scaled(n, 1, e->aux[id] + (range * rows + i) * n_out + j0, y + (i - i0) * n_out);
+        add_ranges(e->aux[id] + i * n_out + j0, rows * n_out, n, y + (i - i0) * n_out);
 }
 
 int64_t SC_X(sc_sorts_columns)(const ex *e, int32_t id)
