@@ -96,6 +96,62 @@ static void check_gemm_rows(const sc_kernels *k)
     free(e);
 }
 
+static double thin_error(const sc_thin_products *t, const float *q0)
+{
+    double worst = 0;
+    for (int j = 0; j < t->n; j++)
+        for (int i = 0; i < t->m; i++) {
+            double want = 0;
+            for (int r = 0; r < t->rows; r++)
+                want += (double)t->a[r * t->lda + i] * (double)t->y[r * t->ldy + j];
+            worst = fmax(worst, fabs(want - (double)t->p[i * SC_THIN_COLUMNS + j]));
+        }
+    for (int r = 0; r < t->rows; r++)
+        for (int i = 0; i < t->d; i++) {
+            double want = t->add ? (double)q0[r * t->d + i] : 0;
+            for (int j = 0; j < t->n; j++)
+                want += (double)t->y[r * t->ldy + j] * (double)t->b[i * t->ldb + j];
+            worst = fmax(worst, fabs(want - (double)t->q[r * t->d + i]));
+        }
+    return worst;
+}
+
+/* Both products of a thin layer; whole chunks of rows and columns or not, one part or more. */
+static void check_thin(const sc_kernels *k)
+{
+    enum { ROWS = 37, LD = SC_THIN_COLUMNS + 3 };
+    static const int sizes[][4] = {{32, 128, 11, 10}, {37, 80, 11, 10}, {1, 1, 1, 1},
+                                   {2, 33, 49, 48},   {17, 128, 0, 13}, {16, 96, 25, 0},
+                                   {5, 31, 7, 12}};
+    float *y = random_floats(ROWS * LD, -1, 1, 20), *a = random_floats(ROWS * 50, -1, 1, 21);
+    float *b = random_floats(SC_THIN_D * LD, -1, 1, 22);
+    float *p = random_floats((SC_THIN_D + 1) * SC_THIN_COLUMNS, -1, 1, 23);
+    float *q0 = random_floats(ROWS * SC_THIN_D + 1, -1, 1, 24);
+    float *q = malloc((ROWS * SC_THIN_D + 1) * sizeof *q), row[SC_THIN_D];
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int add = 0; add < 2; add++) {
+            const int *s = sizes[i], nq = s[0] * s[3];
+            sc_thin_products t = {s[0], s[1], s[2], s[3], y, LD, a, 50, p, b, LD, q, add};
+            memcpy(q, q0, (ROWS * SC_THIN_D + 1) * sizeof *q);
+            k->thin_products(&t);
+            assert_true(thin_error(&t, q0) < 2e-5);
+            assert_true(q[nq] == q0[nq]);
+            for (int r = 0; r < s[0] && s[3]; r++) { /* alone, it is the same */
+                memcpy(row, q0 + r * s[3], (size_t)s[3] * sizeof *row);
+                t = (sc_thin_products){1, s[1], 0, s[3], y + r * LD, LD, NULL,
+                                       0, NULL, b, LD,   row,        add};
+                k->thin_products(&t);
+                assert_memory_equal(row, q + r * s[3], (size_t)s[3] * sizeof *row);
+            }
+        }
+    free(y);
+    free(a);
+    free(b);
+    free(p);
+    free(q0);
+    free(q);
+}
+
 static void check_linear(const sc_kernels *k)
 {
     enum { N = 203, ROWS = 51 };
@@ -194,6 +250,7 @@ static void check_adam(const sc_kernels *k)
 }
 TEST(gemm)
 TEST(gemm_rows)
+TEST(thin)
 TEST(linear)
 TEST(adam)
 
@@ -250,9 +307,9 @@ TEST(descent)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gemm),    cmocka_unit_test(test_gemm_rows),
-        cmocka_unit_test(test_linear),  cmocka_unit_test(test_adam),
-        cmocka_unit_test(test_descent),
+        cmocka_unit_test(test_gemm), cmocka_unit_test(test_gemm_rows),
+        cmocka_unit_test(test_thin), cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_adam), cmocka_unit_test(test_descent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,6 +56,21 @@ typedef struct sc_mixture_row {
     float *d_mean1, *d_mean2, *d_theta, *d_logit;
 } sc_mixture_row;
 
+/* Two products with the same rows, in one pass (thin_products below). */
+enum { SC_THIN_D = 48, SC_THIN_COLUMNS = 128 };
+typedef struct sc_thin_products {
+    int rows, n, m, d; /* n at most SC_THIN_COLUMNS, m SC_THIN_D + 1, d SC_THIN_D */
+    const float *y;    /* rows x n, ldy apart */
+    int64_t ldy;
+    const float *a; /* rows x m, lda apart */
+    int64_t lda;
+    float *p;       /* m rows SC_THIN_COLUMNS apart, n of each: A^T Y; what lies behind is lost */
+    const float *b; /* d x n, ldb apart */
+    int64_t ldb;
+    float *q; /* rows x d: Y B^T, or that added */
+    bool add;
+} sc_thin_products;
+
 typedef struct sc_hit {
     int32_t row, col;
     float value;
@@ -99,6 +114,9 @@ typedef struct sc_kernels {
     void (*axpy)(int64_t n, float a, const float *x, float *y); /* y += a x */
     void (*dot_rows)(int m, int n, const float *a, int lda, const float *b, int ldb,
                      float *out); /* out_i = a_i . b_i */
+    /* P = A^T Y and Q (+)= Y B^T; d may be 0. Y is read once, in its rows' order, and asked for
+     * ahead. A row of Q depends on its row of Y and on B only. */
+    void (*thin_products)(const sc_thin_products *t);
     /* The elements of A^T B (A k x m, B k x n) below their row's limit (m); returns how many. m is
      * a multiple of 8, n of 32. out has room for m n; they come in no promised order. */
     int (*near)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,

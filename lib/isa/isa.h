@@ -29,6 +29,7 @@ void SC_NAME(sparse_sum)(int64_t nnz, const int32_t *index, const float *value, 
                          int64_t ldw, float *y, int n);
 void SC_NAME(axpy)(int64_t n, float a, const float *x, float *y);
 void SC_NAME(dot_rows)(int m, int n, const float *a, int lda, const float *b, int ldb, float *out);
+void SC_NAME(thin_products)(const sc_thin_products *t);
 int SC_NAME(near)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
                   const float *limit, sc_hit *out);
 void SC_NAME(sort_marked)(const sc_marked *m);

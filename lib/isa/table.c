@@ -13,6 +13,7 @@ const sc_kernels SC_NAME(kernels) = {
     .sparse_sum = SC_NAME(sparse_sum),
     .axpy = SC_NAME(axpy),
     .dot_rows = SC_NAME(dot_rows),
+    .thin_products = SC_NAME(thin_products),
     .near = SC_NAME(near),
     .sort_marked = SC_NAME(sort_marked),
     .exp = SC_NAME(exp),

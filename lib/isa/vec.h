@@ -88,6 +88,15 @@ static inline vf v_set(float x)
 #endif
 }
 
+/* In a register: GCC would read what two operations take from memory twice. */
+static inline vf v_keep(vf v)
+{
+#if defined(__x86_64__)
+    __asm__("" : "+v"(v));
+#endif
+    return v;
+}
+
 static inline vi v_bits(vf v)
 {
     return (vi)v;

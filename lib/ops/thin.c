@@ -10,18 +10,19 @@
  * Backward cuts the columns into GROUPS, a tile each, whose sums wait for the last phase, which
  * adds them in order.
  */
-enum { D = SC_THIN_INPUTS, COLUMNS = 128, GROUPS = 16, BLOCK = 128, LINE = 16 };
+enum { D = SC_THIN_INPUTS, COLUMNS = SC_THIN_COLUMNS, GROUPS = 16, LINE = 16 };
+_Static_assert(D <= SC_THIN_D, "the kernel takes that many");
 
 /* The op's nodes, sizes and scratch. */
 typedef struct thin {
     const sc_gnode *norm, *layer;
-    int64_t rows, n, d, ld, wide; /* wide: d in whole vectors */
+    int64_t rows, n, d, ld;
     bool by_batch;
     real *gram, *mean;          /* d x d, and in the row behind it the inputs' means */
     real *inv, *factor, *shift; /* n: 1 / sd, gamma / sd, what forward adds */
     real *scaled;               /* d x n: W k */
-    real *across, *down;        /* rows x d: the inputs, centred; d + 1 x ld: likewise, and ones */
-    real *sums;                 /* by group: rows x wide, d + 1 x wide */
+    real *across, *down;        /* rows x d + 1: the inputs, centred, and ones; d x ld, turned */
+    real *sums;                 /* by group: rows x d, d + 1 x d */
     const real *w, *bias;       /* bias: NULL, if the layer has none */
 } thin;
 
@@ -32,7 +33,7 @@ static int64_t padded(int64_t n)
 
 static int64_t group_size(int64_t rows, int64_t d)
 {
-    return (rows + d + 1) * padded(d);
+    return padded(rows * d) + padded((d + 1) * d);
 }
 
 int64_t SC_X(sc_thin_aux)(const ex *e, int32_t id, int64_t rows)
@@ -40,7 +41,7 @@ int64_t SC_X(sc_thin_aux)(const ex *e, int32_t id, int64_t rows)
     const int64_t d = sc_thin_inputs(e->g, id), n = cols_of(e, id);
     if (!d)
         return 0;
-    return padded((d + 1) * d) + (3 + d) * padded(n) + padded(rows * d) + (d + 1) * padded(rows) +
+    return padded((d + 1) * d) + (3 + d) * padded(n) + padded(rows * (d + 1)) + d * padded(rows) +
            (e->with_backward ? GROUPS * group_size(rows, d) : 0);
 }
 
@@ -58,7 +59,6 @@ static thin open(const ex *e, int32_t id, real *from)
               .n = cols_of(e, id),
               .d = sc_thin_inputs(e->g, id)};
     t.ld = padded(t.rows);
-    t.wide = padded(t.d);
     t.by_batch = e->run->train && t.rows > 1;
     t.gram = from;
     t.mean = t.gram + t.d * t.d;
@@ -67,8 +67,8 @@ static thin open(const ex *e, int32_t id, real *from)
     t.shift = t.factor + padded(t.n);
     t.scaled = t.shift + padded(t.n);
     t.across = t.scaled + t.d * padded(t.n);
-    t.down = t.across + padded(t.rows * t.d);
-    t.sums = t.down + (t.d + 1) * t.ld;
+    t.down = t.across + padded(t.rows * (t.d + 1));
+    t.sums = t.down + t.d * t.ld;
     t.w = weight(e, t.layer->weight);
     t.bias = t.layer->bias >= 0 ? weight(e, t.layer->bias) : NULL;
     return t;
@@ -105,10 +105,12 @@ static void take_inputs(const ex *e, const thin *t)
         const int64_t width = cols_of(e, x);
         for (int64_t i = 0; i < t->rows; i++)
             for (int64_t c = 0; c < width; c++)
-                to[i * t->d + c] = nd(e, x)->form == SC_DENSE ? e->val[x][i * width + c]
-                                                              : (real)(c == code_at(e, x, i));
+                to[i * (t->d + 1) + c] = nd(e, x)->form == SC_DENSE ? e->val[x][i * width + c]
+                                                                    : (real)(c == code_at(e, x, i));
         to += width;
     }
+    for (int64_t i = 0; i < t->rows; i++)
+        to[i * (t->d + 1)] = 1;
 }
 
 static void centre(const thin *t)
@@ -116,16 +118,14 @@ static void centre(const thin *t)
     for (int64_t c = 0; c < t->d; c++) {
         double sum = 0;
         for (int64_t i = 0; i < t->rows; i++)
-            sum += (double)t->across[i * t->d + c];
+            sum += (double)t->across[i * (t->d + 1) + c];
         t->mean[c] = (real)(sum / (double)t->rows);
         for (int64_t i = 0; i < t->rows; i++) {
             if (t->by_batch)
-                t->across[i * t->d + c] -= t->mean[c];
-            t->down[c * t->ld + i] = t->across[i * t->d + c];
+                t->across[i * (t->d + 1) + c] -= t->mean[c];
+            t->down[c * t->ld + i] = t->across[i * (t->d + 1) + c];
         }
     }
-    for (int64_t i = 0; i < t->rows; i++)
-        t->down[t->d * t->ld + i] = 1;
     for (int64_t a = 0; a < t->d; a++)
         for (int64_t b = 0; b <= a; b++)
             t->gram[a * t->d + b] = t->gram[b * t->d + a] =
@@ -206,8 +206,8 @@ static void columns(ex *e, int32_t id, const thin *t, int64_t j0, int64_t nc)
 
 static void values(const ex *e, int32_t id, const thin *t, int64_t i0, int64_t m)
 {
-    e->k->gemm_nn_from((int)m, (int)t->n, (int)t->d, t->across + i0 * t->d, (int)t->d, t->scaled,
-                       (int)t->n, e->val[id] + i0 * t->n, (int)t->n, t->shift);
+    e->k->gemm_nn_from((int)m, (int)t->n, (int)t->d, t->across + i0 * (t->d + 1), (int)t->d + 1,
+                       t->scaled, (int)t->n, e->val[id] + i0 * t->n, (int)t->n, t->shift);
 }
 
 void SC_X(sc_thin_rows)(const ex *e, int32_t id, real *from, int64_t i0, int64_t i1)
@@ -253,40 +253,28 @@ static void by_norm(ex *e, const thin *t, int64_t j0, int64_t nc, const real *re
     }
 }
 
-/* Of columns j0 .. j0 + nc: (W k)^T, a row for each column; LINE of them at a time, which stay in
- * the cache. */
-static void turn(const thin *t, int64_t j0, int64_t nc, real *restrict to)
+/* P and s; and, unless sums is NULL, to what it holds of the group's other columns dY (W k)^T. */
+static void products(const ex *e, const thin *t, const real *dy, int64_t j0, int64_t nc, real *g,
+                     real *sums, bool is_first)
 {
-    memset(to, 0, (size_t)(nc * t->wide) * sizeof *to);
-    for (int64_t j = 0; j < nc; j += LINE) {
-        const int64_t n = min64(LINE, nc - j);
-        for (int64_t r = 0; r < t->d; r++) {
-            const real *restrict from = t->scaled + r * t->n + j0 + j;
-            for (int64_t i = 0; i < n; i++)
-                to[(j + i) * t->wide + r] = from[i];
-        }
-    }
-}
-
-/* P and s, and in sums, unless it is NULL, dY (W k)^T: some rows of dY at a time, which stay in the
- * cache for both. */
-static void products(const ex *e, const thin *t, const real *dy, int64_t nc, const real *turned,
-                     real *g, real *sums, bool is_first)
-{
-    for (int64_t i = 0; i < t->rows; i += BLOCK) {
-        const int64_t m = min64(BLOCK, t->rows - i);
-        const real *from = dy + i * t->n;
-        if (sums)
-            e->k->gemm_nn((int)m, (int)t->wide, (int)nc, from, (int)t->n, turned, (int)t->wide,
-                          sums + i * t->wide, (int)t->wide, !is_first);
-        e->k->gemm_nn((int)t->d + 1, (int)nc, (int)m, t->down + i, (int)t->ld, from, (int)t->n, g,
-                      COLUMNS, i > 0);
-    }
+    e->k->thin_products(&(sc_thin_products){.rows = (int)t->rows,
+                                            .n = (int)nc,
+                                            .m = (int)t->d + 1,
+                                            .d = sums ? (int)t->d : 0,
+                                            .y = dy + j0,
+                                            .ldy = t->n,
+                                            .a = t->across,
+                                            .lda = t->d + 1,
+                                            .p = g,
+                                            .b = t->scaled + j0,
+                                            .ldb = t->n,
+                                            .q = sums,
+                                            .add = !is_first});
 }
 
 /* The sum over these columns of k c w w^T, and behind it of k a w: in sums. */
 static void squares(const ex *e, const thin *t, real *sums, bool is_first, int64_t j0, int64_t nc,
-                    const real *turned, const real *restrict c, const real *restrict a)
+                    const real *restrict c, const real *restrict a)
 {
     _Alignas(64) real cw[(D + 1) * COLUMNS];
     for (int64_t r = 0; r < t->d; r++) {
@@ -295,8 +283,15 @@ static void squares(const ex *e, const thin *t, real *sums, bool is_first, int64
             cw[r * COLUMNS + j] = c[j] * w[j];
     }
     memcpy(cw + t->d * COLUMNS, a, (size_t)nc * sizeof *cw);
-    e->k->gemm_nn((int)t->d + 1, (int)t->wide, (int)nc, cw, COLUMNS, turned, (int)t->wide, sums,
-                  (int)t->wide, !is_first);
+    e->k->thin_products(&(sc_thin_products){.rows = (int)t->d + 1,
+                                            .n = (int)nc,
+                                            .d = (int)t->d,
+                                            .y = cw,
+                                            .ldy = COLUMNS,
+                                            .b = t->scaled + j0,
+                                            .ldb = t->n,
+                                            .q = sums,
+                                            .add = !is_first});
 }
 
 /* g: P, which becomes the gradient of W, and is settled. */
@@ -333,7 +328,7 @@ static void fetch_weights(const ex *e, const thin *t, int64_t j0, int64_t nc)
 
 static void one_group(ex *e, int32_t id, const thin *t, int64_t group)
 {
-    _Alignas(64) real g[(D + 1) * COLUMNS], turned[D * COLUMNS], c[COLUMNS], a[COLUMNS];
+    _Alignas(64) real g[(D + 1) * COLUMNS], c[COLUMNS], a[COLUMNS];
     const int64_t wide = padded(ceil_div(t->n, GROUPS)), from = min64(group * wide, t->n),
                   to = min64(from + wide, t->n);
     const bool goes_on = has_input_gradient(e, t);
@@ -343,12 +338,10 @@ static void one_group(ex *e, int32_t id, const thin *t, int64_t group)
     for (int64_t j0 = from; j0 < to; j0 += COLUMNS) {
         const int64_t nc = min64(COLUMNS, to - j0);
         fetch_weights(e, t, j0, nc);
-        if (goes_on)
-            turn(t, j0, nc, turned);
-        products(e, t, e->grad[id] + j0, nc, turned, g, goes_on ? sums : NULL, j0 == from);
+        products(e, t, e->grad[id], j0, nc, g, goes_on ? sums : NULL, j0 == from);
         by_norm(e, t, j0, nc, g, c, a);
         if (goes_on)
-            squares(e, t, sums + t->rows * t->wide, j0 == from, j0, nc, turned, c, a);
+            squares(e, t, sums + padded(t->rows * t->d), j0 == from, j0, nc, c, a);
         by_weight(e, t, j0, nc, g, c, a);
     }
 }
@@ -363,21 +356,21 @@ static void add_vectors(int64_t n, real a, const real *restrict x, real *restric
 
 static void sum_groups(const ex *e, const thin *t, int64_t i0, int64_t i1)
 {
-    const int64_t d = t->d, wide = t->wide, size = group_size(t->rows, d), rows = i1 - i0;
+    const int64_t d = t->d, size = group_size(t->rows, d), rows = i1 - i0;
     _Alignas(64) real m[(D + 1) * D], dz[ROW_TILE * D];
-    memset(m, 0, (size_t)((d + 1) * wide) * sizeof *m);
-    memset(dz, 0, (size_t)(rows * wide) * sizeof *dz);
+    memset(m, 0, (size_t)padded((d + 1) * d) * sizeof *m);
+    memset(dz, 0, (size_t)padded(rows * d) * sizeof *dz);
     for (int64_t group = 0; group < GROUPS; group++) {
         const real *sums = t->sums + group * size;
-        add_vectors(rows * wide, 1, sums + i0 * wide, dz);
-        add_vectors((d + 1) * wide, -1, sums + t->rows * wide, m);
+        add_vectors(rows * d, 1, sums + i0 * d, dz);
+        add_vectors((d + 1) * d, -1, sums + padded(t->rows * d), m);
     }
     for (int64_t i = 0; i < rows; i++)
-        add_vectors(wide, 1, m + d * wide, dz + i * wide);
-    e->k->gemm_nn((int)rows, (int)wide, (int)d, t->across + i0 * d, (int)d, m, (int)wide, dz,
-                  (int)wide, true);
+        add_scaled(d, 1, m + d * d, dz + i * d);
+    e->k->gemm_nn((int)rows, (int)d, (int)d, t->across + i0 * (d + 1), (int)d + 1, m, (int)d, dz,
+                  (int)d, true);
     for (int64_t i = i0; i < i1; i++) {
-        const real *to = dz + (i - i0) * wide;
+        const real *to = dz + (i - i0) * d;
         for (int p = 0; p < t->layer->n_in; p++) {
             const int32_t x = t->layer->in[p];
             const int64_t width = cols_of(e, x);
