@@ -96,8 +96,9 @@ static inline __attribute__((always_inline)) void along(int rows, int nr, int n,
     for (int r = 0; r < nr; r++)
         sum[0][r] = sum[1][r] = v_set(0);
     for (int j = 0; j < n; j += STRIP) {
-        __builtin_prefetch(ahead + j + (W == LINE ? LINE : 0)); /* down() asks for the first line */
-        __builtin_prefetch(ahead + ld + j + (W == LINE ? LINE : 0));
+        __builtin_prefetch(ahead + j +
+                           (SC_ISA_WIDTH == LINE ? LINE : 0)); /* down() asks for the first line */
+        __builtin_prefetch(ahead + ld + j + (SC_ISA_WIDTH == LINE ? LINE : 0));
 #pragma GCC unroll 2
         for (int u = j; u < j + STRIP; u += W) {
             const vf x0 = v_load(y + u), x1 = rows > 1 ? v_load(y + ld + u) : x0;

@@ -11,7 +11,7 @@
  * adds them in order.
  */
 enum { D = SC_THIN_INPUTS, COLUMNS = SC_THIN_COLUMNS, GROUPS = 16, LINE = 16 };
-_Static_assert(D <= SC_THIN_D, "the kernel takes that many");
+_Static_assert((int)D <= (int)SC_THIN_D, "the kernel takes that many");
 
 /* The op's nodes, sizes and scratch. */
 typedef struct thin {
