@@ -32,10 +32,11 @@ void sc_pool_run(sc_pool *pool, void (*fn)(void *ctx, int tid, int n), void *ctx
 /* Inside a run: no thread goes on before all have come. Every thread of the run must call it. */
 void sc_pool_barrier(sc_pool *pool, int tid);
 
-/* Inside a run: tiles 0 .. n_tiles-1 (below 2^32) are dealt out, each to the next free thread, by a
- * call of fn(ctx, tile, tid); returns when all tiles are done, and what they wrote is then visible.
- * Every thread calls it, for the same tiles in the same order of phases; one that comes late finds
- * the phase done. */
+/* Inside a run: tiles 0 .. n_tiles-1 (below 2^32) are dealt out by calls of fn(ctx, tile, tid):
+ * thread tid of n takes tiles tid, tid + n, tid + 2 n ... and then what others have left of theirs,
+ * so that phases of the same tiles find in a thread's cache what it wrote. Returns when all tiles
+ * are done, and what they wrote is then visible. Every thread calls it, for the same tiles in the
+ * same order of phases; one that comes late finds the phase done. */
 void sc_pool_tiles(sc_pool *pool, int tid, int64_t n_tiles,
                    void (*fn)(void *ctx, int64_t tile, int tid), void *ctx);
 
