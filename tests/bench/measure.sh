@@ -23,11 +23,14 @@ row() {
 # few N: rounds for what takes long: at most N, and one where there is no peer to compare with
 few() { echo "$((rounds < $1 ? rounds : ${#python} > 0 ? $1 : 1))"; }
 
-# share MODEL GENES BATCH THREADS: of the roof, as build/bench/train has it
+# share MODEL GENES BATCH THREADS: of the roof, as build/bench/train has it just now
 share() {
     [ ! -x "$build/bench/train" ] || "$build/bench/train" "$@" 15 2>/dev/null |
         awk 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "roof") c = i; next } c { print $c }' || true
 }
+
+# middle FILE: the median of its lines, numbers; nothing where there are none
+middle() { sort -n "$1" | awk '{ x[NR] = $0 } END { if (NR) print x[int((NR + 1) / 2)] }'; }
 
 # timed FILE COMMAND...: seconds and peak of a whole process and of what it starts, into FILE
 timed() {

@@ -1,7 +1,7 @@
 # Of tests/bench/run: lines of training, in seconds from the first minibatch to the last, without reading.
 # shellcheck shell=bash disable=SC2154  # the variables of tests/bench/run
 
-# fits LINE WHAT CELLS EPOCHS PEER-TASK... -- COMMAND...: COMMAND writes log.json
+# fits LINE WHAT CELLS EPOCHS PEER-TASK... -- COMMAND...: COMMAND writes log.json; of_roof: what share takes
 fits() {
     local line=$1 what=$2 cells=$3 epochs=$4 task=()
     shift 4
@@ -11,12 +11,14 @@ fits() {
     done
     shift
     rm -f own.t peer.t
+    : >roof.t
     for _ in $(seq "$rounds"); do
+        [ ${#of_roof[@]} = 0 ] || share "${of_roof[@]}" >>roof.t
         command time -o kb.t -f '%M' "$@" --train-size 1 --max-epochs "$epochs" --log-json log.json -o model.scm
         sed -n '$s/.*"seconds": \([0-9.]*\).*/\1/p' log.json | paste -d' ' - kb.t >>own.t
         [ -z "$python" ] || ask "${task[@]}" "$epochs"
     done
-    row "$line" "$what" $((cells * epochs)) "${roof:-}" own.t peer.t
+    row "$line" "$what" $((cells * epochs)) "$(middle roof.t)" own.t peer.t
 }
 
 # train LINE WHAT FILE CELLS EPOCHS BATCH THREADS MODEL LIKELIHOOD [own options]
@@ -26,8 +28,8 @@ train() {
     wants train "$line" || return 0
     "make_$file"
     start_peer
-    local roof=
-    [[ $model != scvi && $model != ldvae ]] || roof=$(share "$model:$likelihood" "${file#g}" "$batch" "$n")
+    local of_roof=()
+    [[ $model != scvi && $model != ldvae ]] || of_roof=("$model:$likelihood" "${file#g}" "$batch" "$n")
     fits "$line" "$what" "$cells" "$epochs" train "$model" "$likelihood" "$work/$file.h5ad" "$batch" "$n" -- \
         sc-fit -q -@ "$n" -m "$model" --batch-size "$batch" "$@" "$file.scz"
 }
@@ -42,6 +44,7 @@ surgery() {
     [ -e "$ref.$model.scm" ] || sc-fit -q -@ "$threads" -m "$model" --batch-key batch --max-epochs 2 "$@" -o "$ref.$model.scm" "$ref.scz"
     [ ! "$python" ] || [ -e "$ref.$model.d" ] || sc-model export --to scvi-tools "$ref.$model.d" "$ref.$model.scm" "$ref.scz" >/dev/null
     start_peer
+    local of_roof=()
     fits "$line" "$what" "$cells" "$epochs" surgery "$model" "$work/$ref.$model.d" "$work/$query.h5ad" "$batch" "$threads" -- \
         sc-surgery -q -@ "$threads" --batch-size "$batch" "$ref.$model.scm" "$query.scz"
 }
