@@ -13,9 +13,9 @@ fits() {
     rm -f own.t peer.t
     : >roof.t
     for _ in $(seq "$rounds"); do
-        [ ${#of_roof[@]} = 0 ] || share "${of_roof[@]}" >>roof.t
         command time -o kb.t -f '%M' "$@" --train-size 1 --max-epochs "$epochs" --log-json log.json -o model.scm
         sed -n '$s/.*"seconds": \([0-9.]*\).*/\1/p' log.json | paste -d' ' - kb.t >>own.t
+        [ ${#of_roof[@]} = 0 ] || share "${of_roof[@]}" >>roof.t
         [ -z "$python" ] || ask "${task[@]}" "$epochs"
     done
     row "$line" "$what" $((cells * epochs)) "$(middle roof.t)" own.t peer.t
