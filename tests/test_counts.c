@@ -79,12 +79,12 @@ static void check_parts(const sc_gene_order *o, const sc_gene_rows *rows, int64_
     for (int64_t i = 0; i < rows->n; i++) {
         int32_t at = (int32_t)(rows->indptr[i] - rows->indptr[0]);
         for (int64_t t = 0; t < SC_GENE_ORDER_TILES; t++) {
-            int32_t first, end;
+            const int32_t *first, *end;
             int64_t j0, j1;
             sc_gene_order_range(n_vars, t, &j0, &j1);
-            sc_gene_order_part(o, i, t, &first, &end);
-            assert_int_equal(first, at);
-            for (; at < end; at++)
+            sc_gene_order_parts(o, t, &first, &end);
+            assert_int_equal(first[i], at);
+            for (; at < end[i]; at++)
                 assert_in_range(rows->indices[rows->indptr[0] + at], j0, j1 - 1);
         }
         assert_int_equal(at, rows->indptr[i + 1] - rows->indptr[0]);

@@ -152,6 +152,23 @@ static void check_thin(const sc_kernels *k)
     free(q);
 }
 
+/* Rows of some of 8 entries: the bits of sparse_sum. */
+static void check_rows_of_counts(const sc_kernels *k, int n, const int32_t *index,
+                                 const float *value, const float *w)
+{
+    enum { N_ROWS = 5 };
+    static const int32_t first[N_ROWS] = {0, 3, 3, 2, 0}, end[N_ROWS] = {3, 8, 3, 4, 8};
+    const size_t bytes = (size_t)n * sizeof(float);
+    float *sums = malloc(N_ROWS * bytes + 1), *sum = malloc(bytes + 1);
+    k->sparse_sums(N_ROWS, first, end, index, value, w, sums, n);
+    for (int i = 0; i < N_ROWS; i++) {
+        k->sparse_sum(end[i] - first[i], index + first[i], value + first[i], w, n, sum, n);
+        assert_memory_equal(sum, sums + i * n, bytes);
+    }
+    free(sums);
+    free(sum);
+}
+
 static void check_linear(const sc_kernels *k)
 {
     enum { N = 203, ROWS = 51 };
@@ -182,6 +199,7 @@ static void check_linear(const sc_kernels *k)
         assert_memory_equal(sum, y, (size_t)n * sizeof *sum);
         assert_true(n == N || sum[n] == z[n]);
         free(sum);
+        check_rows_of_counts(k, n, index, value, w);
 
         float dots[ROWS], dot;
         k->dot_rows(ROWS - 1, n, w, N, w + N, N, dots);

@@ -110,7 +110,11 @@ typedef struct sc_kernels {
     void (*sparse_row)(int64_t nnz, const int32_t *index, const float *value, const float *w,
                        int64_t ldw, float *y, int n);
     void (*sparse_sum)(int64_t nnz, const int32_t *index, const float *value, const float *w,
-                       int64_t ldw, float *y, int n);           /* the same, but y = */
+                       int64_t ldw, float *y, int n); /* the same, but y = */
+    /* sparse_sum of each row: y is n_rows x n, w's rows lie n apart, and row i has entries first[i]
+     * .. end[i] of index and value. */
+    void (*sparse_sums)(int64_t n_rows, const int32_t *first, const int32_t *end,
+                        const int32_t *index, const float *value, const float *w, float *y, int n);
     void (*axpy)(int64_t n, float a, const float *x, float *y); /* y += a x */
     void (*dot_rows)(int m, int n, const float *a, int lda, const float *b, int ldb,
                      float *out); /* out_i = a_i . b_i */

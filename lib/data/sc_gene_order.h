@@ -40,13 +40,12 @@ void sc_gene_order_free(sc_gene_order *o);
 void sc_gene_order_rows(int64_t n, int64_t tile, int64_t *first, int64_t *end);
 /* ... and of n genes. */
 void sc_gene_order_range(int64_t n, int64_t tile, int64_t *first, int64_t *end);
-/* Entries first .. end - 1 of row i are of the tile's genes. */
-static inline void sc_gene_order_part(const sc_gene_order *o, int64_t i, int64_t tile,
-                                      int32_t *first, int32_t *end)
+/* Entries first[i] .. end[i] - 1 of row i are of the tile's genes. */
+static inline void sc_gene_order_parts(const sc_gene_order *o, int64_t tile, const int32_t **first,
+                                       const int32_t **end)
 {
-    const int32_t *start = o->start + tile * o->n_rows + i;
-    *first = start[0];
-    *end = start[o->n_rows];
+    *first = o->start + tile * o->n_rows;
+    *end = *first + o->n_rows;
 }
 /* Cuts the tile's rows; the others' entries may not be there yet. */
 void sc_gene_order_cut(sc_gene_order *o, const sc_gene_rows *rows, int64_t tile);

@@ -27,6 +27,9 @@ void SC_NAME(sparse_row)(int64_t nnz, const int32_t *index, const float *value, 
                          int64_t ldw, float *y, int n);
 void SC_NAME(sparse_sum)(int64_t nnz, const int32_t *index, const float *value, const float *w,
                          int64_t ldw, float *y, int n);
+void SC_NAME(sparse_sums)(int64_t n_rows, const int32_t *first, const int32_t *end,
+                          const int32_t *index, const float *value, const float *w, float *y,
+                          int n);
 void SC_NAME(axpy)(int64_t n, float a, const float *x, float *y);
 void SC_NAME(dot_rows)(int m, int n, const float *a, int lda, const float *b, int ldb, float *out);
 void SC_NAME(thin_products)(const sc_thin_products *t);

@@ -51,6 +51,18 @@ void SC_NAME(sparse_sum)(int64_t nnz, const int32_t *index, const float *value, 
     sparse(false, nnz, index, value, w, ldw, y, n);
 }
 
+void SC_NAME(sparse_sums)(int64_t n_rows, const int32_t *first, const int32_t *end,
+                          const int32_t *index, const float *value, const float *w, float *y, int n)
+{
+    for (int64_t i = 0; i < n_rows; i++, y += n) {
+        const int64_t at = first[i], nnz = end[i] - at;
+        if (n == SPAN * W)
+            sparse_span(SPAN, false, nnz, index + at, value + at, w, SPAN * W, y);
+        else
+            sparse(false, nnz, index + at, value + at, w, n, y, n);
+    }
+}
+
 void SC_NAME(axpy)(int64_t n, float a, const float *x, float *y)
 {
     int64_t i = 0;

@@ -11,6 +11,7 @@ const sc_kernels SC_NAME(kernels) = {
     .gemm_tn = SC_NAME(gemm_tn),
     .sparse_row = SC_NAME(sparse_row),
     .sparse_sum = SC_NAME(sparse_sum),
+    .sparse_sums = SC_NAME(sparse_sums),
     .axpy = SC_NAME(axpy),
     .dot_rows = SC_NAME(dot_rows),
     .thin_products = SC_NAME(thin_products),

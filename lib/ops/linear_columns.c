@@ -40,12 +40,10 @@ void SC_X(sc_cut_sums)(ex *e, int32_t id, int64_t tile)
     const real *w = e->w + e->g->weights[n->weight].offset;
     for (int p = 0; n->in[p] != x; p++)
         w += cols_of(e, n->in[p]) * n_out;
-    for (int64_t i = i0; i < min64(rows, i0 + CUT_ROWS); i++) {
-        int32_t k, end;
-        sc_gene_order_part(e->columns[nd(e, x)->stream].order, i, range, &k, &end);
-        e->k->sparse_sum(end - k, m->indices + m->indptr[0] + k, e->sparse[x] + k, w, n_out,
-                         e->aux[id] + (range * rows + i) * n_out, (int)n_out);
-    }
+    const int32_t *first, *end;
+    sc_gene_order_parts(e->columns[nd(e, x)->stream].order, range, &first, &end);
+    e->k->sparse_sums(min64(rows - i0, CUT_ROWS), first + i0, end + i0, m->indices + m->indptr[0],
+                      e->sparse[x], w, e->aux[id] + (range * rows + i0) * n_out, (int)n_out);
 }
 
 /* Columns of a row, LINE of them in registers through all ranges. */
