@@ -9,11 +9,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     SPINS = 64,  /* pauses: about 3 us where a pause is 140 cycles, 1 us on older CPUs */
     YIELDS = 64, /* then let others run before the kernel is asked to put us to sleep */
+    LONG = 15,   /* us: who waits in a phase that took it longer has time for work aside */
     LINE = 128   /* two cache lines: the prefetcher fetches them in pairs */
 };
 
@@ -130,6 +132,13 @@ void sc_pool_barrier(sc_pool *pool, int tid)
     }
 }
 
+static int64_t now(void) /* ns */
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 static uint32_t phase_of(uint64_t ticket)
 {
     return (uint32_t)(ticket >> 32);
@@ -157,12 +166,13 @@ static bool take_aside(sc_pool *pool, int tid)
     }
 }
 
-static void wait_for_phase(sc_pool *pool, uint32_t phase, int tid)
+/* helps: with work aside. */
+static void wait_for_phase(sc_pool *pool, uint32_t phase, int tid, bool helps)
 {
     phases *ph = &pool->phases;
     for (int i = 0; i < pool->spins + YIELDS; i++) {
         while (phase_of(atomic_load_explicit(&ph->ticket, memory_order_acquire)) == phase &&
-               take_aside(pool, tid))
+               helps && take_aside(pool, tid))
             i = 0;
         if (phase_of(atomic_load_explicit(&ph->ticket, memory_order_acquire)) != phase)
             return;
@@ -204,7 +214,8 @@ static int64_t take_tile(sc_pool *pool, int of, uint32_t phase, int64_t n_tiles)
 
 /*
  * A phase is over when its tiles are done, not when all threads have come by: a thread that the
- * system holds back delays the others only while it has a tile in hand.
+ * system holds back delays the others only while it has a tile in hand. In a short phase it does
+ * not pay to begin something else: the next one would wait for it.
  */
 void sc_pool_tiles(sc_pool *pool, int tid, int64_t n_tiles,
                    void (*fn)(void *ctx, int64_t tile, int tid), void *ctx)
@@ -213,6 +224,7 @@ void sc_pool_tiles(sc_pool *pool, int tid, int64_t n_tiles,
     if (n_tiles <= 0)
         return;
     const uint32_t phase = pool->shares[tid].been++;
+    const int64_t began = pool->aside.n > 0 ? now() : 0;
     for (int i = 0, of = tid; i < pool->n; i++, of = of + 1 < pool->n ? of + 1 : 0) {
         int64_t tile;
         while (phase_of(atomic_load_explicit(&ph->ticket, memory_order_acquire)) == phase &&
@@ -228,7 +240,7 @@ void sc_pool_tiles(sc_pool *pool, int tid, int64_t n_tiles,
         }
     }
     if (phase_of(atomic_load_explicit(&ph->ticket, memory_order_acquire)) == phase)
-        wait_for_phase(pool, phase, tid);
+        wait_for_phase(pool, phase, tid, began && now() - began > 1000 * LONG);
 }
 
 static void *work(void *arg)

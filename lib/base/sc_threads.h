@@ -40,8 +40,9 @@ void sc_pool_barrier(sc_pool *pool, int tid);
 void sc_pool_tiles(sc_pool *pool, int tid, int64_t n_tiles,
                    void (*fn)(void *ctx, int64_t tile, int tid), void *ctx);
 
-/* Work that may be done at any time: threads that wait in sc_pool_tiles take its tiles, stage by
- * stage, each when the one before is done. Tiles should be short: a phase may wait for one. */
+/* Work that may be done at any time: threads that wait in sc_pool_tiles, in phases of more than
+ * some microseconds, take its tiles, stage by stage, each when the one before is done. Tiles should
+ * be short: a phase may wait for one. */
 typedef struct sc_aside {
     int64_t n; /* tiles, below 2^32 */
     void (*fn)(void *ctx, int64_t tile, int tid);
