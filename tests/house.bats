@@ -67,8 +67,8 @@ tools() { find "$SLUICE_BUILD/bin" -maxdepth 1 -name 'sc-*' -type f -perm -u+x |
     mkdir folder
     sc-view -t obs c.scz >table
     for tool in sc-norm sc-hvg sc-filter sc-pca "sc-fit -m scvi -o x" "sc-write -o x.h5ad" "sc-embed m.scm" "sc-score m.scm" "sc-plot umap -o x.svg" sc-view; do
-        fails 1 "c.h5ad: is not a .scz stream, nor a model; sc-read makes streams of other files of cells, such as this HDF5 file" $tool c.h5ad
-        fails 1 "such as this compressed one" $tool c.scz.gz
+        fails 1 "c.h5ad: is not a .scz stream, nor a model; sc-read makes streams of other files of cells; this one is an HDF5 file (h5ad, loom, h5 of 10x)" $tool c.h5ad
+        fails 1 "; this one is compressed with gzip" $tool c.scz.gz
         fails 1 "folder: is a folder; sc-read makes a stream of one" $tool folder
         fails 1 "empty: is empty, where a stream is needed" $tool empty
         fails 1 "No such file or directory" $tool nowhere.scz

@@ -77,6 +77,8 @@ setup() {
     fails 1 "nope: No such file" sc-view nope
     fails 1 "empty: is empty" sc-view empty
     fails 1 "text: is not a .scz stream" sc-view text
+    printf '\211SCZ\n\032\000more' >spoilt
+    fails 1 "spoilt: is not a .scz stream, nor a model; sc-read makes streams of other files of cells; this one is spoilt, as by a transfer that converts line ends" sc-view spoilt
 }
 
 @test "--check says that a stream is whole" {

@@ -22,8 +22,8 @@ const char *sc_looks_like(const void *bytes, size_t n)
         if (n >= len && memcmp(p, known[k].magic, len) == 0)
             return known[k].kind;
     }
-    for (size_t i = 0; i < n;
-         i++) /* tab, line feed, form feed and return are in texts; ESC may be */
+    /* tab, line feed, form feed and return are in texts; ESC may be */
+    for (size_t i = 0; i < n; i++)
         if (p[i] < 0x20 && !(p[i] >= '\t' && p[i] <= '\r') && p[i] != 0x1b)
             return "binary";
     return NULL;

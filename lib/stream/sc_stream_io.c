@@ -1,4 +1,5 @@
 /* Records in and out: a head with its own checksum, then the stored bytes of one frame. */
+#include "sc_looks.h"
 #include "sc_stream_int.h"
 #include "sc_temp.h"
 
@@ -78,18 +79,6 @@ static sc_status read_all(sc_in *in, uint8_t *p, size_t n, sc_err *err)
     return got == n ? SC_OK : sc_fail(err, SC_EFORMAT, "%s: stream ends early", in->name);
 }
 
-/* What else a file may be that was given for a stream, by its first bytes. */
-static const char *other_kind(const uint8_t *m, size_t n)
-{
-    if (n >= 4 && memcmp(m, "\x89HDF", 4) == 0)
-        return ", such as this HDF5 file (h5ad, loom, h5 of 10x)";
-    if (n >= 2 && memcmp(m, "\x1f\x8b", 2) == 0)
-        return ", such as this compressed one";
-    if (n >= 2 && memcmp(m, "PK", 2) == 0)
-        return "; this is a zip, as the model.pt of scvi-tools, which goes where a model does";
-    return "";
-}
-
 static sc_status read_magic(sc_in *in, sc_err *err)
 {
     uint8_t m[SC_MAGIC_SIZE];
@@ -98,12 +87,16 @@ static sc_status read_magic(sc_in *in, sc_err *err)
     if (got == 0)
         return sc_fail(err, SC_EFORMAT, "%s: is empty, where a stream is needed%s", in->name,
                        strcmp(in->name, "stdin") == 0 ? "; the tool before it failed?" : "");
-    if (memcmp(m, sc_magic, got < SC_MAGIC_SIZE - 1 ? got : SC_MAGIC_SIZE - 1) != 0)
+    if (memcmp(m, sc_magic, got < SC_MAGIC_SIZE - 1 ? got : SC_MAGIC_SIZE - 1) != 0) {
+        const char *kind = got >= 4 && memcmp(m, sc_magic, 4) == 0
+                               ? "spoilt, as by a transfer that converts line ends"
+                               : sc_looks_like(m, got);
         return sc_fail(
             err, SC_EFORMAT,
             "%s: is not a .scz stream, nor a model; sc-read makes streams of other files "
-            "of cells%s",
-            in->name, other_kind(m, got));
+            "of cells%s%s",
+            in->name, kind ? "; this one is " : "", kind ? kind : "");
+    }
     if (got < sizeof m)
         return sc_fail(err, SC_EFORMAT, "%s: stream ends early", in->name);
     if (m[SC_MAGIC_SIZE - 1] != sc_magic[SC_MAGIC_SIZE - 1])
